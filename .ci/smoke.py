@@ -1,0 +1,52 @@
+"""What an installed wheel must do, run in a clean environment outside the source tree.
+
+`smoke.py base`: without extras. `smoke.py all`: with all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import fairpost.engine
+from fairpost.rules import shipped_packs
+
+
+def run(*arguments: str, status: int = 0) -> str:
+    """Run the installed command and return what it printed."""
+    command = Path(sys.executable).parent / "fairpost"
+    done = subprocess.run([command, *arguments], capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode != status:
+        raise SystemExit(f"fairpost {' '.join(arguments)}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def main(extras: str) -> None:
+    """Walk through the commands that need no server."""
+    installed = Path(fairpost.engine.__file__)
+    assert Path(sys.prefix) in installed.parents, f"imported from {installed}, not from the wheel"
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "shipped.fpb"
+        run("rules", "compile", str(shipped_packs()), "-o", str(bundle))
+        run("rules", "test")
+        posts = Path(folder) / "posts.txt"
+        posts.write_text("今天天气不错\n本品根治糖尿病，无效退款，加微信 abc12345\n", encoding="utf-8")
+        out = Path(folder) / "out.jsonl"
+        run("check", str(posts), "--rules", str(bundle), "-o", str(out))
+        actions = [json.loads(line)["action"] for line in out.read_text(encoding="utf-8").splitlines()]
+        assert actions[0] == "ALLOW", actions
+        assert actions[1] != "ALLOW", actions
+        if extras == "all":
+            run("check", str(posts), "-o", str(Path(folder) / "out.parquet"))
+            run("demo")
+        else:
+            assert "fairpost[server]" in run("serve", status=2)
+            assert "fairpost[bulk]" in run("check", str(posts), "-o", "x.parquet", status=2)
+    print(f"wheel works ({extras})")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,109 @@
+# `make help` lists the targets. Everything is set up on the way: a fresh machine with Python >= 3.11 and a
+# C compiler needs nothing before `make demo` or `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+
+# Evaluations on real posts run where the corpora are; nothing else needs them.
+FAIRPOST_CORPORA ?= $(wildcard ../shared/corpora)
+export FAIRPOST_CORPORA
+
+NATIVE := $(wildcard engine/*.pyx engine/*.pxd engine/kernels/*.h)
+PROTOS := $(wildcard proto/fairpost/v1/*.proto)
+# cython-lint knows no folders.
+CYTHON := $(wildcard engine/*.pyx engine/*.pxd)
+PYTEST := $(BIN)/pytest
+
+.PHONY: help setup build demo test lint format types stubs check-stubs bench eval clean distclean
+
+help: ## this list
+	@echo "fairpost: judges social-commerce posts"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.installed build/.native ## set up, start the server, judge the sample posts, swap the rules (KEEP=1: leave the server running)
+	@$(BIN)/fairpost demo $(if $(KEEP),--keep)
+
+test: $(VENV)/.installed-dev build/.native ## set up and run the tests (ARGS='-k name' picks some)
+	$(PYTEST) $(ARGS)
+
+setup: $(VENV)/.installed-dev build/.native ## virtual environment with everything for development, extension built
+
+build: $(VENV)/.ready build/.native ## compile the extension in place where its sources changed (FAIRPOST_DEBUG=1: bounds checks, line tracing, annotated C)
+
+lint: $(VENV)/.installed-dev ## ruff and cython-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(if $(CYTHON),$(BIN)/cython-lint $(CYTHON))
+
+format: $(VENV)/.installed-dev ## let ruff format the Python files
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.installed-dev build/.native ## mypy, on the symlink view that shows folders as packages
+	$(BIN)/mypy -p fairpost.engine -p fairpost.rules -p fairpost.server -p fairpost.cli
+
+STUBS_COMMAND = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \
+	--python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) $(PROTOS)
+
+stubs: $(VENV)/.installed-dev ## generate the committed protobuf stubs
+	$(call STUBS_COMMAND,proto)
+
+check-stubs: $(VENV)/.installed-dev ## committed stubs equal freshly generated ones
+	@rm -rf build/stubs && mkdir -p build/stubs
+	$(call STUBS_COMMAND,build/stubs)
+	@cd build/stubs && for f in fairpost/v1/*; do diff -u "../../proto/$$f" "$$f" \
+		|| { echo "proto/$$f is not what protoc generates now: run 'make stubs' and commit" >&2; exit 1; }; done
+	@echo "stubs are up to date"
+
+bench: $(VENV)/.installed-dev build/.native ## benchmarks (answers are asserted); figures of a quiet machine are in benchmarks/RESULTS.md
+	$(PYTEST) benchmarks --benchmark-enable --benchmark-columns=min,median,ops,rounds --benchmark-sort=name $(ARGS)
+
+eval: $(VENV)/.installed-dev build/.native ## false alarms on labelled real posts, speed and memory on 97k posts
+ifeq ($(FAIRPOST_CORPORA),)
+	@echo "eval: left out: FAIRPOST_CORPORA is not set and there is no ../shared/corpora"
+else
+	$(BIN)/python -m benchmarks.evaluate "$(FAIRPOST_CORPORA)"
+endif
+
+clean: ## remove what was built
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks engine/*.so engine/*.html
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove the virtual environment too
+	rm -rf $(VENV)
+
+# ---- set-up ---------------------------------------------------------------------------------------------
+
+# What the system has to bring. With apt and root it is installed; otherwise it is named.
+$(VENV)/.ready: .ci/system
+	@.ci/system "$(PYTHON)"
+	@python="$(PYTHON)"; test -x $(BIN)/python || "$${python:-python3}" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet 'setuptools>=77' 'Cython>=3.1' 'numpy>=2.0'
+	@touch $@
+
+# `--no-build-isolation`: the build uses the very numpy and Cython that later rebuilds use, and is quicker.
+$(VENV)/.installed: $(VENV)/.ready pyproject.toml setup.py
+	@if [ $(VENV)/.installed-dev -nt pyproject.toml ] && [ $(VENV)/.installed-dev -nt setup.py ]; then :; \
+	else echo "installing fairpost and what it needs into $(VENV) ..."; \
+		$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[all]'; fi
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.ready pyproject.toml setup.py
+	$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[dev,all]'
+	@touch $@
+
+# The debug build is another build: changing the switch rebuilds.
+build/.native: $(VENV)/.ready setup.py $(NATIVE) build/.debug-$(or $(FAIRPOST_DEBUG),0)
+	$(BIN)/python setup.py --quiet build_ext --inplace --parallel $(JOBS) $(if $(wildcard build/.native),,--force)
+	@touch $@
+
+build/.debug-%:
+	@mkdir -p build && rm -f build/.debug-* build/.native && touch $@

@@ -1,0 +1,128 @@
+"""Imports between the folders go one way: cli -> server -> rules -> engine; server -> v1."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = {
+    "engine": ROOT / "engine",
+    "rules": ROOT / "rules",
+    "v1": ROOT / "proto" / "fairpost" / "v1",
+    "server": ROOT / "server",
+    "cli": ROOT / "cli",
+}
+MAY_IMPORT = {
+    "engine": {"engine"},
+    "rules": {"rules", "engine"},
+    "v1": {"v1"},
+    "server": {"server", "rules", "engine", "v1"},
+    "cli": {"cli", "server", "rules", "engine", "v1"},
+}
+# What only an extra brings must not be needed to import these (imports inside functions are free).
+ONLY_WITH_EXTRA = set(
+    "grpc google grpc_health grpc_reflection grpc_status sqlalchemy structlog stdnum pydantic_settings pyarrow".split()
+)
+
+CIMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(?P<source>[.\w]+)[ \t]+c?import\b|c?import[ \t]+(?P<plain>[.\w]+))", re.M)
+
+
+def imported(path: Path, *, top_level: bool = False) -> Iterator[str]:
+    """Dotted names that a module imports or cimports."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix in (".pyx", ".pxd"):
+        for found in CIMPORT.finditer(text):
+            yield found["source"] or found["plain"]
+        return
+    tree = ast.parse(text, str(path))
+    nodes = at_import(tree) if top_level else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield module
+            if module == "fairpost":  # from fairpost import server
+                yield from (f"fairpost.{alias.name}" for alias in node.names)
+
+
+def at_import(tree: ast.AST) -> Iterator[ast.AST]:
+    """Nodes that run when the module is imported: not the bodies of functions, not `if TYPE_CHECKING`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        yield node
+        yield from at_import(node)
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted(p for p in FOLDERS[folder].rglob("*") if p.suffix in (".py", ".pyx", ".pxd", ".pyi"))
+
+
+def part_of(name: str) -> str | None:
+    pieces = name.split(".")
+    return pieces[1] if pieces[0] == "fairpost" and len(pieces) > 1 else None
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_imports_go_one_way(folder: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources(folder)
+        for name in imported(path)
+        if (part := part_of(name)) is not None and part not in MAY_IMPORT[folder]
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_relative_imports_stay_in_their_folder(folder: str) -> None:
+    wrong = []
+    for path in sources(folder):
+        depth = len(path.relative_to(FOLDERS[folder]).parts)
+        for name in imported(path):
+            dots = len(name) - len(name.lstrip("."))
+            if dots > depth:
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+            if dots and path.suffix in (".pyx", ".pxd"):
+                wrong.append(f"{path.relative_to(ROOT)}: Cython finds declarations by absolute name only: {name}")
+    assert not wrong
+
+
+@pytest.mark.parametrize("folder", ["engine", "rules", "cli"])
+def test_base_install_suffices_to_import(folder: str) -> None:
+    """Modules of `cli` import what the extras bring inside the functions that need it."""
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name} when it is imported"
+        for path in sources(folder)
+        if path.suffix == ".py"
+        for name in imported(path, top_level=True)
+        if name.partition(".")[0] in ONLY_WITH_EXTRA or (folder == "cli" and part_of(name) in ("server", "v1"))
+    ]
+    assert not wrong
+
+
+def test_fairpost_is_a_namespace() -> None:
+    assert not (ROOT / "fairpost").exists()
+    assert not (ROOT / "proto" / "__init__.py").exists()
+    assert not (ROOT / "proto" / "fairpost" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_part_is_typed(folder: str) -> None:
+    assert (FOLDERS[folder] / "py.typed").exists()
+
+
+def test_cimports_are_seen(tmp_path: Path) -> None:
+    source = tmp_path / "x.pyx"
+    source.write_text(
+        "from fairpost.rules.a cimport b\ncimport fairpost.server.c as d\nfrom libc.stdint cimport int8_t\n"
+    )
+    assert list(imported(source)) == ["fairpost.rules.a", "fairpost.server.c", "libc.stdint"]
