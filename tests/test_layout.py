@@ -26,7 +26,18 @@ MAY_IMPORT = {
 }
 # What only an extra brings must not be needed to import these (imports inside functions are free).
 ONLY_WITH_EXTRA = set(
-    "grpc google grpc_health grpc_reflection grpc_status sqlalchemy structlog stdnum pydantic_settings pyarrow".split()
+    [
+        "grpc",
+        "google",
+        "grpc_health",
+        "grpc_reflection",
+        "grpc_status",
+        "sqlalchemy",
+        "structlog",
+        "stdnum",
+        "pydantic_settings",
+        "pyarrow",
+    ]
 )
 
 CIMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(?P<source>[.\w]+)[ \t]+c?import\b|c?import[ \t]+(?P<plain>[.\w]+))", re.M)
