@@ -1,0 +1,444 @@
+"""Text of a condition -> tree of `expression`.
+
+The grammar is a small part of Python's expression syntax, so Python's own parser does the syntax and
+this module walks its tree with a white list; nothing is ever evaluated. All mistakes of one expression
+are reported, each with its offset in the text.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from fairpost.engine import vocabulary
+
+from . import expression as e
+from .problems import known
+
+__all__ = ["MAX_COUNT", "MAX_DEPTH", "MAX_DISTANCE", "MAX_LENGTH", "Mistake", "Parsed", "Scope", "parse"]
+
+MAX_LENGTH: Final = 4000
+MAX_DEPTH: Final = 24
+"""Levels of a condition's tree; the engine's stack has room for more."""
+MAX_DISTANCE: Final = 1000
+MAX_COUNT: Final = 255
+MAX_TENURE: Final = 36500
+
+_COMPARE: Final[dict[type[ast.cmpop], str]] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=", ast.Lt: "<", ast.Eq: "=="}
+_QUOTED: Final = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|(?<=[A-Za-z0-9_])-(?=[A-Za-z0-9_])")
+_LIST_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_][A-Za-z0-9_-]*)?")
+_CALLS: Final = ("any", "all", "near", "before", "count", "rule", "free")
+_SELLER: Final = (
+    "registered",
+    "unregistered",
+    "unavailable",
+    "licence",
+    "strikes",
+    "tenure",
+    "enforcement",
+    "listing",
+)
+_CONDITIONS: Final = (
+    "any(x), all(x, y), near(x, y, n), before(x, y, n), count(x) >= n, commerce >= 0.4, seller.registered, "
+    'channel == "moments", language == "zh", rule("pack.name")'
+)
+
+
+class Scope(Protocol):
+    """What a condition may name."""
+
+    channels: Sequence[str]
+
+    def resolve_list(self, name: str) -> str | None:
+        """Full name of the list or recogniser that `name` means here."""
+
+    def list_names(self) -> Sequence[str]:
+        """Names that `resolve_list` would take, for hints."""
+
+    def rule_ids(self) -> Sequence[str]:
+        """Ids of all rules."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """`offset` counts code points in the expression's text."""
+
+    offset: int
+    message: str
+
+
+@dataclass
+class Parsed:
+    """The tree (None where there are mistakes), the mistakes, and where lists and rules are named."""
+
+    node: e.Node | None
+    mistakes: list[Mistake] = field(default_factory=list)
+    rules: list[tuple[str, int]] = field(default_factory=list)
+    lists: list[tuple[str, int]] = field(default_factory=list)
+    commerce: int | None = None
+    """Offset of the first use of `commerce`."""
+
+
+class _Wrong(Exception):
+    def __init__(self, node: ast.AST, message: str) -> None:
+        self.node, self.message = node, message
+
+
+def parse(text: str, scope: Scope) -> Parsed:
+    """Parse one condition; never raises for what an author can write."""
+    return _Parser(text, scope).run()
+
+
+class _Parser:
+    def __init__(self, text: str, scope: Scope) -> None:
+        self.text, self.scope = text, scope
+        self.result = Parsed(None)
+        self.starts: list[int] = []
+        self.lines: list[str] = []
+
+    def run(self) -> Parsed:
+        if len(self.text) > MAX_LENGTH:
+            self.mistake(0, f"the condition has {len(self.text)} characters; at most {MAX_LENGTH}: split the rule")
+            return self.result
+        if not self.text.strip():
+            self.mistake(0, f"the condition is empty; write one such as {_CONDITIONS}")
+            return self.result
+        # A dash inside a name (health-food.cure) would be a subtraction to Python; the language has none.
+        code = "(" + _QUOTED.sub(lambda m: "_" if m[0] == "-" else m[0], self.text) + "\n)"
+        self.lines = code.split("\n")
+        self.starts = [0]
+        for line in self.lines:
+            self.starts.append(self.starts[-1] + len(line) + 1)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(code, mode="eval").body
+        except SyntaxError as error:
+            self.mistake(self.syntax_offset(error), self.syntax_message(error))
+            return self.result
+        except (RecursionError, MemoryError):
+            self.mistake(0, f"nested too deep: at most {MAX_DEPTH} levels")
+            return self.result
+        except ValueError as error:
+            self.mistake(0, f"cannot be read: {error}")
+            return self.result
+        node = self.condition(tree, 1)
+        if not self.result.mistakes:
+            self.result.node = node
+        return self.result
+
+    # -- places ------------------------------------------------------------------------------
+
+    def mistake(self, offset: int, message: str) -> None:
+        self.result.mistakes.append(Mistake(max(0, min(offset, len(self.text))), message))
+
+    def offset(self, line: int, byte_column: int) -> int:
+        if not 1 <= line <= len(self.lines):
+            return len(self.text)
+        column = len(self.lines[line - 1].encode()[:byte_column].decode(errors="ignore"))
+        return self.starts[line - 1] + column - 1  # -1: the parenthesis before the text
+
+    def start(self, node: ast.AST) -> int:
+        return self.offset(getattr(node, "lineno", 1), getattr(node, "col_offset", 0))
+
+    def source(self, node: ast.AST) -> str:
+        end = self.offset(getattr(node, "end_lineno", 1), getattr(node, "end_col_offset", 0))
+        return self.text[self.start(node) : end]
+
+    def syntax_offset(self, error: SyntaxError) -> int:
+        line, column = error.lineno or 1, (error.offset or 1) - 1
+        if "was never closed" in str(error.msg) and line == 1 and column == 0:
+            # Python blames our own parenthesis: the text closes one that it did not open, or ends early
+            return len(self.text.rstrip())
+        if not 1 <= line <= len(self.lines):
+            return len(self.text.rstrip())
+        return min(self.starts[line - 1] + column - 1, len(self.text.rstrip()))
+
+    def syntax_message(self, error: SyntaxError) -> str:
+        message = str(error.msg)
+        unmatched = self.unmatched()
+        if unmatched is not None:
+            return unmatched
+        if "too many nested" in message:
+            return f"nested too deep: at most {MAX_DEPTH} levels"
+        offset = self.syntax_offset(error)
+        rest = self.text[offset:]
+        if re.match(r"&&?|\|\|?|!(?!=)|~", rest):
+            return f"{rest[:2].strip()!r} is not in the language; write 'and', 'or', 'not'"
+        if re.search(r"(?<![=<>!])=(?!=)", re.sub(r"\"[^\"\n]*\"|'[^'\n]*'", "", self.text)):
+            return "'=' does not compare; write '=='"
+        if "forgot a comma" in message:
+            return "two things stand side by side here; an 'and', an 'or' or a comma is missing between them"
+        if not rest.strip():
+            return "the condition ends too early: something is missing after this"
+        if rest.startswith(")") or message.startswith("unmatched"):
+            return f"{rest[:1]!r} is not expected here: no parenthesis is open, or something is missing before it"
+        word = re.match(r"\w+|\W", rest)
+        return f"{word[0] if word else rest[:1]!r} is not expected here ({message})"
+
+    def unmatched(self) -> str | None:
+        """A message of our own where parentheses do not pair, since Python sees ours as well."""
+        bare = re.sub(r"\"[^\"\n]*\"|'[^'\n]*'", "", self.text)
+        if bare.count("(") > bare.count(")"):
+            return "a parenthesis is never closed"
+        if bare.count(")") > bare.count("("):
+            return "')' without its '('"
+        return None
+
+    # -- conditions --------------------------------------------------------------------------
+
+    def condition(self, node: ast.expr, level: int) -> e.Node | None:
+        """The node as a condition; None, with the mistake noted, where it is none."""
+        try:
+            if level > MAX_DEPTH:
+                raise _Wrong(node, f'nested too deep: at most {MAX_DEPTH} levels; split the rule with rule("...")')
+            return self._condition(node, level)
+        except _Wrong as wrong:
+            self.mistake(self.start(wrong.node), wrong.message)
+            return None
+
+    def _condition(self, node: ast.expr, level: int) -> e.Node | None:
+        if isinstance(node, ast.BoolOp):
+            children = [self.condition(value, level + 1) for value in node.values]
+            good = tuple(child for child in children if child is not None)
+            if len(good) < len(children):
+                return None
+            return e.And(good) if isinstance(node.op, ast.And) else e.Or(good)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            inner = self.condition(node.operand, level + 1)
+            return None if inner is None else e.Not(inner)
+        if isinstance(node, ast.Call):
+            return self.call(node)
+        if isinstance(node, ast.Compare):
+            return self.comparison(node)
+        if isinstance(node, ast.Name | ast.Attribute):
+            return self.bare_name(node)
+        read = self.source(node)
+        raise _Wrong(node, f"{_short(read)} is not a condition; a condition is {_CONDITIONS}")
+
+    def call(self, node: ast.Call) -> e.Node | None:
+        name = self.source(node.func)
+        if node.keywords:
+            raise _Wrong(node.keywords[0], f"{name}() takes no named arguments; write the values in order")
+        if name == "seller.licence":
+            self.arguments(node, 1, 'seller.licence("food")')
+            return e.Licence(self.word(node.args[0], "licence", vocabulary.LICENCES))
+        if name == "seller.strikes":
+            raise _Wrong(node, "seller.strikes(...) is a number; compare it, as in seller.strikes(MEDICAL) >= 2")
+        if name == "any":
+            self.arguments(node, 1, "any(x)", "; for several lists write any(x) or any(y)")
+            return e.Any(self.operand(node.args[0]))
+        if name == "all":
+            if len(node.args) < 2:
+                raise _Wrong(node, "all() takes two lists or more, as in all(x, y)")
+            return e.And(tuple(e.Any(x) for x in self.operands(node.args)))
+        if name in ("near", "before"):
+            self.arguments(node, 3, f"{name}(x, y, 8)")
+            x, y = self.operands(node.args[:2])
+            n = self.whole(node.args[2], 0, MAX_DISTANCE)
+            return e.Near(x, y, n) if name == "near" else e.Before(x, y, n)
+        if name == "count":
+            raise _Wrong(node, "count(...) is a number; compare it, as in count(x) >= 2")
+        if name == "free":
+            raise _Wrong(node, "free(...) is a set of hits; write it inside a condition, as in any(free(x, y, 4))")
+        if name == "rule":
+            return self.rule(node)
+        if name in ("commerce", "channel", "language") or name.startswith("seller."):
+            raise _Wrong(node.func, f"{name} takes no parentheses here")
+        raise _Wrong(node.func, known("function", name, (*_CALLS, "seller.licence", "seller.strikes")))
+
+    def rule(self, node: ast.Call) -> e.Node:
+        self.arguments(node, 1, 'rule("medical.cure-claim")')
+        argument = node.args[0]
+        if not (isinstance(argument, ast.Constant) and isinstance(argument.value, str)):
+            read = _short(self.source(argument), quote=False)
+            raise _Wrong(argument, f'write the id of the rule in quotes: rule("{read}")')
+        if argument.value not in self.scope.rule_ids():
+            raise _Wrong(argument, _unknown("rule", argument.value, self.scope.rule_ids()))
+        self.result.rules.append((argument.value, self.start(argument)))
+        return e.RuleFired(argument.value)
+
+    def bare_name(self, node: ast.expr) -> e.Node:
+        name = self.source(node)
+        if name == "seller.registered":
+            return e.Registered()
+        if name == "seller.unregistered":
+            return e.Unregistered()
+        if name == "seller.unavailable":
+            return e.Unavailable()
+        if name in vocabulary.RECOGNISERS:
+            return e.Any(self.operand(node))
+        if name.startswith("seller."):
+            examples = {
+                "seller.licence": 'seller.licence("food")',
+                "seller.strikes": "seller.strikes() >= 3",
+                "seller.tenure": "seller.tenure >= 90",
+                "seller.enforcement": 'seller.enforcement >= "limited"',
+                "seller.listing": 'seller.listing == "blacklisted"',
+            }
+            if name in examples:
+                raise _Wrong(node, f"{name} alone is not a condition; write it as in {examples[name]}")
+            raise _Wrong(node, known("seller predicate", name, [f"seller.{word}" for word in _SELLER]))
+        if name in ("commerce", "channel", "language"):
+            raise _Wrong(node, f"{name} alone is not a condition; compare it")
+        if self.scope.resolve_list(name) is not None:
+            raise _Wrong(node, f"a list is not a condition; write any({name})")
+        if name.lower() in ("true", "false"):
+            raise _Wrong(node, "there are no constants in the language; use 'mode: off' to switch a rule off")
+        raise _Wrong(node, known("name", name, (*vocabulary.RECOGNISERS, "seller.registered", "commerce", "channel")))
+
+    # -- comparisons -------------------------------------------------------------------------
+
+    def comparison(self, node: ast.Compare) -> e.Node | None:
+        if len(node.ops) > 1:
+            raise _Wrong(node, "compare two things at a time, and join the comparisons with 'and'")
+        left, right, op = node.left, node.comparators[0], node.ops[0]
+        name = self.source(left.func) if isinstance(left, ast.Call) else self.source(left)
+        if isinstance(left, ast.Constant):
+            raise _Wrong(left, f"write the value on the right, as in {_short(self.source(right), quote=False)} >= 1")
+        if name in ("channel", "language"):
+            return self.post_field(name, op, right, node)
+        if isinstance(op, ast.In | ast.NotIn | ast.Is | ast.IsNot | ast.NotEq):
+            raise _Wrong(node, "compare with >=, >, <=, < or ==; for 'is not', write not (... == ...)")
+        cmp = _COMPARE[type(op)]
+        if name == "commerce":
+            if self.result.commerce is None:
+                self.result.commerce = self.start(left)
+            return e.Commerce(cmp, self.number(right, 0.0, 1.0))
+        if isinstance(left, ast.Call) and name == "count":
+            return self.count(left, cmp, right)
+        if isinstance(left, ast.Call) and name == "seller.strikes":
+            if len(left.args) > 1 or left.keywords:
+                raise _Wrong(left, "seller.strikes() takes one category, or nothing for all of them")
+            category = self.category(left.args[0]) if left.args else None
+            return e.Strikes(category, cmp, self.whole(right, 0, MAX_COUNT * 32))
+        if name == "seller.tenure":
+            return e.Tenure(cmp, self.whole(right, 0, MAX_TENURE))
+        if name == "seller.enforcement":
+            return e.Enforcement(cmp, self.word(right, "enforcement", vocabulary.ENFORCEMENT))
+        if name == "seller.listing":
+            if cmp != "==":
+                raise _Wrong(node, 'seller.listing has no order; write it as in seller.listing == "blacklisted"')
+            return e.Listing(cmp, self.word(right, "listing", vocabulary.LISTING))
+        raise _Wrong(
+            left,
+            f"{_short(self.source(left))} is not a number; what can be compared is count(x), commerce, "
+            "seller.strikes(), seller.tenure, seller.enforcement, seller.listing, channel, language",
+        )
+
+    def count(self, call: ast.Call, cmp: str, right: ast.expr) -> e.Node:
+        if call.keywords or not 1 <= len(call.args) <= 2:
+            raise _Wrong(call, "count() is written count(x) or count(x, distinct)")
+        distinct = len(call.args) == 2
+        if distinct and self.source(call.args[1]) != "distinct":
+            read = _short(self.source(call.args[1]))
+            raise _Wrong(call.args[1], f"{read}: the second argument of count can only be 'distinct'")
+        return e.Count(self.operand(call.args[0]), distinct, cmp, self.whole(right, 0, MAX_COUNT))
+
+    def post_field(self, name: str, op: ast.cmpop, right: ast.expr, node: ast.Compare) -> e.Node:
+        if isinstance(op, ast.Eq):
+            return self.field_value(name, right)
+        if isinstance(op, ast.In):
+            if not isinstance(right, ast.Tuple | ast.List | ast.Set) or not right.elts:
+                raise _Wrong(right, f'write the values in parentheses, as in {name} in ("a", "b")')
+            values = tuple(self.field_value(name, item) for item in right.elts)
+            return values[0] if len(values) == 1 else e.Or(values)
+        raise _Wrong(node, f'{name} is compared with == or in; for others write not {name} == "..."')
+
+    def field_value(self, name: str, node: ast.expr) -> e.Node:
+        if name == "channel":
+            return e.Channel(self.word(node, "channel", ("default", *self.scope.channels)))
+        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            raise _Wrong(node, 'write the language in quotes, such as "zh"')
+        if not re.fullmatch(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", node.value):
+            raise _Wrong(node, f"{node.value!r} is not a language tag; write one such as 'zh', 'en' or 'zh-Hant'")
+        return e.Language(node.value)
+
+    # -- parts -------------------------------------------------------------------------------
+
+    def arguments(self, node: ast.Call, count: int, form: str, hint: str = "") -> None:
+        if len(node.args) != count:
+            name = form.partition("(")[0]
+            plural = "s" if count > 1 else ""
+            raise _Wrong(node, f"{name}() takes {count} argument{plural}, as in {form}, not {len(node.args)}{hint}")
+        for argument in node.args:
+            if isinstance(argument, ast.Starred):
+                raise _Wrong(argument, "'*' is not in the language")
+
+    def operands(self, nodes: Sequence[ast.expr]) -> list[e.Operand]:
+        """All operands of a call: mistakes in several of them are all noted before giving up."""
+        result, wrong = [], []
+        for node in nodes:
+            try:
+                result.append(self.operand(node))
+            except _Wrong as caught:
+                wrong.append(caught)
+        for earlier in wrong[:-1]:
+            self.mistake(self.start(earlier.node), earlier.message)
+        if wrong:
+            raise wrong[-1]
+        return result
+
+    def operand(self, node: ast.expr) -> e.Operand:
+        if isinstance(node, ast.Call) and self.source(node.func) == "free":
+            if node.keywords or len(node.args) != 3:
+                raise _Wrong(node, "write it as in free(x, y, 4): hits of x with no hit of y up to 4 symbols before")
+            return e.Operand(
+                self.list_name(node.args[0]), self.list_name(node.args[1]), self.whole(node.args[2], 0, MAX_DISTANCE)
+            )
+        return e.Operand(self.list_name(node))
+
+    def list_name(self, node: ast.expr) -> str:
+        name = self.source(node)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            raise _Wrong(node, f"write the list's name without quotes: {node.value}")
+        if not isinstance(node, ast.Name | ast.Attribute) or not _LIST_NAME.fullmatch(name):
+            raise _Wrong(node, f"expected the name of a list or recogniser, read {_short(name)}")
+        full = self.scope.resolve_list(name)
+        if full is None:
+            raise _Wrong(node, _unknown("list", name, self.scope.list_names()))
+        self.result.lists.append((full, self.start(node)))
+        return full
+
+    def word(self, node: ast.expr, what: str, choices: Sequence[str]) -> str:
+        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            raise _Wrong(node, f'write the {what} in quotes, such as "{choices[min(1, len(choices) - 1)]}"')
+        if node.value not in choices:
+            raise _Wrong(node, known(what, node.value, choices))
+        return node.value
+
+    def category(self, node: ast.expr) -> str:
+        name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else self.source(node)
+        if name not in vocabulary.CATEGORIES:
+            raise _Wrong(node, known("category", name, vocabulary.CATEGORIES))
+        return name
+
+    def whole(self, node: ast.expr, low: int, high: int) -> int:
+        text = self.source(node)
+        if not re.fullmatch(r"-?\d{1,9}", text):
+            raise _Wrong(node, f"expected a whole number from {low} to {high}, read {_short(text)}")
+        if not low <= int(text) <= high:
+            raise _Wrong(node, f"{text} is out of range: from {low} to {high}")
+        return int(text)
+
+    def number(self, node: ast.expr, low: float, high: float) -> float:
+        text = self.source(node)
+        if not re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", text):
+            raise _Wrong(node, f"expected a number from {low:g} to {high:g}, read {_short(text)}")
+        if not low <= float(text) <= high:
+            raise _Wrong(node, f"{text} is out of range: from {low:g} to {high:g}")
+        return float(text)
+
+
+def _unknown(what: str, name: str, choices: Sequence[str]) -> str:
+    return known(what, name, sorted(choices), limit=12)
+
+
+def _short(text: str, quote: bool = True) -> str:
+    text = " ".join(text.split())
+    text = text if len(text) <= 40 else text[:37] + "..."
+    return repr(text) if quote else text

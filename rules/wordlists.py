@@ -1,0 +1,230 @@
+"""Lists of words: where the words come from, and what can be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import ahocorasick
+
+from fairpost.engine.folds import DEFAULT, fold
+
+from .document import Document, read_text
+from .problems import Place, Problems
+from .schema import BROKEN, ListModel, PackFile
+from .source import ListSource
+
+__all__ = ["MAX_SYMBOLS", "check_allow_words", "folded", "read_lists"]
+
+MAX_SYMBOLS: Final = 255
+"""Longest pattern after folding; the engine keeps its length in one byte."""
+
+
+@dataclass(frozen=True)
+class _Words:
+    words: tuple[str, ...]
+    places: tuple[Place, ...]
+
+
+def folded(word: str, folds: frozenset[str]) -> tuple[int, ...]:
+    """The pattern's symbols as the engine compares them."""
+    symbols = fold(word, folds - {"repeat"})[0]
+    return tuple(symbol for symbol, _ in groupby(symbols)) if "repeat" in folds else tuple(symbols)
+
+
+def read_lists(document: Document, pack: PackFile, folder: Path, problems: Problems) -> dict[str, ListSource]:
+    """All lists of a pack by full name, the allow lists among them; words that are wrong are left out."""
+    result: dict[str, ListSource] = {}
+    pack_allow = _inline(document, ("allow",), pack.allow)
+    shared: tuple[str, ...] = ()
+    if pack_allow.words:
+        name = f"{pack.pack}:allow"
+        place = document.key_place(("allow",))
+        result[name] = _checked(name, pack_allow, frozenset(DEFAULT), True, (), place, problems)
+        shared = (name,)
+    for short, model in pack.lists.items():
+        path = ("lists", short)
+        name = f"{pack.pack}.{short}"
+        place = document.key_place(path)
+        folds = _folds(document, path, model, problems)
+        words = _inline(document, (*path, "words"), model.words or [])
+        if model.file is not None:
+            from_file = _from_file(document, (*path, "file"), model.file, folder, problems)
+            words = _Words(words.words + from_file.words, words.places + from_file.places)
+        if model.words is None and model.file is None:
+            problems.error(place, f"list {short!r} has neither 'words' nor 'file'; write words: [a, b]")
+        elif model.words == [] and model.file is None:
+            problems.error(place, f"list {short!r} is empty; write words into it or remove it")
+        own: tuple[str, ...] = ()
+        if model.allow:
+            allow_name = f"{name}:allow"
+            allow = _inline(document, (*path, "allow"), model.allow)
+            allow_place = document.key_place((*path, "allow"))
+            result[allow_name] = _checked(allow_name, allow, folds, model.word_boundaries, (), allow_place, problems)
+            own = (allow_name,)
+        result[name] = _checked(name, words, folds, model.word_boundaries, own + shared, place, problems)
+    return result
+
+
+def _folds(document: Document, path: tuple[str, ...], model: ListModel, problems: Problems) -> frozenset[str]:
+    folds: set[str] = set()
+    for word in model.fold:
+        folds |= set(DEFAULT) if word in ("default", BROKEN) else {word}
+    if "repeat" in folds and not folds >= set(DEFAULT):
+        problems.error(
+            document.place((*path, "fold")), "'repeat' works on top of 'default' only; write fold: [default, repeat]"
+        )
+        folds |= set(DEFAULT)
+    return frozenset(folds)
+
+
+def _inline(document: Document, path: tuple[str, ...], words: Sequence[str]) -> _Words:
+    # the short form of a list has its words one level up: Document.place skips the part that is not there
+    kept = [(word, document.place((*path, index))) for index, word in enumerate(words) if word != BROKEN]
+    return _Words(tuple(word for word, _ in kept), tuple(place for _, place in kept))
+
+
+def _from_file(document: Document, path: tuple[str, ...], file: str, folder: Path, problems: Problems) -> _Words:
+    place = document.place(path)
+    relative = PurePosixPath(file)
+    if relative.is_absolute() or ".." in relative.parts or "\\" in file:
+        problems.error(place, f"list file {file!r} must lie in the pack's folder; write a relative path with '/'")
+        return _Words((), ())
+    shown = str(PurePosixPath(document.file).parent / relative)
+    try:
+        content = (folder / relative).read_bytes()
+    except OSError as error:
+        problems.error(place, f"list file {file!r} cannot be read: {error.strerror}; paths count from the pack")
+        return _Words((), ())
+    text = read_text(content, shown, problems)
+    words: list[str] = []
+    places: list[Place] = []
+    for number, line in enumerate((text or "").splitlines(), start=1):
+        word = line.lstrip().partition("#")[0] if line.lstrip().startswith("#") else _before_comment(line)
+        if word.strip():
+            words.append(word.strip())
+            places.append(Place(shown, number, len(word) - len(word.lstrip()) + 1))
+    if text is not None and not words:
+        problems.error(place, f"list file {file!r} has no words; write one a line")
+    return _Words(tuple(words), tuple(places))
+
+
+def _before_comment(line: str) -> str:
+    """`#` starts a comment at the begin of a line or after white space: `C#` is a word."""
+    for index, character in enumerate(line):
+        if character == "#" and (index == 0 or line[index - 1].isspace()):
+            return line[:index]
+    return line
+
+
+def _checked(
+    name: str,
+    source: _Words,
+    folds: frozenset[str],
+    word_boundaries: bool,
+    allows: tuple[str, ...],
+    place: Place,
+    problems: Problems,
+) -> ListSource:
+    first: dict[tuple[int, ...], tuple[str, Place]] = {}
+    kept: list[tuple[str, Place]] = []
+    for word, where in zip(source.words, source.places, strict=True):
+        symbols = folded(word, folds)
+        if not symbols:
+            problems.error(
+                where,
+                f"{word!r} folds to nothing: all its characters are separators to the list's folds; "
+                "write a word with letters or digits, or take 'separators' out with fold: [width, case]",
+            )
+        elif len(symbols) > MAX_SYMBOLS:
+            size = f"{len(symbols)} symbols after folding; at most {MAX_SYMBOLS}"
+            problems.error(where, f"{word[:20] + '...'!r} has {size}")
+        elif symbols in first:
+            other, other_place = first[symbols]
+            same = "" if other == word else f" (both fold to {_text(symbols)!r})"
+            there = f"line {other_place.line}" + ("" if other_place.file == where.file else f" of {other_place.file}")
+            problems.error(where, f"duplicate {word!r}: {other!r} on {there} is the same{same}; keep one")
+        else:
+            first[symbols] = (word, where)
+            kept.append((word, where))
+            _warn_of_word(word, symbols, folds, word_boundaries, ":" in name, where, problems)
+    return ListSource(
+        name,
+        tuple(word for word, _ in kept),
+        folds,
+        word_boundaries,
+        allows,
+        place,
+        tuple(where for _, where in kept),
+    )
+
+
+def _warn_of_word(
+    word: str,
+    symbols: tuple[int, ...],
+    folds: frozenset[str],
+    word_boundaries: bool,
+    is_allow: bool,
+    place: Place,
+    problems: Problems,
+) -> None:
+    origins = fold(word, folds - {"repeat"})[1]
+    if origins[0] != 0 or origins[-1] != len(word) - 1:
+        problems.warn(
+            place,
+            f"{word!r} is matched as {_text(symbols)!r}: folding drops the characters at its edge; "
+            "write it without them, or fold the list less",
+        )
+    if len(symbols) == 1 and not is_allow:
+        bounded = word_boundaries and symbols[0] < 128 and chr(symbols[0]).isalnum()
+        if not bounded:
+            problems.warn(
+                place, f"{word!r} is a single symbol without word boundaries: it hits inside every word that has it"
+            )
+
+
+def _text(symbols: Sequence[int]) -> str:
+    return "".join(map(chr, symbols))
+
+
+def check_allow_words(lists: Mapping[str, ListSource], problems: Problems) -> None:
+    """Allow words against the words that they are for.
+
+    An allow word removes a hit only if it covers it and is longer. So one that holds none of the
+    words never does anything, and one that *is* a word of the list contradicts it. Both sides are
+    compared under the coarsest folds: what is not contained there is contained nowhere.
+    """
+    for name, allow in lists.items():
+        if not allow.is_allow:
+            continue
+        covered = [other for other in lists.values() if name in other.allows]
+        automaton = ahocorasick.Automaton(ahocorasick.STORE_ANY, ahocorasick.KEY_STRING)
+        for other in covered:
+            for word, place in zip(other.words, other.word_places, strict=True):
+                automaton.add_word(_coarse(word), (other, word, place))
+        automaton.make_automaton()
+        for word, place in zip(allow.words, allow.word_places, strict=True):
+            found = [hit for _, hit in automaton.iter(_coarse(word))] if len(automaton) else []
+            if not found:
+                what = "of the pack" if name == f"{name.partition(':')[0].partition('.')[0]}:allow" else "of the list"
+                problems.warn(place, f"allow word {word!r} holds no word {what}, so it never removes a hit")
+        for other in covered:
+            if name != f"{other.name}:allow":
+                continue  # a pack-wide allow word may well be a word of one list and shield another
+            words_there = zip(allow.words, allow.word_places, strict=True)
+            allowed = {folded(word, allow.folds): place for word, place in words_there}
+            for word, place in zip(other.words, other.word_places, strict=True):
+                clash = allowed.get(folded(word, other.folds))
+                if clash is not None:
+                    problems.error(
+                        place,
+                        f"{word!r} is dead or its allow word is: line {clash.line} allows the same word, "
+                        "and an allow word only removes hits that are shorter; remove one of the two",
+                    )
+
+
+def _coarse(word: str) -> str:
+    return _text(folded(word, frozenset({*DEFAULT, "repeat"})))
