@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -239,3 +239,38 @@ def test_standings_cover_every_state_the_samples_need() -> None:
     assert SELLERS["seller-food"]["standing"]["tenure_days"] == 900
     assert SELLERS["seller-new"]["standing"]["tenure_days"] == 5
     assert licences_on(SELLERS["seller-lapsed"], AS_OF) == 0
+
+
+@pytest.mark.parametrize("seller", SELLERS.values(), ids=lambda seller: seller["id"])
+def test_registry_derives_the_declared_standing(seller: dict[str, Any]) -> None:
+    """A registration and the plain events of the declared states lead the registry to the same standing."""
+    registry = pytest.importorskip("fairpost.server.standing")
+    declared = seller["standing"]
+    since = AS_OF - timedelta(days=declared["tenure_days"])
+    changes: list[tuple[str, dict[str, Any]]] = [("registration", {"state": "active"})]
+    if declared["registration"] == "closed":
+        changes.append(("registration", {"state": "closed"}))
+    changes += [(axis, {"state": declared[axis]}) for axis in ("enforcement", "listing") if declared[axis] != "none"]
+    changes += [
+        ("strike", {"category": name, "weight": 1}) for name, n in declared["strikes"].items() for _ in range(n)
+    ]
+    record = registry.SellerRecord(
+        seller_id=seller["id"],
+        kind=1,
+        name=seller["name"],
+        identity_masked="",
+        credit_code=seller.get("credit_code", ""),
+        categories=tuple(seller["categories"]),
+        exempt_reason=seller.get("exempt_reason", ""),
+        registered_at=0,
+        licences=tuple(registry.LicenceRecord(**licence) for licence in seller["licences"]),
+        events=tuple(
+            registry.EventRecord(sequence=i, kind=kind, body=body, effective=since)
+            for i, (kind, body) in enumerate(changes, 1)
+        ),
+    )
+    row = registry.derive(record, AS_OF).row()
+    expected = standings()[list(SELLERS).index(seller["id"])]
+    for name in ("registration", "enforcement", "listing", "licences", "tenure_days"):
+        assert row[name] == expected[name], name
+    assert row["strikes"].tolist() == expected["strikes"].tolist()
