@@ -17,7 +17,6 @@ FAIRPOST_CORPORA ?= $(wildcard ../shared/corpora)
 export FAIRPOST_CORPORA
 
 NATIVE := $(wildcard engine/*.pyx engine/*.pxd engine/kernels/*.h)
-PROTOS := $(wildcard proto/fairpost/v1/*.proto)
 # cython-lint knows no folders.
 CYTHON := $(wildcard engine/*.pyx engine/*.pxd)
 PYTEST := $(BIN)/pytest
@@ -50,18 +49,11 @@ format: $(VENV)/.installed-dev ## let ruff format the Python files
 types: $(VENV)/.installed-dev build/.native ## mypy, on the symlink view that shows folders as packages
 	$(BIN)/mypy -p fairpost.engine -p fairpost.rules -p fairpost.server -p fairpost.cli
 
-STUBS_COMMAND = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \
-	--python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) $(PROTOS)
-
 stubs: $(VENV)/.installed-dev ## generate the committed protobuf stubs
-	$(call STUBS_COMMAND,proto)
+	$(BIN)/python proto/generate.py
 
 check-stubs: $(VENV)/.installed-dev ## committed stubs equal freshly generated ones
-	@rm -rf build/stubs && mkdir -p build/stubs
-	$(call STUBS_COMMAND,build/stubs)
-	@cd build/stubs && for f in fairpost/v1/*; do diff -u "../../proto/$$f" "$$f" \
-		|| { echo "proto/$$f is not what protoc generates now: run 'make stubs' and commit" >&2; exit 1; }; done
-	@echo "stubs are up to date"
+	$(BIN)/python proto/generate.py --check
 
 bench: $(VENV)/.installed-dev build/.native ## benchmarks (answers are asserted); figures of a quiet machine are in benchmarks/RESULTS.md
 	$(PYTEST) benchmarks --benchmark-enable --benchmark-columns=min,median,ops,rounds --benchmark-sort=name $(ARGS)

@@ -1,0 +1,5 @@
+"""`python -m fairpost.cli`."""
+
+from fairpost.cli import main
+
+main()

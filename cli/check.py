@@ -1,0 +1,272 @@
+"""`fairpost check`: bulk judgement of files, a bounded number of posts in memory at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table as Grid
+from rich.text import Text
+
+from fairpost.cli import readers, render
+from fairpost.cli.errors import CommandError, nearest
+from fairpost.cli.registry import Registry, Sellers
+from fairpost.cli.verdicts import Posts, Table
+from fairpost.engine.vocabulary import CATEGORIES, Action, Status
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from rich.console import Console
+
+    from fairpost.cli.writers import Output
+    from fairpost.engine import RuleSet, VerdictBatch
+
+__all__ = ["Options", "check"]
+
+BAD_ROWS_SHOWN: Final = 100
+ROWS_SHOWN: Final = 50
+REASONS: Final = {
+    Status.INVALID_UTF8: "the text is not valid UTF-8 (byte {offset} of the text)",
+    Status.EMPTY: "the text is empty",
+    Status.TOO_LONG: "the text is longer than {limit:,} characters",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read the posts and what they have in common."""
+
+    columns: readers.Columns
+    channel: str = ""
+    language: str = ""
+    day: date | None = None
+    max_characters: int = 100_000
+
+
+@dataclass
+class Tally:
+    """What a run counted."""
+
+    posts: int = 0
+    bad: int = 0
+    shadow: int = 0
+    capped: int = 0
+    actions: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(Action), np.int64))
+    categories: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(CATEGORIES), np.int64))
+    engine_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+class BadRows:
+    """Says which rows could not be judged, by file and line; the first hundred, and then how many more."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.count = 0
+
+    def add(self, path: Path, place: int, reason: str) -> None:
+        self.count += 1
+        if self.count <= BAD_ROWS_SHOWN:
+            self._console.print(Text(f"{path}:{place}: {reason}"), soft_wrap=True)
+
+    def close(self) -> None:
+        if self.count > BAD_ROWS_SHOWN:
+            self._console.print(f"... and {self.count - BAD_ROWS_SHOWN:,} more bad rows")
+
+
+class Gallery:
+    """The posts shown on the terminal: the first ones, and of more than fit only those that are not allowed."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[dict[str, Any], str]] = []
+        self._allowed: list[tuple[int, dict[str, Any], str]] = []
+        self.seen = 0
+
+    def add(self, made: pa.RecordBatch, texts: pa.BinaryArray) -> None:
+        """Rows of a verdict table and their texts."""
+        not_allowed = np.flatnonzero(np.asarray(made.column("action").to_numpy(zero_copy_only=False)) != "ALLOW")
+        if self.seen + made.num_rows <= ROWS_SHOWN:
+            picked = np.arange(made.num_rows)
+        else:
+            self.rows = [row for row in self.rows if row[0]["action"] != "ALLOW"]
+            picked = not_allowed[: max(ROWS_SHOWN - len(self.rows), 0)]
+        self.seen += made.num_rows
+        if len(picked):
+            chosen = pa.array(picked)
+            for row, text in zip(made.take(chosen).to_pylist(), texts.take(chosen).to_pylist(), strict=True):
+                self.rows.append((row, text.decode("utf-8")))
+
+    def show(self, console: Console, tally: Tally) -> None:
+        """Print the table."""
+        grid = Grid(show_lines=True, expand=False)
+        grid.add_column("id", style="dim", overflow="fold", max_width=16)
+        grid.add_column("action", no_wrap=True)
+        grid.add_column("exposure", justify="right", no_wrap=True)
+        grid.add_column("labels", overflow="fold")
+        grid.add_column("post", ratio=1, overflow="fold")
+        for row, text in self.rows:
+            grid.add_row(
+                row["id"],
+                render.action_text(row["action"]),
+                render.exposure_text(row["exposure"]),
+                render.labels_text(row["labels"]),
+                render.excerpt(text, [(e["begin"], e["end"]) for e in row["evidence"]]),
+            )
+        if self.rows:
+            console.print(grid)
+        refused = tally.posts - int(tally.actions[Action.ALLOW])
+        if self.seen > len(self.rows) and len(self.rows) < refused:
+            console.print(f"{len(self.rows)} of {refused:,} posts that are not ALLOW; -o FILE writes every verdict")
+        elif self.seen > len(self.rows):
+            console.print("only posts that are not ALLOW are shown; -o FILE writes every verdict", style="dim")
+
+
+def check(
+    files: list[Path],
+    rules: RuleSet,
+    registry: Registry,
+    options: Options,
+    output: Output | None,
+    console: Console,
+    errors: Console,
+) -> Tally:
+    """Judge every post of the files; verdicts go to `output`, or some of them to the terminal.
+
+    Raises:
+        CommandError: a file cannot be read at all, or lacks a column. Bad rows raise nothing.
+    """
+    started = time.perf_counter()
+    tally = Tally()
+    bad = BadRows(errors)
+    gallery = None if output is not None else Gallery()
+    day = (options.day or datetime.now(UTC).date()) - date(1970, 1, 1)
+    table = Table(rules, day.days)
+    sellers = Sellers(registry)
+    for chunk in _progress(files, options.columns, errors, tally):
+        for place, reason in chunk.bad:
+            bad.add(chunk.path, place, reason)
+        rows = None if chunk.sellers is None else sellers.rows(chunk.sellers)
+        standings = None if rows is None else sellers.standings
+        before = time.thread_time()
+        batch = rules.check_batch(
+            chunk.texts,
+            sellers=rows,
+            standings=standings,
+            channels=options.channel or None,
+            languages=options.language or None,
+            days=day.days,
+            max_characters=options.max_characters,
+        )
+        tally.engine_seconds += time.thread_time() - before
+        _count(batch, tally)
+        for i in np.flatnonzero(batch.status):
+            bad.add(chunk.path, int(chunk.places[i]), _reason(batch, int(i), options))
+        if output is None and gallery is None:
+            continue
+        ids = chunk.ids if chunk.ids is not None else pa.array(chunk.places).cast(pa.string())
+        made = table.record_batch(batch, Posts(chunk.texts, ids, rows, standings))
+        if output is not None:
+            output.write(made)
+        elif gallery is not None:
+            ok = batch.status == 0
+            gallery.add(made, chunk.texts if ok.all() else chunk.texts.filter(pa.array(ok)))
+    tally.bad = bad.count
+    bad.close()
+    tally.seconds = time.perf_counter() - started
+    if gallery is not None:
+        gallery.show(console, tally)
+    return tally
+
+
+def _reason(batch: VerdictBatch, i: int, options: Options) -> str:
+    return REASONS[Status(int(batch.status[i]))].format(
+        offset=int(batch.status_offset[i]) + 1, limit=options.max_characters
+    )
+
+
+def _count(batch: VerdictBatch, tally: Tally) -> None:
+    ok = batch.status == 0
+    tally.posts += int(ok.sum())
+    tally.actions += np.bincount(batch.action[ok], minlength=len(Action))
+    tally.categories += np.bincount(batch.label_category, minlength=len(CATEGORIES))
+    tally.shadow += int(batch.evidence_shadow.sum())
+    tally.capped += int(np.count_nonzero(batch.flags))
+
+
+def _progress(files: list[Path], columns: readers.Columns, errors: Console, tally: Tally) -> Iterator[readers.Chunk]:
+    """Chunks of all files, with a progress bar where somebody watches."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+    started = time.perf_counter()
+    before = 0
+    with bar if errors.is_terminal else contextlib.nullcontext():
+        task = bar.add_task("checking", total=sum(readers.size(f) for f in files) or None, speed="")
+        for path in files:
+            for chunk in readers.read(path, columns):
+                yield chunk
+                speed = tally.posts / max(time.perf_counter() - started, 1e-9)
+                bar.update(
+                    task, completed=before + chunk.position, speed=f"{speed:,.0f} posts/s", description=path.name
+                )
+            before += readers.size(path)
+
+
+def summary(tally: Tally, rules: RuleSet, output: Path | None) -> list[Any]:
+    """What a run found, for printing: by action and by category, and how fast it was."""
+    total = max(tally.posts, 1)
+    actions = Grid("action", "posts", "share", title=None, box=None, header_style="dim", padding=(0, 2))
+    actions.columns[1].justify = actions.columns[2].justify = "right"
+    for action in Action:
+        count = int(tally.actions[action])
+        actions.add_row(render.action_text(action.name), f"{count:,}", f"{100 * count / total:.2f}%")
+    categories = Grid("category", "posts", "share", box=None, header_style="dim", padding=(0, 2))
+    categories.columns[1].justify = categories.columns[2].justify = "right"
+    for number in np.argsort(-tally.categories, kind="stable"):
+        count = int(tally.categories[number])
+        if count:
+            categories.add_row(CATEGORIES[number], f"{count:,}", f"{100 * count / total:.2f}%")
+    both = Grid.grid(padding=(0, 6))
+    both.add_row(actions, categories)
+    notes = [f"{tally.posts:,} posts judged by revision {rules.revision}"]
+    if tally.bad:
+        notes.append(f"{tally.bad:,} bad rows left out")
+    if tally.shadow:
+        notes.append(f"{tally.shadow:,} hits of shadow rules")
+    if tally.capped:
+        notes.append(f"{tally.capped:,} posts ran into a cap of the engine")
+    if output is not None:
+        notes.append(f"written to {output}")
+    speed = (
+        f"{tally.seconds:.2f} s: {tally.posts / max(tally.seconds, 1e-9):,.0f} posts/s from file to verdict, "
+        f"{tally.posts / max(tally.engine_seconds, 1e-9):,.0f} posts/s in the engine on one core"
+    )
+    return [both, Text("; ".join(notes)), Text(speed, style="dim")]
+
+
+def known_channel(rules: RuleSet, channel: str) -> None:
+    """Refuse a channel that the rule set does not name: on the command line that is a misspelling.
+
+    Raises:
+        CommandError: unknown channel.
+    """
+    if channel and channel != "default" and rules.channel_id(channel) == 0:
+        known = rules.meta.get("channels", [])
+        raise CommandError(
+            f"--channel {channel}: the rule set knows the channels {', '.join(known)}{nearest(channel, known)}"
+        )

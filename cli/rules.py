@@ -1,0 +1,137 @@
+"""`fairpost rules`: check, test, compile and compare rule packs."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from fairpost.cli import render
+from fairpost.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+    from fairpost.engine import RuleSet
+    from fairpost.rules import PackProblem
+
+__all__ = ["app", "open_bundle", "write_bundle"]
+
+app = typer.Typer(no_args_is_help=True, help="Work with rule packs: YAML in, one compiled and tested bundle out.")
+
+Packs = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[PACK...]", help="Pack files or folders of them; default: the shipped packs."),
+]
+
+
+def _sources(packs: list[Path] | None) -> list[Path]:
+    from fairpost.rules import shipped_packs
+
+    if not packs:
+        return [shipped_packs()]
+    for path in packs:
+        if not path.exists():
+            raise CommandError(f"{path}: no such file or folder")
+    return packs
+
+
+def _report(problems: Iterable[PackProblem], console: Console) -> None:
+    styles = {"error": "bold red", "warning": "yellow"}
+    for each in problems:
+        line = Text(f"{each.file}:{each.line}:{each.column}: ")
+        line.append(each.kind, style=styles.get(each.kind, ""))
+        line.append(f": {each.message}")
+        console.print(line, soft_wrap=True)
+
+
+@app.command()
+def lint(packs: Packs = None) -> None:
+    """Say everything that is wrong or doubtful in packs, each with file:line:column. Exit status 1 on errors."""
+    from fairpost.rules import lint as lint_packs
+
+    problems = lint_packs(_sources(packs))
+    console = render.make_console()
+    _report(problems, console)
+    errors = sum(each.kind == "error" for each in problems)
+    console.print(f"{errors} errors, {len(problems) - errors} warnings")
+    if errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of packs, for completion and checks in editors."""
+    from fairpost.rules import json_schema
+
+    print(json.dumps(json_schema(), ensure_ascii=False, indent=2))
+
+
+@app.command("compile", epilog="Example: fairpost rules compile my-packs/ -o rules.fpb")
+def compile_(
+    packs: Packs = None,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="The file to write.")] = Path(
+        "rules.fpb"
+    ),
+) -> None:
+    """Compile packs into one bundle. Packs whose own cases fail do not compile."""
+    from fairpost.rules import PackErrors, compile_packs
+
+    sources = _sources(packs)
+    console = render.make_console()
+    try:
+        content = compile_packs(sources)
+    except PackErrors as error:
+        _report([*error.errors, *error.warnings], render.make_console(stderr=True))
+        raise CommandError(f"not compiled: {len(error.errors)} errors", status=1) from None
+    write_bundle(output, content)
+    opened = open_bundle(output)
+    console.print(
+        f"{output}: revision {opened.revision}, {len(opened.meta['rules'])} rules, "
+        f"{opened.pattern_count:,} patterns, {len(content):,} bytes"
+    )
+
+
+def write_bundle(path: Path, content: bytes) -> None:
+    """Write by rename: somebody may have the old file mapped into memory.
+
+    Raises:
+        CommandError: the folder is not there or may not be written.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as scratch:
+            scratch.write(content)
+        os.chmod(scratch.name, 0o644)
+        os.replace(scratch.name, path)
+    except OSError as error:
+        raise CommandError(f"-o {path}: cannot be written: {error.strerror}") from None
+
+
+def open_bundle(path: Path, option: str = "") -> RuleSet:
+    """Open a compiled rule set.
+
+    Raises:
+        CommandError: no such file, or it is no sound bundle; the message says what is wrong and where.
+    """
+    from fairpost.engine import InvalidBundle, RuleSet
+
+    shown = f"{option} {path}".strip()
+    if path.is_dir() or path.suffix in (".yaml", ".yml"):
+        raise CommandError(f"{shown}: these are packs; compile them first: fairpost rules compile {path} -o rules.fpb")
+    try:
+        return RuleSet.open(path)
+    except FileNotFoundError:
+        raise CommandError(f"{shown}: no such file") from None
+    except PermissionError:
+        raise CommandError(f"{shown}: no permission to read it") from None
+    except InvalidBundle as error:
+        raise CommandError(
+            f"{shown}: is no sound bundle: {error}; make it anew with 'fairpost rules compile'"
+        ) from None
