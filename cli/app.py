@@ -100,7 +100,8 @@ def check(
         Path | None, typer.Option(metavar="BUNDLE", help="Compiled rule set; default: the shipped packs.")
     ] = None,
     registry: Annotated[
-        str | None, typer.Option(metavar="URL", help="sqlite:///path/registry.db, or host:port of a fairpost server.")
+        str | None,
+        typer.Option(metavar="URL", help="sqlite:///path/registry.sqlite, or host:port of a fairpost server."),
     ] = None,
     output: Annotated[
         Path | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -95,7 +96,7 @@ def standing_record(standing: Any) -> NDArray[Any]:
 
 
 def open_registry(url: str | None) -> Registry:
-    """`sqlite:///path/registry.db`, or a server's `host:port`.
+    """`sqlite:///path/registry.sqlite`, or a server's `host:port`.
 
     Raises:
         CommandError: neither; the file is missing; the extra `server` is not installed.
@@ -104,19 +105,34 @@ def open_registry(url: str | None) -> Registry:
         return Absent()
     if url.startswith("sqlite:"):
         require("sqlalchemy", "server", f"--registry {url}")
-        return _open_file(url)
+        return _File(url)
     host, colon, port = url.rpartition(":")
     if not colon or not host or not port.isdigit() or "/" in url:
         raise CommandError(
-            f"--registry {url}: is neither sqlite:///path/to/registry.db nor host:port of a fairpost server"
+            f"--registry {url}: is neither sqlite:///path/to/registry.sqlite nor host:port of a fairpost server"
         )
     return Remote(url)
 
 
-def _open_file(url: str) -> Registry:
-    from fairpost.server.bulk import open_registry_file
+class _File:
+    """The store of a server on this machine, read once; a running server may go on writing to it."""
 
-    return open_registry_file(url)
+    def __init__(self, url: str) -> None:
+        from fairpost.server.registry import standing_table
+        from fairpost.server.storage import StoreError
+
+        path = Path(url.removeprefix("sqlite:///"))
+        if not url.startswith("sqlite:///") or not path.name:
+            raise CommandError(f"--registry {url}: expected sqlite:///path/to/registry.sqlite")
+        if not path.is_file():
+            raise CommandError(f"--registry {url}: {path}: no such file")
+        try:
+            self._table = standing_table(path)
+        except StoreError as error:
+            raise CommandError(f"--registry {url}: {error}") from None
+
+    def lookup(self, ids: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[Any]]:
+        return self._table.view(ids)
 
 
 class Sellers:

@@ -1,0 +1,377 @@
+"""`fairpost demo`: the whole product once, against a real server in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+from rich.rule import Rule
+from rich.text import Text
+
+from fairpost.cli import render
+from fairpost.cli.errors import CommandError
+from fairpost.cli.gallery import Sample, show_kinds, show_samples
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fairpost.server import Client
+
+__all__ = ["run"]
+
+START_SECONDS: Final = 120.0
+"""The first start compiles the shipped packs."""
+
+SWAP_POST: Final = "新到量子能量杯，一杯让水变成小分子团，喝了浑身轻松！199元一个，要的私我"
+SWAP_PACK: Final = """\
+pack: demo-quantum
+description: {zh: 演示用：当天出现的新骗术, en: "For the demo: a trick that turned up today"}
+lists:
+  quantum: {words: [量子能量杯, 量子能量, 小分子团水, 小分子团]}
+rules:
+  - id: demo-quantum.cup
+    category: FALSE_TRADE
+    severity: high
+    weight: 0.9
+    when: any(quantum) and commerce >= 0.1
+    basis: [cn.advertising-law/28]
+    message:
+      zh: 量子、小分子团等功效没有科学依据，属于虚假宣传
+      en: Quantum or small-cluster effects have no scientific basis
+    cases:
+      match: [量子能量杯，199元一个，包邮]
+      pass: [量子力学导论，二手书，20元]
+"""
+BATCH: Final = 32
+
+
+@dataclass
+class Server:
+    """A running `fairpost serve` and its folder."""
+
+    process: subprocess.Popen[bytes]
+    target: str
+    folder: Path
+    log: Path
+
+
+def run(*, keep: bool) -> int:
+    """Run the demo and return the exit status: 0 if every request was answered and the rules were swapped."""
+    from fairpost.server import Client
+
+    console = render.make_console()
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(_server(console, keep=keep))
+        client = stack.enter_context(contextlib.closing(Client(server.target)))
+        _register_sellers(client, console)
+        as_expected = _judge_samples(client, console)
+        failures = _swap(client, server, console)
+        if keep:
+            _how_to_call(server, console)
+    if not keep:
+        console.print("The server was stopped; [bold]make demo KEEP=1[/] leaves it running and prints how to call it.")
+    return 0 if as_expected and not failures else 1
+
+
+@contextlib.contextmanager
+def _server(console: Console, *, keep: bool) -> Iterator[Server]:
+    """Start the server on a free loopback port with an empty registry; stop it after the block unless `keep`."""
+    folder = Path(tempfile.mkdtemp(prefix="fairpost-demo-"))
+    port_file, log = folder / "port", folder / "server.log"
+    command = [sys.executable, "-m", "fairpost.cli", "serve", "--port", "0"]
+    command += ["--port-file", str(port_file), "--data-dir", str(folder / "registry")]
+    console.print(Rule("[bold]fairpost demo", align="left", style="dim"))
+    started = time.perf_counter()
+    with log.open("wb") as sink:
+        # A session of its own: an interrupt in the terminal reaches the demo, which then stops the server.
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True)
+    done = False
+    try:
+        with console.status("starting the server (the first time the rule packs are compiled)"):
+            port = _wait_for_port(process, port_file, log)
+        console.print(
+            f"Server: [bold]127.0.0.1:{port}[/], up in {time.perf_counter() - started:.1f} s; "
+            "registry: an empty SQLite file; rules: the shipped packs"
+        )
+        yield Server(process, f"127.0.0.1:{port}", folder, log)
+        done = True
+    finally:
+        if not (keep and done):
+            _stop(process)
+            _remove(folder)
+
+
+def _wait_for_port(process: subprocess.Popen[bytes], port_file: Path, log: Path) -> int:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise CommandError(f"the server ended with status {process.returncode}:\n{_tail(log)}", status=1)
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return int(port_file.read_text())
+        time.sleep(0.05)
+    raise CommandError(f"the server did not listen within {START_SECONDS:.0f} s:\n{_tail(log)}", status=1)
+
+
+def _tail(log: Path, lines: int = 25) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def samples_folder() -> Path:
+    """Where the sample posts and sellers are."""
+    from fairpost.rules import shipped_packs
+
+    return shipped_packs().parent / "samples"
+
+
+def _load(name: str) -> Any:
+    return yaml.load((samples_folder() / name).read_text(encoding="utf-8"), Loader=_Loader)
+
+
+class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
+    """Safe YAML, the quick one where libyaml is there."""
+
+
+def _register_sellers(client: Client, console: Console) -> None:
+    """Register the sample sellers; events with dates in the past bring each to its standing."""
+    sellers = _load("sellers.yaml")["sellers"]
+    for seller in sellers:
+        register_sample(client, seller)
+    shown = ["seller-food", "seller-lapsed", "seller-blacklisted", "seller-suspended", "seller-unknown"]
+    console.print(f"\n{len(sellers)} sellers registered over gRPC, with licences, strikes and penalties; among them:")
+    from fairpost.cli.seller import standing_text
+
+    for answer in client.lookup_many(shown):
+        line = Text(f"  {answer.seller_id:<20}")
+        line.append(standing_text(answer.standing) if answer.outcome == 1 else Text("not registered", style="yellow"))
+        console.print(line)
+
+
+def register_sample(client: Client, seller: dict[str, Any]) -> None:
+    """Register one seller of samples/sellers.yaml and record the events that its standing needs."""
+    from fairpost.cli.seller import KINDS
+    from fairpost.v1 import registry_pb2
+
+    client.register(
+        registry_pb2.RegisterSellerRequest(
+            seller_id=seller["id"],
+            kind=KINDS[seller["kind"]],  # type: ignore[arg-type]
+            name=seller["name"],
+            identity_number=seller.get("identity_number", ""),
+            credit_code=seller.get("credit_code", ""),
+            categories=seller["categories"],
+            licences=[
+                registry_pb2.Licence(
+                    scope=licence["scope"],
+                    number=licence["number"],
+                    valid_from=str(licence["valid_from"]),
+                    valid_until=str(licence["valid_until"] or ""),
+                )
+                for licence in seller["licences"]
+            ],
+            exempt_reason=seller.get("exempt_reason", ""),
+        )
+    )
+    for event in _events(seller["standing"]):
+        event.actor, event.reason = "demo", "sample seller"
+        client.record_event(seller["id"], event)
+
+
+def _events(standing: dict[str, Any]) -> Iterator[Any]:
+    from fairpost.engine.vocabulary import ENFORCEMENT, LISTING, REGISTRATION
+    from fairpost.v1 import registry_pb2
+
+    def number(words: tuple[str, ...], word: str) -> Any:
+        return words.index(word) + 1  # 0 is "unspecified" in the API
+
+    today = datetime.now(UTC).date()
+    # No event turns an admitted seller back into one that hands papers in; such a seller is incomplete by its record.
+    if standing["registration"] != "pending":
+        since = today - timedelta(days=standing["tenure_days"])
+        active = registry_pb2.RegistrationChange(state=number(REGISTRATION, "active"))
+        yield registry_pb2.SellerEvent(registration=active, effective=since.isoformat())
+        if standing["registration"] != "active":
+            state = registry_pb2.RegistrationChange(state=number(REGISTRATION, standing["registration"]))
+            yield registry_pb2.SellerEvent(registration=state)
+    if standing["enforcement"] != "none":
+        yield registry_pb2.SellerEvent(
+            enforcement=registry_pb2.EnforcementChange(state=number(ENFORCEMENT, standing["enforcement"]))
+        )
+    if standing["listing"] != "none":
+        yield registry_pb2.SellerEvent(listing=registry_pb2.ListingChange(state=number(LISTING, standing["listing"])))
+    for category, count in standing["strikes"].items():
+        for _ in range(count):
+            yield registry_pb2.SellerEvent(strike=registry_pb2.Strike(category=category))
+
+
+def sample_request(post: dict[str, Any]) -> Any:
+    """A post of samples/posts.yaml as a message."""
+    from fairpost.v1 import post_pb2
+
+    return post_pb2.Post(
+        id=post["id"],
+        seller_id=post.get("seller") or "",
+        text=post["text"],
+        channel=post.get("channel") or "",
+        language=post.get("language") or "",
+    )
+
+
+def _judge_samples(client: Client, console: Console) -> bool:
+    """Stream the sample posts, print some verdicts of every kind, and count those that are as expected."""
+    # A server whose registry is up cannot show what happens when it is not.
+    posts = [post for post in _load("posts.yaml") if post.get("registry") != "unavailable"]
+    started = time.perf_counter()
+    results = list(client.check_many(map(sample_request, posts), batch=BATCH))
+    seconds = time.perf_counter() - started
+    samples = [Sample.of(post, result.verdict) for post, result in zip(posts, results, strict=True)]
+    refused = sum(result.WhichOneof("outcome") != "verdict" for result in results)
+    show_kinds(samples, console)
+    wrong = [sample for sample in samples if not sample.as_expected]
+    actions = Counter(sample.action for sample in samples)
+    line = Text(f"\n{len(posts)} sample posts streamed in {seconds * 1000:.0f} ms: ")
+    for name in render.action_names():
+        line.append(f"{actions[name]} ").append(render.action_text(name)).append("  ")
+    console.print(line)
+    if wrong or refused:
+        console.print(f"[bold red]not as expected:[/] {', '.join(sample.id for sample in wrong)} ({refused} refused)")
+    else:
+        console.print("[green]every verdict is the expected one[/]")
+    return not refused
+
+
+@dataclass
+class Checker(threading.Thread):
+    """Keeps checking one post until it is told to stop; counts answers by revision."""
+
+    client: Client
+    post: Any
+    answers: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+
+    __hash__ = threading.Thread.__hash__
+
+    def run(self) -> None:
+        """Check, again and again."""
+        while not self.stop.is_set():
+            try:
+                self.answers[self.client.check(self.post).revision] += 1
+            except Exception as error:
+                self.failures.append(str(error))
+
+
+def _swap(client: Client, server: Server, console: Console) -> list[str]:
+    """Activate a second rule set while posts are being checked; returns the failed requests."""
+    from fairpost.rules import compile_packs, shipped_packs
+    from fairpost.server import Client
+    from fairpost.v1 import post_pb2
+
+    console.print(
+        Rule(
+            "[bold]A new trick turns up; a new rule goes live while posts are being checked", align="left", style="dim"
+        )
+    )
+    post = post_pb2.Post(id="quantum-cup", text=SWAP_POST, seller_id="seller-new")
+    before = client.check(post)
+    pack = server.folder / "demo-quantum.yaml"
+    pack.write_text(SWAP_PACK, encoding="utf-8")
+    with console.status("compiling the shipped packs and the new one"):
+        bundle = compile_packs([shipped_packs(), pack])
+    with contextlib.closing(Client(server.target)) as second:
+        checker = Checker(second, post)
+        checker.start()
+        _until(lambda: checker.answers[before.revision] >= 50 or bool(checker.failures))
+        started = time.perf_counter()
+        active = client.activate(bundle, source="demo-quantum.yaml")
+        seconds = time.perf_counter() - started
+        revision = active.revision if hasattr(active, "revision") else active.active.revision
+        _until(lambda: checker.answers[revision] >= 50 or bool(checker.failures))
+        checker.stop.set()
+        checker.join(10)
+    after = client.check(post)
+    show_samples(
+        [
+            Sample.of({"id": f"{when} {verdict.revision}", "text": SWAP_POST}, verdict)
+            for when, verdict in (("before", before), ("after", after))
+        ],
+        console,
+    )
+    counts = ", ".join(f"{count} by {name}" for name, count in checker.answers.items())
+    outcome = "[green]no request failed[/]"
+    if checker.failures:
+        outcome = f"[bold red]{len(checker.failures)} requests failed: {checker.failures[0]}[/]"
+    console.print(
+        f"Revision [bold]{before.revision}[/] -> [bold]{after.revision}[/], activated in {seconds * 1000:.0f} ms; "
+        f"meanwhile one caller got {sum(checker.answers.values())} answers ({counts}) and {outcome}"
+    )
+    if after.revision == before.revision:
+        return ["the revision did not change", *checker.failures]
+    return checker.failures
+
+
+def _until(holds: Any, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _how_to_call(server: Server, console: Console) -> None:
+    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
+    console.print(Rule("[bold]The server keeps running", align="left", style="dim"))
+    console.print(
+        f"""It listens on {server.target}; its log is {server.log}.
+
+From Python ({python}):
+
+    from fairpost.server import Client
+    client = Client("{server.target}")
+    print(client.check("本品根治糖尿病，无效退款，加微信 abc12345"))
+
+With any gRPC client (reflection is on), for example grpcurl:
+
+    grpcurl -plaintext -d '{{"post": {{"text": "本品根治糖尿病"}}}}' {server.target} fairpost.v1.FilterService/CheckPost
+
+From the command line:
+
+    fairpost seller lookup seller-food --server {server.target}
+    fairpost check posts.csv --seller-column seller --registry {server.target}
+
+Stop it with:
+
+    kill {server.process.pid} && rm -r {server.folder}
+""",
+        markup=False,
+        soft_wrap=True,
+    )
