@@ -1,0 +1,45 @@
+"""The native core: patterns and rules compiled into one mapped file, posts judged against it in batches.
+
+    from fairpost.engine import RuleSet
+
+    ruleset = RuleSet.open("rules.fpb")
+    verdict = ruleset.check("全网第一，今天下单包邮")
+
+Imports nothing of ours: rule packs are compiled by `fairpost.rules`, served by `fairpost.server`.
+"""
+
+from fairpost.engine.ruleset import InvalidBundle, RuleSet
+from fairpost.engine.texts import Texts
+from fairpost.engine.verdict import Evidence, Flag, InvalidPost, Label, Verdict, VerdictBatch
+from fairpost.engine.vocabulary import (
+    CATEGORIES,
+    LICENCES,
+    SELLER_NONE,
+    SELLER_NOT_FOUND,
+    SELLER_UNAVAILABLE,
+    SEVERITIES,
+    STANDING_DTYPE,
+    Action,
+    Status,
+)
+
+__all__ = [
+    "CATEGORIES",
+    "LICENCES",
+    "SELLER_NONE",
+    "SELLER_NOT_FOUND",
+    "SELLER_UNAVAILABLE",
+    "SEVERITIES",
+    "STANDING_DTYPE",
+    "Action",
+    "Evidence",
+    "Flag",
+    "InvalidBundle",
+    "InvalidPost",
+    "Label",
+    "RuleSet",
+    "Status",
+    "Texts",
+    "Verdict",
+    "VerdictBatch",
+]

@@ -1,0 +1,305 @@
+"""Builds a bundle: patterns, lists, rules and policy as plain Python in, one file's bytes out.
+
+The same source gives the same bytes on every machine. Nothing here runs when posts are judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fairpost.engine import layout
+from fairpost.engine.index import Anchored, build_index
+from fairpost.engine.layout import Cmp, Op, PatternFlag
+from fairpost.engine.symbols import FineFolds, ScanFold
+from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
+
+__all__ = ["Cmp", "Instruction", "InvalidSource", "Op", "Pattern", "Policy", "Rule", "RuleSetSource", "build"]
+
+_NEVER = 2**31 - 1
+
+
+class InvalidSource(ValueError):
+    """What was to be built breaks a limit of the format or contradicts itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A literal, the folds under which it matches, and the lists (ids) to which its matches belong."""
+
+    text: str
+    folds: frozenset[str]
+    word_boundaries: bool
+    lists: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One step of a condition in postfix order; `layout.Op` says which fields an operation reads."""
+
+    op: Op
+    cmp: Cmp = Cmp.GE
+    a: int = 0
+    b: int = 0
+    n: int = 0
+    value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule ready to run. `triggers` are lists without a hit in one of which it cannot fire; None: always evaluate."""
+
+    id: str
+    category: int
+    severity: int
+    mode: int
+    weight: float
+    group: int
+    from_day: int
+    until_day: int
+    triggers: tuple[int, ...] | None
+    code: Sequence[Instruction]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """From scores to actions and exposure.
+
+    thresholds: float32[channels, MAX_CATEGORIES, 5], least score for each action; infinity = never.
+    exposure: the numbers of `layout.POLICY_DTYPE` by name (`floor` may be left out: 0.5).
+    """
+
+    severity_weights: Sequence[float]
+    group_caps: Sequence[float]
+    thresholds: NDArray[np.float32]
+    exposure: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSetSource:
+    """Everything that a bundle holds. List ids are positions in `lists`, which starts with RECOGNISERS."""
+
+    patterns: Sequence[Pattern]
+    lists: Sequence[str]
+    list_allows: Mapping[int, tuple[int, ...]]
+    operands: Sequence[tuple[int, int, int]]
+    rules: Sequence[Rule]
+    channels: Sequence[str]
+    languages: Sequence[str]
+    policy: Policy
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+def build(source: RuleSetSource) -> bytes:
+    """Compile `source` into the bytes of a bundle (see `layout`).
+
+    Raises:
+        InvalidSource: a limit of the format is broken; the message names the pattern, list or rule.
+    """
+    _check(source)
+    fine_folds = FineFolds()
+    anchored, texts, scan = _patterns(source, fine_folds)
+    sections = build_index(anchored)
+    sections.update(scan.sections())
+    sections.update(fine_folds.sections())
+    sections.update(_texts(texts))
+    sections.update(_lists(source))
+    sections.update(_rules(source))
+    sections.update(_policy(source))
+    meta = dict(source.meta)
+    meta["list_names"] = list(source.lists)
+    meta["channels"] = list(source.channels)
+    meta["languages"] = list(source.languages)
+    meta["rule_ids"] = [rule.id for rule in source.rules]
+    document = json.dumps(meta, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    sections["META"] = np.frombuffer(document, dtype=np.uint8)
+    return assemble(sections)
+
+
+def assemble(sections: Mapping[str, NDArray[Any]]) -> bytes:
+    """Lay the sections out as a file, and seal it with its SHA-256."""
+    table = np.zeros(len(layout.SECTIONS), dtype=layout.SECTION_DTYPE)
+    at = _align(layout.HEADER_DTYPE.itemsize + table.nbytes)
+    bodies: list[tuple[int, bytes]] = []
+    for number, (tag, dtype) in enumerate(layout.SECTIONS.items()):
+        column = np.ascontiguousarray(sections[tag], dtype=dtype)
+        body = column.tobytes()
+        table[number] = (tag.encode(), dtype.itemsize, at, column.size, 0)
+        bodies.append((at, body))
+        at = _align(at + len(body))
+    size = at + layout.PADDING
+    header = np.zeros(1, dtype=layout.HEADER_DTYPE)
+    header[0] = (layout.MAGIC, layout.FORMAT_VERSION, len(table), size, 0, 0, b"")
+    image = bytearray(size)
+    image[:64] = header.tobytes()
+    image[64 : 64 + table.nbytes] = table.tobytes()
+    for offset, body in bodies:
+        image[offset : offset + len(body)] = body
+    digest = hashlib.sha256(image[:32])
+    digest.update(memoryview(image)[64:])
+    image[32:64] = digest.digest()
+    return bytes(image)
+
+
+def _align(offset: int) -> int:
+    return -(-offset // layout.ALIGNMENT) * layout.ALIGNMENT
+
+
+def _check(source: RuleSetSource) -> None:
+    if tuple(source.lists[: len(RECOGNISERS)]) != RECOGNISERS:
+        raise InvalidSource("the first lists must be the recognisers, in the order of RECOGNISERS")
+    for what, count, most in (
+        ("lists", len(source.lists), 32767),
+        ("rules", len(source.rules), 65535),
+        ("operands", len(source.operands), 65535),
+        ("channels", len(source.channels), 65535),
+        ("languages", len(source.languages), 65535),
+    ):
+        if count > most:
+            raise InvalidSource(f"{count} {what}: the format holds {most}")
+    if not source.channels or not source.languages:
+        raise InvalidSource("at least one channel and one language are needed (the defaults)")
+    expected = (len(source.channels), MAX_CATEGORIES, 5)
+    if source.policy.thresholds.shape != expected:
+        raise InvalidSource(f"thresholds have shape {source.policy.thresholds.shape}, expected {expected}")
+    for rule in source.rules:
+        if not (math.isfinite(rule.weight) and 0.0 <= rule.weight <= 1.0):
+            raise InvalidSource(f"rule {rule.id}: weight {rule.weight} is outside 0..1")
+        if not rule.code:
+            raise InvalidSource(f"rule {rule.id}: its condition is empty")
+
+
+def _patterns(source: RuleSetSource, fine_folds: FineFolds) -> tuple[list[Anchored], list[str], ScanFold]:
+    """Fold, merge patterns that match alike, and give the scan the symbols that they need."""
+    from fairpost.engine.folds import DEFAULT, fold
+
+    merged: dict[tuple[Any, ...], tuple[Pattern, list[int], list[int], int, set[int]]] = {}
+    for pattern in source.patterns:
+        repeat = "repeat" in pattern.folds
+        folds = pattern.folds - {"repeat"}
+        fine = folds != DEFAULT
+        if repeat and fine:
+            raise InvalidSource(f"pattern {pattern.text!r}: repeat works on top of default")
+        scanned = fold(pattern.text, DEFAULT)[0]
+        own = fold(pattern.text, folds)[0] if fine else scanned
+        if repeat:
+            scanned = own = collapse(scanned)
+        if not scanned:
+            raise InvalidSource(f"pattern {pattern.text!r} folds to nothing")
+        if max(len(scanned), len(own)) > layout.MAX_PATTERN_SYMBOLS:
+            raise InvalidSource(
+                f"pattern {pattern.text[:40]!r}... has {len(own)} symbols: the format holds {layout.MAX_PATTERN_SYMBOLS}"
+            )
+        flags = (PatternFlag.REPEAT if repeat else 0) | (PatternFlag.FINE if fine else 0)
+        if pattern.word_boundaries:
+            flags |= _boundary(own[0], PatternFlag.LEFT_LATIN, PatternFlag.LEFT_DIGIT)
+            flags |= _boundary(own[-1], PatternFlag.RIGHT_LATIN, PatternFlag.RIGHT_DIGIT)
+        key = (tuple(scanned), tuple(own), flags, folds if fine else DEFAULT)
+        entry = merged.setdefault(key, (pattern, scanned, own, int(flags), set()))
+        entry[4].update(pattern.lists)
+    scan = ScanFold(DEFAULT, (c for _, scanned, *_ in merged.values() for c in scanned))
+    anchored: list[Anchored] = []
+    texts: list[str] = []
+    for pattern, scanned, own, flags, lists in merged.values():
+        fine_number = layout.NO_FINE
+        if flags & PatternFlag.FINE:
+            fine_number = fine_folds.pattern(pattern.text, pattern.folds - {"repeat"}, own)
+        anchored.append(Anchored(scan.symbols(scanned), flags, fine_number, sorted(lists)))
+        texts.append(pattern.text)
+    return anchored, texts, scan
+
+
+def collapse(symbols: Iterable[int]) -> list[int]:
+    """Each run of equal symbols as one of them."""
+    out: list[int] = []
+    for symbol in symbols:
+        if not out or out[-1] != symbol:
+            out.append(symbol)
+    return out
+
+
+def _boundary(code_point: int, latin: int, digit: int) -> int:
+    if ord("a") <= code_point | 32 <= ord("z"):
+        return latin
+    return digit if ord("0") <= code_point <= ord("9") else 0
+
+
+def _texts(texts: Sequence[str]) -> dict[str, NDArray[Any]]:
+    encoded = [text.encode() for text in texts]
+    offsets = np.concatenate([[0], np.cumsum([len(text) for text in encoded], dtype=np.int64)])
+    return {"PTXT": np.frombuffer(b"".join(encoded), dtype=np.uint8), "PTXO": offsets}
+
+
+def _ragged(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(offsets[n+1], values) of rows of different lengths."""
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return offsets, np.array([value for row in rows for value in row], dtype=np.int64)
+
+
+def _lists(source: RuleSetSource) -> dict[str, NDArray[Any]]:
+    count = len(source.lists)
+    triggers: list[list[int]] = [[] for _ in range(count)]
+    always = []
+    for number, rule in enumerate(source.rules):
+        if rule.triggers is None:
+            always.append(number)
+        else:
+            for name in sorted(set(rule.triggers)):
+                triggers[name].append(number)
+    allow_offsets, allow_lists = _ragged([sorted(source.list_allows.get(k, ())) for k in range(count)])
+    trigger_offsets, trigger_rules = _ragged(triggers)
+    return {
+        "ALST": allow_offsets,
+        "ALLW": allow_lists,
+        "TRGO": trigger_offsets,
+        "TRIG": trigger_rules,
+        "ALWA": np.array(always, dtype=np.int64),
+    }
+
+
+def _rules(source: RuleSetSource) -> dict[str, NDArray[Any]]:
+    rules = np.zeros(len(source.rules), dtype=layout.RULE_DTYPE)
+    code: list[tuple[Any, ...]] = []
+    for number, rule in enumerate(source.rules):
+        rules[number] = (
+            len(code),
+            len(rule.code),
+            rule.weight,
+            rule.from_day,
+            min(rule.until_day, _NEVER),
+            rule.group,
+            rule.category,
+            rule.severity,
+            rule.mode,
+            0,
+        )
+        code.extend((int(i.op), int(i.cmp), i.a, i.b, 0, i.n, i.value) for i in rule.code)
+    return {
+        "RULE": rules,
+        "CODE": np.array(code, dtype=layout.INSTRUCTION_DTYPE),
+        "OPND": np.array(list(source.operands), dtype=layout.OPERAND_DTYPE),
+        "GCAP": np.array(source.policy.group_caps, dtype=np.float64),
+    }
+
+
+def _policy(source: RuleSetSource) -> dict[str, NDArray[Any]]:
+    policy = np.zeros(1, dtype=layout.POLICY_DTYPE)
+    policy["severity_weight"][0] = source.policy.severity_weights
+    policy["floor"] = 0.5
+    known = set(layout.POLICY_DTYPE.names or ()) - {"severity_weight"}
+    for name, value in source.policy.exposure.items():
+        if name not in known:
+            raise InvalidSource(f"exposure: unknown number {name!r}, known are {', '.join(sorted(known))}")
+        policy[name] = value
+    missing = known - {"floor"} - set(source.policy.exposure)
+    if missing:
+        raise InvalidSource(f"exposure lacks {', '.join(sorted(missing))}")
+    return {"POLI": policy, "THRE": source.policy.thresholds.astype(np.float32).ravel()}

@@ -1,0 +1,63 @@
+"""Conditions of rules: what one evaluation reads (`facts_t`), and the evaluation."""
+
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from fairpost.engine.image cimport image_t, instruction_t, rule_t, standing_t
+from fairpost.engine.native cimport delimiter_t, hit_t, text_t
+
+cdef enum:
+    MAX_STACK = 32
+    MAX_WITNESSES = 256  # the witness buffer of one condition
+    ANY_WITNESSES = 4  # hits shown for one any() or count()
+
+cdef enum seller_state:
+    SELLER_FOUND = 0
+    SELLER_NONE = -1
+    SELLER_NOT_FOUND = -2
+    SELLER_UNAVAILABLE = -3
+
+cdef enum op_t:
+    OP_ANY = 0
+    OP_COUNT = 1
+    OP_COUNT_DISTINCT = 2
+    OP_NEAR = 3
+    OP_BEFORE = 4
+    OP_RULE = 5
+    OP_COMMERCE = 6
+    OP_REGISTERED = 7
+    OP_UNREGISTERED = 8
+    OP_UNAVAILABLE = 9
+    OP_LICENCE = 10
+    OP_STRIKES = 11
+    OP_TENURE = 12
+    OP_ENFORCEMENT = 13
+    OP_LISTING = 14
+    OP_CHANNEL = 15
+    OP_LANGUAGE = 16
+    OP_NOT = 17
+    OP_AND = 18
+    OP_OR = 19
+
+# What is known of one post. Borrowed pointers; hits are sorted and chained by list.
+ctypedef struct facts_t:
+    const image_t *image
+    const hit_t *hits
+    size_t hit_count
+    const text_t *texts  # of the chunk: hit_t.text is an index into it
+    const delimiter_t *delimiters
+    const uint32_t *head
+    const uint32_t *stamps
+    uint32_t stamp
+    const standing_t *seller  # NULL unless seller_state is SELLER_FOUND
+    int seller_state
+    uint16_t channel, language
+    double commerce
+    const uint8_t *fired  # by rule
+    uint64_t pairs  # pairs of hits looked at, bounded by PAIR_LIMIT
+    uint32_t witnesses[MAX_WITNESSES]  # hits that made the last condition true
+    uint32_t witness_count
+
+cdef bint evaluate(facts_t *facts, const rule_t *rule) noexcept nogil
+cdef bint is_registered(const facts_t *facts) noexcept nogil
+cdef bint is_unregistered(const facts_t *facts) noexcept nogil
+cdef uint32_t total_strikes(const facts_t *facts) noexcept nogil

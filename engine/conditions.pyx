@@ -1,0 +1,231 @@
+"""Evaluates the condition code of rules on the hits of one post.
+
+The stack holds bits. Beside each bit stands where its witnesses begin in one buffer: the hits that made it
+true. Witnesses of the two topmost cells are adjacent, so AND joins them and NOT or a false cell drops them
+by moving one number.
+"""
+
+from libc.stdint cimport int32_t, uint32_t
+
+from fairpost.engine.image cimport SYMBOL_SKIP_CLAUSE, SYMBOL_SKIP_SENTENCE, operand_t
+from fairpost.engine.native cimport NO_HIT, PAIR_LIMIT, delimiter_between
+
+cdef enum:
+    ACTIVE = 2  # position in vocabulary.REGISTRATION
+
+
+cdef bint is_registered(const facts_t *facts) noexcept nogil:
+    return facts.seller_state == SELLER_FOUND and facts.seller.registration == ACTIVE
+
+
+cdef bint is_unregistered(const facts_t *facts) noexcept nogil:
+    return facts.seller_state == SELLER_NOT_FOUND or (
+        facts.seller_state == SELLER_FOUND and facts.seller.registration != ACTIVE
+    )
+
+
+cdef uint32_t total_strikes(const facts_t *facts) noexcept nogil:
+    cdef uint32_t total = 0, k
+    if facts.seller_state == SELLER_FOUND:
+        for k in range(32):
+            total += facts.seller.strikes[k]
+    return total
+
+
+cdef inline bint compare(double left, uint32_t cmp, double right) noexcept nogil:
+    if cmp == 0:
+        return left >= right
+    if cmp == 1:
+        return left > right
+    if cmp == 2:
+        return left <= right
+    if cmp == 3:
+        return left < right
+    return left == right
+
+
+cdef inline uint32_t first_hit(const facts_t *facts, uint32_t list_id) noexcept nogil:
+    return facts.head[list_id] if facts.stamps[list_id] == facts.stamp else NO_HIT
+
+
+cdef bint is_free(facts_t *facts, const operand_t *operand, const hit_t *hit) noexcept nogil:
+    """Whether no hit of the operand's second list stands closely before `hit`, in its clause."""
+    cdef uint32_t k = first_hit(facts, <uint32_t>operand.free_of)
+    cdef const hit_t *other
+    while k != NO_HIT:
+        other = &facts.hits[k]
+        facts.pairs += 1
+        if facts.pairs > PAIR_LIMIT:
+            return True
+        if (
+            other.text == hit.text
+            and other.end <= hit.begin
+            and hit.symbol_begin - other.symbol_end <= operand.within
+            and not delimiter_between(facts.delimiters, &facts.texts[hit.text], other.end, hit.begin, SYMBOL_SKIP_CLAUSE)
+        ):
+            return False
+        k = other.next
+    return True
+
+
+cdef uint32_t next_hit(facts_t *facts, const operand_t *operand, uint32_t k) noexcept nogil:
+    """The first hit of the operand at or after `k` in its list's chain."""
+    while k != NO_HIT:
+        if operand.free_of < 0 or is_free(facts, operand, &facts.hits[k]):
+            return k
+        k = facts.hits[k].next
+    return NO_HIT
+
+
+cdef inline void witness(facts_t *facts, uint32_t hit) noexcept nogil:
+    if facts.witness_count < MAX_WITNESSES:
+        facts.witnesses[facts.witness_count] = hit
+        facts.witness_count += 1
+
+
+cdef bint any_hit(facts_t *facts, const operand_t *operand) noexcept nogil:
+    cdef uint32_t k = next_hit(facts, operand, first_hit(facts, operand.list)), shown = 0
+    if k == NO_HIT:
+        return False
+    while k != NO_HIT and shown < ANY_WITNESSES:
+        witness(facts, k)
+        shown += 1
+        k = next_hit(facts, operand, facts.hits[k].next)
+    return True
+
+
+cdef int32_t count_hits(facts_t *facts, const operand_t *operand, bint distinct) noexcept nogil:
+    cdef uint32_t k = next_hit(facts, operand, first_hit(facts, operand.list)), other
+    cdef int32_t count = 0, shown = 0
+    cdef bint known
+    while k != NO_HIT:
+        known = False
+        if distinct:
+            other = next_hit(facts, operand, first_hit(facts, operand.list))
+            while other != k and not known:
+                known = facts.hits[other].pattern == facts.hits[k].pattern
+                facts.pairs += 1
+                if facts.pairs > PAIR_LIMIT:
+                    return count
+                other = next_hit(facts, operand, facts.hits[other].next)
+        if not known:
+            count += 1
+            if shown < ANY_WITNESSES:
+                witness(facts, k)
+                shown += 1
+        k = next_hit(facts, operand, facts.hits[k].next)
+    return count
+
+
+cdef inline bint is_near(const facts_t *facts, const hit_t *x, const hit_t *y, int32_t within) noexcept nogil:
+    if x.text != y.text:
+        return False
+    if y.symbol_begin >= x.symbol_end and y.begin >= x.end:
+        return y.symbol_begin - x.symbol_end <= <uint32_t>within and not delimiter_between(
+            facts.delimiters, &facts.texts[x.text], x.end, y.begin, SYMBOL_SKIP_SENTENCE
+        )
+    if x.symbol_begin >= y.symbol_end and x.begin >= y.end:
+        return x.symbol_begin - y.symbol_end <= <uint32_t>within and not delimiter_between(
+            facts.delimiters, &facts.texts[x.text], y.end, x.begin, SYMBOL_SKIP_SENTENCE
+        )
+    return True
+
+
+cdef inline bint is_before(const facts_t *facts, const hit_t *x, const hit_t *y, int32_t within) noexcept nogil:
+    return (
+        x.text == y.text
+        and x.end <= y.begin
+        and y.symbol_begin - x.symbol_end <= <uint32_t>within
+        and not delimiter_between(facts.delimiters, &facts.texts[x.text], x.end, y.begin, SYMBOL_SKIP_CLAUSE)
+    )
+
+
+cdef bint pair(facts_t *facts, const operand_t *a, const operand_t *b, int32_t within, bint ordered) noexcept nogil:
+    cdef uint32_t x = next_hit(facts, a, first_hit(facts, a.list)), y
+    cdef bint holds
+    while x != NO_HIT:
+        y = next_hit(facts, b, first_hit(facts, b.list))
+        while y != NO_HIT:
+            facts.pairs += 1
+            if facts.pairs > PAIR_LIMIT:
+                return False
+            if ordered:
+                holds = is_before(facts, &facts.hits[x], &facts.hits[y], within)
+            else:
+                holds = is_near(facts, &facts.hits[x], &facts.hits[y], within)
+            if holds:
+                witness(facts, x)
+                witness(facts, y)
+                return True
+            y = next_hit(facts, b, facts.hits[y].next)
+        x = next_hit(facts, a, facts.hits[x].next)
+    return False
+
+
+cdef bint test(facts_t *facts, const instruction_t *i) noexcept nogil:
+    """One operation that pushes a bit."""
+    cdef const operand_t *operands = facts.image.operands
+    cdef bint found = facts.seller_state == SELLER_FOUND
+    cdef uint32_t op = i.op
+    if op == OP_ANY:
+        return any_hit(facts, &operands[i.a])
+    if op == OP_NEAR or op == OP_BEFORE:
+        return pair(facts, &operands[i.a], &operands[i.b], i.n, op == OP_BEFORE)
+    if op == OP_COUNT or op == OP_COUNT_DISTINCT:
+        return compare(count_hits(facts, &operands[i.a], op == OP_COUNT_DISTINCT), i.cmp, i.n)
+    if op == OP_RULE:
+        return facts.fired[i.a]
+    if op == OP_COMMERCE:
+        return compare(<float>facts.commerce, i.cmp, i.value)
+    if op == OP_REGISTERED:
+        return is_registered(facts)
+    if op == OP_UNREGISTERED:
+        return is_unregistered(facts)
+    if op == OP_UNAVAILABLE:
+        return facts.seller_state == SELLER_UNAVAILABLE
+    if op == OP_LICENCE:
+        return found and (facts.seller.licences >> i.a) & 1
+    if op == OP_STRIKES:
+        if i.a == 255:
+            return compare(total_strikes(facts), i.cmp, i.n)
+        return compare(facts.seller.strikes[i.a] if found else 0, i.cmp, i.n)
+    if op == OP_TENURE:
+        return compare(facts.seller.tenure_days if found else 0, i.cmp, i.n)
+    if op == OP_ENFORCEMENT:
+        return compare(facts.seller.enforcement if found else 0, i.cmp, i.n)
+    if op == OP_LISTING:
+        return compare(facts.seller.listing if found else 0, i.cmp, i.n)
+    if op == OP_CHANNEL:
+        return facts.channel == i.a
+    return facts.language == i.a  # OP_LANGUAGE: check.py admits no other
+
+
+cdef bint evaluate(facts_t *facts, const rule_t *rule) noexcept nogil:
+    """Whether the rule's condition holds; its witnesses are then in facts.witnesses, in order of operands."""
+    # SAFETY: check.py walked the code: depth stays within 1..MAX_STACK, operands are in range.
+    cdef bint stack[MAX_STACK]
+    cdef uint32_t begin[MAX_STACK]
+    cdef uint32_t depth = 0, k
+    cdef const instruction_t *i
+    facts.witness_count = 0
+    for k in range(rule.code_count):
+        i = &facts.image.code[rule.code + k]
+        if i.op < OP_NOT:
+            begin[depth] = facts.witness_count
+            stack[depth] = test(facts, i)
+            if not stack[depth]:
+                facts.witness_count = begin[depth]
+            depth += 1
+        elif i.op == OP_NOT:
+            stack[depth - 1] = not stack[depth - 1]
+            facts.witness_count = begin[depth - 1]
+        else:
+            depth -= 1
+            # A false cell has no witnesses, so that an OR keeps those of the true ones as they stand.
+            if i.op == OP_AND:
+                stack[depth - 1] = stack[depth - 1] and stack[depth]
+                if not stack[depth - 1]:
+                    facts.witness_count = begin[depth - 1]
+            else:
+                stack[depth - 1] = stack[depth - 1] or stack[depth]
+    return stack[0]

@@ -1,0 +1,103 @@
+"""The opened bundle. `Image.view` stays valid as long as the Image lives; whoever reads through it holds the Image."""
+
+from libc.stdint cimport int16_t, int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef extern from "image.h":
+    enum:
+        SYMBOL_SKIP
+        SYMBOL_SKIP_CLAUSE
+        SYMBOL_SKIP_SENTENCE
+        SYMBOL_BOUNDARY
+        NO_PATTERN
+
+    ctypedef struct expansion_t:
+        uint32_t code_point, start, length
+    ctypedef struct slot_t:
+        uint32_t key, start, count
+    ctypedef struct entry_t:
+        uint32_t pattern
+        uint16_t neighbour
+        int16_t where
+        uint16_t anchor, length
+    ctypedef struct pattern_t:
+        uint32_t start
+        uint16_t length, flags
+        uint32_t fine, lists, list_count
+    ctypedef struct fine_t:
+        uint32_t start
+        uint16_t length, lead
+        uint32_t fold
+    ctypedef struct operand_t:
+        uint16_t list
+        int16_t free_of
+        uint32_t within
+    ctypedef struct instruction_t:
+        uint8_t op, cmp
+        uint16_t a, b, reserved
+        int32_t n
+        float value
+    ctypedef struct rule_t:
+        uint32_t code, code_count
+        double weight
+        int32_t from_day, until_day, group
+        uint8_t category, severity, mode, reserved
+    ctypedef struct policy_t:
+        double severity_weight[4]
+        double limit, review, unregistered, clean, per_year, per_strike, max, commerce, floor
+    ctypedef struct standing_t:
+        uint32_t licences, tenure_days
+        uint8_t registration, enforcement, listing, complaints
+        uint32_t reserved
+        uint8_t strikes[32]
+
+    ctypedef struct image_t:
+        const uint16_t *fold_block
+        const uint16_t *fold_symbol
+        const expansion_t *expansions
+        size_t expansion_count
+        const uint16_t *expansion_symbols
+        const uint16_t *fine_block
+        const uint32_t *fine_code_point
+        const expansion_t *fine_expansions
+        const uint32_t *fine_expansion_code_points
+        const uint64_t *unigram_map
+        int has_unigrams
+        const uint64_t *anchor_map
+        uint32_t anchor_shift
+        const uint16_t *displacement
+        uint32_t displacement_shift
+        const slot_t *slots
+        uint32_t slot_shift
+        const entry_t *entries
+        const pattern_t *patterns
+        size_t pattern_count
+        const uint16_t *pattern_symbols
+        const uint16_t *pattern_lists
+        const fine_t *fine
+        const uint32_t *fine_symbols
+        size_t list_count
+        const uint32_t *allow_offsets
+        const uint16_t *allow_lists
+        const uint32_t *trigger_offsets
+        const uint16_t *triggers
+        const uint16_t *always
+        size_t always_count
+        const operand_t *operands
+        const instruction_t *code
+        const rule_t *rules
+        size_t rule_count
+        const double *group_caps
+        size_t group_count
+        const policy_t *policy
+        const float *thresholds
+        size_t channel_count
+
+
+cdef class Image:
+    cdef image_t view
+    cdef readonly object sections  # tag -> read-only ndarray over the mapping: what keeps the mapping alive
+    cdef readonly dict meta
+    cdef readonly str digest
+    cdef readonly size_t size
+
+    cdef int _point(self) except -1

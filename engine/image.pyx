@@ -1,0 +1,177 @@
+"""Opens a bundle: maps the file, checks every invariant that the kernels rely on, points into it."""
+
+import hashlib
+import json
+import mmap
+import os
+
+import numpy as np
+
+from fairpost.engine import layout
+from fairpost.engine.check import InvalidBundle, check_sections
+
+__all__ = ["Image", "InvalidBundle"]
+
+
+cdef const void* _start(column) except? NULL:
+    """First byte of a column; never NULL, so that an empty one can be added to."""
+    return <const void*><size_t>column.__array_interface__["data"][0]
+
+
+cdef uint32_t _shift(column, bits_per_item=1) except? 0:
+    """32 - log2 of the number of items (or bits) of a column that was checked to be a power of two."""
+    return 33 - int(column.size * bits_per_item).bit_length()
+
+
+cdef class Image:
+    """A checked bundle, mapped or in memory. Immutable, safe to share between threads.
+
+    The file must be replaced by rename, never written in place: a truncated mapping is SIGBUS.
+    """
+
+    @staticmethod
+    def open(path):
+        """Map and check the bundle at `path`.
+
+        Raises:
+            OSError: the file cannot be read.
+            InvalidBundle: it is not a whole, well-formed bundle of this format; the message says what and where.
+        """
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise InvalidBundle(f"{os.fspath(path)}: the file is empty, expected a compiled rule set")
+            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            return Image(mapping)
+        except InvalidBundle as error:
+            raise InvalidBundle(f"{os.fspath(path)}: {error}") from None
+
+    def __cinit__(self, content):
+        """Check `content` (a buffer that stays alive and unchanged) and point into it."""
+        image = np.frombuffer(content, dtype=np.uint8)
+        if image.__array_interface__["data"][0] % 8:
+            image = image.copy()
+        self.digest = _verify_seal(image)
+        self.size = image.size
+        self.sections = _sections(image)
+        check_sections(self.sections)
+        try:
+            self.meta = json.loads(self.sections["META"].tobytes())
+        except ValueError as error:
+            raise InvalidBundle(f"section META is not JSON: {error}") from None
+        _check_meta(self.meta, self.sections)
+        self._point()
+
+    cdef int _point(self) except -1:
+        s = self.sections
+        v = &self.view
+        v.fold_block = <const uint16_t*>_start(s["FBLK"])
+        v.fold_symbol = <const uint16_t*>_start(s["FSYM"])
+        v.expansions = <const expansion_t*>_start(s["FEXP"])
+        v.expansion_count = s["FEXP"].size
+        v.expansion_symbols = <const uint16_t*>_start(s["FEXS"])
+        v.fine_block = <const uint16_t*>_start(s["VBLK"])
+        v.fine_code_point = <const uint32_t*>_start(s["VCPT"])
+        v.fine_expansions = <const expansion_t*>_start(s["VEXP"])
+        v.fine_expansion_code_points = <const uint32_t*>_start(s["VEXS"])
+        v.unigram_map = <const uint64_t*>_start(s["UMAP"])
+        v.has_unigrams = bool(s["UMAP"].any())
+        v.anchor_map = <const uint64_t*>_start(s["BMAP"])
+        v.anchor_shift = _shift(s["BMAP"], 64)
+        v.displacement = <const uint16_t*>_start(s["DISP"])
+        v.displacement_shift = _shift(s["DISP"])
+        v.slots = <const slot_t*>_start(s["SLOT"])
+        v.slot_shift = _shift(s["SLOT"])
+        v.entries = <const entry_t*>_start(s["ENTR"])
+        v.patterns = <const pattern_t*>_start(s["PATT"])
+        v.pattern_count = s["PATT"].size
+        v.pattern_symbols = <const uint16_t*>_start(s["PSYM"])
+        v.pattern_lists = <const uint16_t*>_start(s["PLST"])
+        v.fine = <const fine_t*>_start(s["FINE"])
+        v.fine_symbols = <const uint32_t*>_start(s["FCPT"])
+        v.list_count = s["ALST"].size - 1
+        v.allow_offsets = <const uint32_t*>_start(s["ALST"])
+        v.allow_lists = <const uint16_t*>_start(s["ALLW"])
+        v.trigger_offsets = <const uint32_t*>_start(s["TRGO"])
+        v.triggers = <const uint16_t*>_start(s["TRIG"])
+        v.always = <const uint16_t*>_start(s["ALWA"])
+        v.always_count = s["ALWA"].size
+        v.operands = <const operand_t*>_start(s["OPND"])
+        v.code = <const instruction_t*>_start(s["CODE"])
+        v.rules = <const rule_t*>_start(s["RULE"])
+        v.rule_count = s["RULE"].size
+        v.group_caps = <const double*>_start(s["GCAP"])
+        v.group_count = s["GCAP"].size
+        v.policy = <const policy_t*>_start(s["POLI"])
+        v.thresholds = <const float*>_start(s["THRE"])
+        v.channel_count = s["THRE"].size // (32 * 5)
+        return 0
+
+
+def _verify_seal(image):
+    """Header and checksum; returns the digest as 64 hex digits."""
+    if image.size < layout.HEADER_DTYPE.itemsize:
+        raise InvalidBundle(f"{image.size} bytes is shorter than a bundle's header (64 bytes)")
+    header = image[:64].view(layout.HEADER_DTYPE)[0]
+    if bytes(header["magic"]) != layout.MAGIC:
+        raise InvalidBundle(f"starts with {bytes(image[:8])!r}, expected {layout.MAGIC!r}: not a compiled rule set")
+    if header["version"] != layout.FORMAT_VERSION:
+        raise InvalidBundle(
+            f"format version {header['version']}, this fairpost reads version {layout.FORMAT_VERSION}: compile the packs again"
+        )
+    if header["size"] != image.size:
+        what = "truncated" if header["size"] > image.size else "longer than written"
+        raise InvalidBundle(f"{what}: {image.size} bytes, the header says {header['size']}")
+    digest = hashlib.sha256(image[:32])
+    digest.update(image[64:])
+    if digest.digest() != bytes(image[32:64]):
+        raise InvalidBundle("checksum does not match: the file is damaged")
+    if header["flags"] != 0 or header["reserved"] != 0:
+        raise InvalidBundle("reserved header fields are not 0")
+    return digest.hexdigest()
+
+
+def _sections(image):
+    """Section name -> read-only column over the mapping; sizes, order and alignment are checked here."""
+    header = image[:64].view(layout.HEADER_DTYPE)[0]
+    count = int(header["sections"])
+    if count != len(layout.SECTIONS):
+        raise InvalidBundle(f"{count} sections, expected {len(layout.SECTIONS)}")
+    end = 64 + count * layout.SECTION_DTYPE.itemsize
+    if end + layout.PADDING > image.size:
+        raise InvalidBundle("the section table reaches past the end of the file")
+    sections = {}
+    for record, (tag, dtype) in zip(image[64:end].view(layout.SECTION_DTYPE), layout.SECTIONS.items()):
+        if bytes(record["tag"]) != tag.encode():
+            raise InvalidBundle(f"section {bytes(record['tag'])!r} where {tag} was expected")
+        if record["item"] != dtype.itemsize:
+            raise InvalidBundle(f"section {tag}: items of {record['item']} bytes, expected {dtype.itemsize}")
+        offset, items = int(record["offset"]), int(record["count"])
+        if offset % layout.ALIGNMENT:
+            raise InvalidBundle(f"section {tag}: offset {offset} is not a multiple of {layout.ALIGNMENT}")
+        if offset < end:
+            raise InvalidBundle(f"section {tag}: offset {offset} overlaps what comes before (ends at {end})")
+        end = offset + items * dtype.itemsize
+        if end + layout.PADDING > image.size:
+            raise InvalidBundle(f"section {tag}: {items} items from byte {offset} reach past the end of the file")
+        column = image[offset:end].view(dtype)
+        column.flags.writeable = False
+        sections[tag] = column
+    return sections
+
+
+def _check_meta(meta, sections):
+    """The names that results need are there, one for each number."""
+    if not isinstance(meta, dict):
+        raise InvalidBundle("section META is not a JSON object")
+    for key, expected in (
+        ("list_names", sections["ALST"].size - 1),
+        ("rule_ids", sections["RULE"].size),
+        ("channels", sections["THRE"].size // 160),
+        ("languages", None),
+    ):
+        names = meta.get(key)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise InvalidBundle(f"section META: {key} is not a list of names")
+        if expected is not None and len(names) != expected:
+            raise InvalidBundle(f"section META: {len(names)} {key}, expected {expected}")

@@ -1,0 +1,449 @@
+"""Judges posts column-wise: fold -> match -> conditions -> scores -> verdict columns, without the GIL."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memset
+
+from fairpost.engine.conditions cimport (
+    MAX_WITNESSES,
+    SELLER_FOUND,
+    SELLER_NONE,
+    evaluate,
+    is_registered,
+    is_unregistered,
+    total_strikes,
+)
+from fairpost.engine.image cimport NO_PATTERN, SYMBOL_BOUNDARY, Image, policy_t, rule_t
+from fairpost.engine.native cimport (
+    EVIDENCE_CAPPED,
+    FOLD_INVALID,
+    FOLD_NO_MEMORY,
+    FOLD_OK,
+    MAX_HITS,
+    PAIR_LIMIT,
+    WORK_BASE,
+    WORK_CAPPED,
+    WORK_PER_SYMBOL,
+    chain_hits,
+    column_delimiter_free,
+    column_f32_reserve,
+    column_hit_free,
+    column_u8_reserve,
+    column_u16_free,
+    column_u16_reserve,
+    column_u32_free,
+    column_u32_reserve,
+    count_units,
+    delimiter_t,
+    fold_text,
+    hit_t,
+    match_text,
+    matcher_t,
+    recognise_text,
+    remove_allowed,
+    sort_hits,
+    unique_hits,
+)
+
+cdef enum:
+    STATUS_OK = 0
+    STATUS_INVALID_UTF8 = 1
+    STATUS_EMPTY = 2
+    STATUS_TOO_LONG = 3
+    ALLOW = 0
+    LIMIT = 1
+    REVIEW = 2
+    SHIELD = 3
+    WARNED = 1  # position in vocabulary.ENFORCEMENT
+    BLACKLISTED = 1  # position in vocabulary.LISTING
+    CATEGORIES_MAX = 32
+    SHADOW = 1  # position in vocabulary.MODES
+    EVIDENCE_MAX = 1024  # rows for one post
+
+
+cdef class Judge:
+    """Working memory for judging with one bundle. Not thread-safe: one Judge for each call under way."""
+
+    def __cinit__(self, Image image not None):
+        self.image = image
+        self.view = &image.view
+        cdef size_t rules = image.view.rule_count, lists = image.view.list_count
+        self.head = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
+        self.stamps = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
+        self.candidates = <uint64_t*>calloc(rules // 64 + 1, sizeof(uint64_t))
+        self.fired = <uint8_t*>calloc(rules + 1, 1)
+        if not (self.head and self.stamps and self.candidates and self.fired):
+            raise MemoryError
+
+    def __dealloc__(self):
+        column_u16_free(&self.symbols)
+        column_u32_free(&self.offsets)
+        column_delimiter_free(&self.delimiters)
+        column_hit_free(&self.hits)
+        free(self.texts)
+        free(self.head)
+        free(self.stamps)
+        free(self.candidates)
+        free(self.fired)
+
+    cdef int run(self, const request_t *request, answer_t *answer) noexcept nogil:
+        """Judge every post of the request. Returns 0, or -1 when memory runs out."""
+        cdef size_t post
+        for post in range(request.posts):
+            if self.judge_post(request, answer, post) != 0:
+                return -1
+            answer.label_end[post] = <uint32_t>answer.label_category.count
+            answer.evidence_end[post] = <uint32_t>answer.evidence_rule.count
+            answer.fired_end[post] = <uint32_t>answer.fired_rule.count
+        return 0
+
+    cdef int judge_post(self, const request_t *request, answer_t *answer, size_t post) noexcept nogil:
+        cdef facts_t *facts = &self.facts
+        cdef size_t texts = 0, first_fired = answer.fired_rule.count, first_evidence = answer.evidence_rule.count
+        cdef uint16_t *fired
+        cdef int32_t day = request.days[post] if request.days != NULL else request.day
+        cdef int32_t seller = request.sellers[post] if request.sellers != NULL else SELLER_NONE
+        cdef size_t k
+        self.flags = 0
+        cdef int outcome = self.read_texts(request, answer, post, &texts)
+        if outcome != 0:
+            return outcome if outcome < 0 else 0
+        if self.find_hits(texts) != 0:
+            return -1
+        facts.image = self.view
+        facts.hits = self.hits.at
+        facts.hit_count = self.hits.count
+        facts.texts = self.texts
+        facts.delimiters = self.delimiters.at
+        facts.head = self.head
+        facts.stamps = self.stamps
+        facts.stamp = self.stamp
+        facts.seller_state = SELLER_FOUND if seller >= 0 else seller
+        facts.seller = &request.standings[seller] if seller >= 0 else NULL
+        facts.channel = request.channels[post] if request.channels != NULL else request.channel
+        facts.language = request.languages[post] if request.languages != NULL else request.language
+        facts.fired = self.fired
+        if self.fire_rules(answer, day) != 0:
+            return -1
+        fired = answer.fired_rule.at + first_fired
+        for k in range(answer.fired_rule.count - first_fired):
+            # The condition is evaluated again for its witnesses: only fired rules pay, and they are few.
+            if self.view.rules[fired[k]].category != 0:
+                evaluate(facts, &self.view.rules[fired[k]])
+                if self.add_evidence(request, answer, fired[k], first_evidence) != 0:
+                    return -1
+        if facts.pairs > PAIR_LIMIT:
+            self.flags |= WORK_CAPPED
+        return self.conclude(request, answer, post, first_fired)
+
+    cdef int read_texts(self, const request_t *request, answer_t *answer, size_t post, size_t *count) noexcept nogil:
+        """Fold the post's texts, with a boundary before, between and after them.
+
+        Returns 0, 1 if the post is at fault (its status says how), or -1 when memory runs out.
+        """
+        cdef int64_t first = request.segments[post] if request.segments != NULL else <int64_t>post
+        cdef int64_t last = request.segments[post + 1] if request.segments != NULL else <int64_t>post + 1
+        cdef int64_t k
+        cdef size_t length, fault = 0, total = 0, texts = <size_t>(last - first)
+        cdef text_t *text
+        cdef text_t *grown
+        cdef int outcome
+        count[0] = texts
+        if texts > self.text_capacity:
+            grown = <text_t*>realloc(self.texts, texts * sizeof(text_t))
+            if grown == NULL:
+                return -1
+            self.texts = grown
+            self.text_capacity = texts
+        self.symbols.count = self.offsets.count = self.delimiters.count = 0
+        if column_u16_reserve(&self.symbols, 1) or column_u32_reserve(&self.offsets, 1):
+            return -1
+        self.symbols.at[0] = SYMBOL_BOUNDARY
+        self.offsets.at[0] = 0
+        self.symbols.count = self.offsets.count = 1
+        for k in range(first, last):
+            text = &self.texts[k - first]
+            text.bytes = request.bytes + request.offsets[k]
+            length = <size_t>(request.offsets[k + 1] - request.offsets[k])
+            total += length
+            if length > request.max_characters and (
+                length > 4 * <size_t>request.max_characters
+                or count_units(text.bytes, <uint32_t>length, 0) > request.max_characters
+            ):
+                answer.status[post] = STATUS_TOO_LONG
+                answer.status_text[post] = <uint16_t>(k - first)
+                answer.status_offset[post] = <uint32_t>length if length < 0xFFFFFFFFu else 0xFFFFFFFFu
+                return 1
+            text.length = <uint32_t>length
+            text.post = <uint32_t>post
+            text.symbol_begin = <uint32_t>self.symbols.count
+            text.delimiter_begin = <uint32_t>self.delimiters.count
+            outcome = fold_text(self.view, text.bytes, length, &self.symbols, &self.offsets, &self.delimiters, &fault)
+            if outcome == FOLD_NO_MEMORY:
+                return -1
+            if outcome == FOLD_INVALID:
+                answer.status[post] = STATUS_INVALID_UTF8
+                answer.status_text[post] = <uint16_t>(k - first)
+                answer.status_offset[post] = <uint32_t>fault
+                return 1
+            text.symbol_end = <uint32_t>self.symbols.count
+            text.delimiter_end = <uint32_t>self.delimiters.count
+            if column_u16_reserve(&self.symbols, 1) or column_u32_reserve(&self.offsets, 1):
+                return -1
+            self.symbols.at[self.symbols.count] = SYMBOL_BOUNDARY
+            self.offsets.at[self.offsets.count] = text.length
+            self.symbols.count += 1
+            self.offsets.count += 1
+        if total == 0:
+            answer.status[post] = STATUS_EMPTY
+            return 1
+        return 0
+
+    cdef int find_hits(self, size_t count) noexcept nogil:
+        """All hits of the folded texts, sorted, unique, rid of allowed ones, chained by list."""
+        cdef matcher_t matcher
+        cdef size_t k
+        self.hits.count = 0
+        matcher.image = self.view
+        matcher.symbols = self.symbols.at
+        matcher.offsets = self.offsets.at
+        matcher.hits = &self.hits
+        matcher.hit_limit = MAX_HITS
+        matcher.work = 0
+        matcher.work_limit = WORK_BASE + <uint64_t>WORK_PER_SYMBOL * self.symbols.count
+        matcher.flags = 0
+        for k in range(count):
+            matcher.text = &self.texts[k]
+            matcher.text_index = <uint32_t>k
+            if match_text(&matcher) != 0 or recognise_text(&matcher) != 0:
+                return -1
+        self.flags |= matcher.flags
+        self.facts.pairs = 0
+        self.stamp += 1
+        if self.stamp == 0:  # after 2**32 posts: old stamps would look new
+            memset(self.stamps, 0, (self.view.list_count + 1) * sizeof(uint32_t))
+            self.stamp = 1
+        sort_hits(self.hits.at, self.hits.count)
+        self.hits.count = unique_hits(self.hits.at, self.hits.count)
+        self.hits.count = remove_allowed(self.view, self.hits.at, self.hits.count, &self.facts.pairs)
+        chain_hits(self.hits.at, self.hits.count, self.head, self.stamps, self.stamp)
+        return 0
+
+    cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil:
+        """Evaluate the rules that a hit may fire, in order; append those that hold to answer.fired_rule."""
+        cdef const rule_t *rule
+        cdef size_t k, words = self.view.rule_count // 64 + 1, first = answer.fired_rule.count
+        cdef uint32_t number, t, list_id
+        cdef uint64_t bits
+        cdef bint signals = True
+        memset(self.candidates, 0, words * sizeof(uint64_t))
+        for k in range(self.view.always_count):
+            self.candidates[self.view.always[k] >> 6] |= <uint64_t>1 << (self.view.always[k] & 63)
+        for k in range(self.hits.count):
+            list_id = self.hits.at[k].list
+            if self.head[list_id] != k:  # only the list's first hit
+                continue
+            for t in range(self.view.trigger_offsets[list_id], self.view.trigger_offsets[list_id + 1]):
+                number = self.view.triggers[t]
+                self.candidates[number >> 6] |= <uint64_t>1 << (number & 63)
+        self.facts.commerce = 0.0
+        for k in range(words):
+            bits = self.candidates[k]
+            while bits:
+                number = <uint32_t>(k * 64 + trailing_zeros(bits))
+                bits &= bits - 1
+                rule = &self.view.rules[number]
+                if signals and rule.category != 0:
+                    signals = False
+                    self.facts.commerce = self.score(answer.fired_rule.at + first, answer.fired_rule.count - first, 0, NULL)
+                if not (rule.from_day <= day < rule.until_day) or not evaluate(&self.facts, rule):
+                    continue
+                if column_u16_reserve(&answer.fired_rule, 1):
+                    return -1
+                answer.fired_rule.at[answer.fired_rule.count] = <uint16_t>number
+                answer.fired_rule.count += 1
+                self.fired[number] = 1
+        if signals:
+            self.facts.commerce = self.score(answer.fired_rule.at + first, answer.fired_rule.count - first, 0, NULL)
+        return 0
+
+    cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil:
+        """One row for each witness of a fired rule, by position; one row without a span where it has none."""
+        cdef facts_t *facts = &self.facts
+        cdef size_t row = answer.evidence_rule.count, k, n
+        cdef uint32_t order[MAX_WITNESSES]
+        cdef uint32_t swap
+        cdef const hit_t *hit
+        cdef const hit_t *previous = NULL
+        n = facts.witness_count
+        if row - first + n + 1 > EVIDENCE_MAX:
+            self.flags |= EVIDENCE_CAPPED
+            return 0
+        if reserve_evidence(answer, n + 1):
+            return -1
+        for k in range(n):  # hits are sorted, so their numbers order them by position
+            order[k] = facts.witnesses[k]
+            row = k
+            while row > 0 and order[row - 1] > order[row]:
+                swap = order[row]
+                order[row] = order[row - 1]
+                order[row - 1] = swap
+                row -= 1
+        for k in range(n):
+            hit = &self.hits.at[order[k]]
+            if previous != NULL and previous.text == hit.text and previous.begin == hit.begin and previous.end == hit.end:
+                continue
+            previous = hit
+            append_evidence(answer, <uint16_t>rule, hit, self.view.rules[rule].mode == SHADOW)
+            row = answer.evidence_rule.count - 1
+            if request.unit != 0:
+                answer.evidence_start.at[row] = count_units(self.texts[hit.text].bytes, hit.begin, request.unit == 1)
+                answer.evidence_stop.at[row] = count_units(self.texts[hit.text].bytes, hit.end, request.unit == 1)
+        if n == 0:
+            append_evidence(answer, <uint16_t>rule, NULL, self.view.rules[rule].mode == SHADOW)
+        return 0
+
+    cdef double score(self, const uint16_t *fired, size_t count, uint32_t category, int *severity) noexcept nogil:
+        """Bounded noisy-or of the category's enforced rules among `fired`: within a group up to its cap, then
+        over groups in the order of their first rule. 0.0 if there is none. float64, in this order, so that a
+        decision replays bit for bit."""
+        cdef double keep = 1.0, of_group
+        cdef size_t k, j
+        cdef const rule_t *rule
+        cdef const rule_t *other
+        cdef bint first
+        for k in range(count):
+            rule = &self.view.rules[fired[k]]
+            if rule.category != category or rule.mode == SHADOW:
+                continue
+            if severity != NULL and <int>rule.severity > severity[0]:
+                severity[0] = rule.severity
+            if rule.group < 0:
+                of_group = 1.0 - (1.0 - rule.weight)
+                keep *= 1.0 - of_group
+                continue
+            first = True
+            for j in range(k):
+                other = &self.view.rules[fired[j]]
+                if other.group == rule.group and other.category == category and other.mode != SHADOW:
+                    first = False
+                    break
+            if not first:
+                continue
+            of_group = 1.0
+            for j in range(k, count):
+                other = &self.view.rules[fired[j]]
+                if other.group == rule.group and other.category == category and other.mode != SHADOW:
+                    of_group *= 1.0 - other.weight
+            of_group = 1.0 - of_group
+            if of_group > self.view.group_caps[rule.group]:
+                of_group = self.view.group_caps[rule.group]
+            keep *= 1.0 - of_group
+        return 1.0 - keep
+
+    cdef int conclude(self, const request_t *request, answer_t *answer, size_t post, size_t first_fired) noexcept nogil:
+        """Labels, risk, action and exposure from the rules that fired."""
+        cdef const policy_t *policy = self.view.policy
+        cdef const uint16_t *fired = answer.fired_rule.at + first_fired
+        cdef size_t count = answer.fired_rule.count - first_fired, row, k
+        cdef size_t channel = self.facts.channel if self.facts.channel < self.view.channel_count else 0
+        cdef const float *thresholds
+        cdef uint32_t category, present = 0
+        cdef double keep = 1.0, value
+        cdef float score
+        cdef int severity, action = ALLOW, level
+        for k in range(count):
+            self.fired[fired[k]] = 0
+            if self.view.rules[fired[k]].mode != SHADOW:
+                present |= <uint32_t>1 << self.view.rules[fired[k]].category
+        for category in range(1, CATEGORIES_MAX):
+            if not (present >> category) & 1:
+                continue
+            severity = 0
+            value = self.score(fired, count, category, &severity)
+            score = <float>value
+            keep *= 1.0 - value * policy.severity_weight[severity]
+            if (
+                column_u8_reserve(&answer.label_category, 1)
+                or column_u8_reserve(&answer.label_severity, 1)
+                or column_f32_reserve(&answer.label_score, 1)
+            ):
+                return -1
+            row = answer.label_category.count
+            answer.label_category.at[row] = <uint8_t>category
+            answer.label_severity.at[row] = <uint8_t>severity
+            answer.label_score.at[row] = score
+            answer.label_category.count = answer.label_severity.count = answer.label_score.count = row + 1
+            thresholds = self.view.thresholds + (channel * CATEGORIES_MAX + category) * 5
+            for level in range(action + 1, 5):
+                if score >= thresholds[level]:
+                    action = level
+        answer.action[post] = <uint8_t>action
+        answer.risk[post] = <float>(1.0 - keep)
+        answer.commerce[post] = <float>self.facts.commerce
+        answer.flags[post] = <uint16_t>self.flags
+        answer.exposure[post] = <float>exposure(&self.facts, policy, action, present >> 1 != 0)
+        return 0
+
+
+cdef extern from *:
+    """
+    #define trailing_zeros(x) __builtin_ctzll(x)
+    """
+    int trailing_zeros(uint64_t x) noexcept nogil
+
+
+cdef double exposure(const facts_t *facts, const policy_t *policy, int action, bint labelled) noexcept nogil:
+    """How much the post is displayed: 0 hidden, 1 neutral, above 1 for clean goods of sellers in good standing."""
+    cdef double value
+    if action >= SHIELD:
+        return 0.0
+    if action == REVIEW:
+        return policy.review
+    if action == LIMIT:
+        return policy.limit
+    if <float>facts.commerce < <float>policy.commerce:
+        return 1.0
+    if is_unregistered(facts):
+        return policy.unregistered
+    if (
+        labelled
+        or not is_registered(facts)
+        or facts.seller.enforcement > WARNED
+        or facts.seller.listing == BLACKLISTED
+    ):
+        return 1.0
+    value = policy.clean + policy.per_year * facts.seller.tenure_days / 365.25
+    if value > policy.max:
+        value = policy.max
+    value -= policy.per_strike * total_strikes(facts)
+    if value < policy.floor:
+        value = policy.floor
+    return value if value > policy.limit else policy.limit
+
+
+cdef int reserve_evidence(answer_t *answer, size_t rows) noexcept nogil:
+    return (
+        column_u16_reserve(&answer.evidence_rule, rows)
+        or column_u16_reserve(&answer.evidence_list, rows)
+        or column_u16_reserve(&answer.evidence_text, rows)
+        or column_u32_reserve(&answer.evidence_pattern, rows)
+        or column_u32_reserve(&answer.evidence_start, rows)
+        or column_u32_reserve(&answer.evidence_stop, rows)
+        or column_u8_reserve(&answer.evidence_shadow, rows)
+    )
+
+
+cdef void append_evidence(answer_t *answer, uint16_t rule, const hit_t *hit, bint shadow) noexcept nogil:
+    """One row; room was reserved. Spans in bytes; without a hit the row has no span."""
+    cdef size_t row = answer.evidence_rule.count
+    answer.evidence_rule.at[row] = rule
+    answer.evidence_list.at[row] = <uint16_t>hit.list if hit != NULL else <uint16_t>0xFFFF
+    answer.evidence_text.at[row] = <uint16_t>hit.text if hit != NULL else <uint16_t>0
+    answer.evidence_pattern.at[row] = hit.pattern if hit != NULL else NO_PATTERN
+    answer.evidence_start.at[row] = hit.begin if hit != NULL else 0
+    answer.evidence_stop.at[row] = hit.end if hit != NULL else 0
+    answer.evidence_shadow.at[row] = shadow
+    answer.evidence_rule.count = answer.evidence_list.count = answer.evidence_text.count = row + 1
+    answer.evidence_pattern.count = answer.evidence_start.count = answer.evidence_stop.count = row + 1
+    answer.evidence_shadow.count = row + 1

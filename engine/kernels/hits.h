@@ -1,0 +1,108 @@
+/* The hits of one post: sorted, made unique, rid of those that an allow pattern covers, chained by list. */
+#ifndef FAIRPOST_HITS_H
+#define FAIRPOST_HITS_H
+
+#include "match.h"
+
+#define NO_HIT 0xFFFFFFFFu
+enum { PAIR_LIMIT = 1 << 20 }; /* pairs of hits looked at for one post, in all */
+
+static inline int compare_hits(const void *a, const void *b) {
+    const hit_t *x = (const hit_t *)a, *y = (const hit_t *)b;
+#define BY(field)                                                 \
+    if (x->field != y->field) return x->field < y->field ? -1 : 1
+    BY(text);
+    BY(begin);
+    BY(end);
+    BY(pattern);
+    BY(list);
+    return 0;
+#undef BY
+}
+
+static inline void sort_hits(hit_t *hits, size_t count) {
+    if (count > 24) {
+        qsort(hits, count, sizeof *hits, compare_hits);
+        return;
+    }
+    for (size_t i = 1; i < count; i++) {
+        const hit_t hit = hits[i];
+        size_t k = i;
+        for (; k > 0 && compare_hits(&hit, &hits[k - 1]) < 0; k--) hits[k] = hits[k - 1];
+        hits[k] = hit;
+    }
+}
+
+static inline size_t unique_hits(hit_t *hits, size_t count) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || compare_hits(&hits[kept - 1], &hits[i]) != 0) hits[kept++] = hits[i];
+    return kept;
+}
+
+static inline int covered(const image_t *image, const hit_t *hits, size_t count, const hit_t *hit, uint64_t *pairs) {
+    const uint32_t from = image->allow_offsets[hit->list], to = image->allow_offsets[hit->list + 1];
+    if (from == to) return 0;
+    for (size_t k = 0; k < count && hits[k].begin <= hit->begin; k++) {
+        const hit_t *wide = &hits[k];
+        if (++*pairs > PAIR_LIMIT) return 0;
+        if (wide->text != hit->text || wide->end < hit->end || wide->end - wide->begin <= hit->end - hit->begin) continue;
+        for (uint32_t a = from; a < to; a++)
+            if (image->allow_lists[a] == wide->list) return 1;
+    }
+    return 0;
+}
+
+/* Removes every hit that a longer hit of one of its list's allow lists covers; allow hits themselves stay.
+ * `hits` are sorted; those of one text are contiguous. */
+static inline size_t remove_allowed(const image_t *image, hit_t *hits, size_t count, uint64_t *pairs) {
+    size_t kept = 0;
+    for (size_t first = 0; first < count;) {
+        size_t end = first;
+        while (end < count && hits[end].text == hits[first].text) end++;
+        /* `next` marks the covered ones first: a removed hit may itself be what covers another. */
+        for (size_t i = first; i < end; i++) hits[i].next = covered(image, hits + first, end - first, &hits[i], pairs);
+        for (size_t i = first; i < end; i++)
+            if (!hits[i].next) hits[kept++] = hits[i];
+        first = end;
+    }
+    return kept;
+}
+
+/* Chains the hits of each list in order; head[list] is valid where stamps[list] == stamp. */
+static inline void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) {
+    for (size_t i = count; i-- > 0;) {
+        const uint32_t list = hits[i].list;
+        hits[i].next = stamps[list] == stamp ? head[list] : NO_HIT;
+        stamps[list] = stamp;
+        head[list] = (uint32_t)i;
+    }
+}
+
+/* Whether a delimiter of at least `strength` was dropped in bytes [from, to) of the text. */
+static inline int delimiter_between(const delimiter_t *delimiters, const text_t *text, uint32_t from, uint32_t to,
+                                    uint32_t strength) {
+    uint32_t low = text->delimiter_begin, high = text->delimiter_end;
+    while (low < high) {
+        const uint32_t middle = (low + high) / 2;
+        if (delimiters[middle].offset < from)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < text->delimiter_end && delimiters[low].offset < to; low++)
+        if (delimiters[low].strength >= strength) return 1;
+    return 0;
+}
+
+/* Characters or UTF-16 code units in the first `bytes` bytes of well-formed text. */
+static inline uint32_t count_units(const uint8_t *text, uint32_t bytes, int utf16) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < bytes; i++) {
+        count += (text[i] & 0xC0) != 0x80;
+        if (utf16) count += text[i] >= 0xF0;
+    }
+    return count;
+}
+
+#endif

@@ -1,0 +1,108 @@
+/* The opened bundle as the kernels see it: pointers into the mapping, and the sizes they rely on.
+ * Image.open() in image.pyx has checked every invariant named here; layout.py describes the records. */
+#ifndef FAIRPOST_IMAGE_H
+#define FAIRPOST_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SYMBOL_SKIP = 0,
+    SYMBOL_SKIP_CLAUSE = 1,
+    SYMBOL_SKIP_SENTENCE = 2,
+    SYMBOL_BOUNDARY = 3,
+    SYMBOL_OTHER = 4,
+    SYMBOL_EXPANDS = 0xFFFF,
+    BLOCK_SHIFT = 7,
+    BLOCK_MASK = 127,
+    CODE_POINT_BLOCKS = 0x110000 >> 7
+};
+
+enum {
+    PATTERN_REPEAT = 1,
+    PATTERN_LEFT_LATIN = 2,
+    PATTERN_LEFT_DIGIT = 4,
+    PATTERN_RIGHT_LATIN = 8,
+    PATTERN_RIGHT_DIGIT = 16,
+    PATTERN_FINE = 32,
+    PATTERN_BOUNDED = 2 | 4 | 8 | 16
+};
+
+#define FINE_DROP 0xFFFFFFFFu
+#define FINE_EXPANDS 0x80000000u
+#define NO_PATTERN 0xFFFFFFFFu
+
+#pragma pack(push, 1)
+typedef struct { uint32_t code_point, start, length; } expansion_t;
+typedef struct { uint32_t key, start, count; } slot_t;
+typedef struct { uint32_t pattern; uint16_t neighbour; int16_t where; uint16_t anchor, length; } entry_t;
+typedef struct { uint32_t start; uint16_t length, flags; uint32_t fine, lists, list_count; } pattern_t;
+typedef struct { uint32_t start; uint16_t length, lead; uint32_t fold; } fine_t;
+typedef struct { uint16_t list; int16_t free_of; uint32_t within; } operand_t;
+typedef struct { uint8_t op, cmp; uint16_t a, b, reserved; int32_t n; float value; } instruction_t;
+typedef struct {
+    uint32_t code, code_count;
+    double weight;
+    int32_t from_day, until_day, group;
+    uint8_t category, severity, mode, reserved;
+} rule_t;
+typedef struct {
+    double severity_weight[4];
+    double limit, review, unregistered, clean, per_year, per_strike, max, commerce, floor;
+} policy_t;
+typedef struct {
+    uint32_t licences, tenure_days;
+    uint8_t registration, enforcement, listing, complaints;
+    uint32_t reserved;
+    uint8_t strikes[32];
+} standing_t;
+#pragma pack(pop)
+
+typedef struct {
+    /* scan fold: fold_block[CODE_POINT_BLOCKS], each value < blocks; fold_symbol[blocks << 7]; never SYMBOL_BOUNDARY */
+    const uint16_t *fold_block;
+    const uint16_t *fold_symbol;
+    const expansion_t *expansions; /* sorted by code_point; start + length inside expansion_symbols */
+    size_t expansion_count;
+    const uint16_t *expansion_symbols;
+    /* fine folds: fine_block[folds][CODE_POINT_BLOCKS], values < blocks of fine_code_point */
+    const uint16_t *fine_block;
+    const uint32_t *fine_code_point; /* an expansion's index is < the count of fine_expansions */
+    const expansion_t *fine_expansions;
+    const uint32_t *fine_expansion_code_points;
+    /* anchors */
+    const uint64_t *unigram_map; /* 65,536 bits */
+    int has_unigrams;
+    const uint64_t *anchor_map; /* 1 << (32 - anchor_shift) bits, at least 64 */
+    uint32_t anchor_shift;
+    const uint16_t *displacement; /* 1 << displacement_bits values */
+    uint32_t displacement_shift;
+    const slot_t *slots; /* 1 << (32 - slot_shift) records; start + count inside entries */
+    uint32_t slot_shift;
+    const entry_t *entries; /* pattern < pattern_count; anchor < length; anchor + where inside the pattern */
+    const pattern_t *patterns; /* start + length inside pattern_symbols; lists + list_count inside pattern_lists */
+    size_t pattern_count;
+    const uint16_t *pattern_symbols;
+    const uint16_t *pattern_lists; /* values < list_count */
+    const fine_t *fine;            /* lead < length; start + length inside fine_symbols; fold < folds */
+    const uint32_t *fine_symbols;
+    /* lists and rules */
+    size_t list_count;
+    const uint32_t *allow_offsets; /* list_count + 1, ascending, the last = count of allow_lists */
+    const uint16_t *allow_lists;
+    const uint32_t *trigger_offsets;
+    const uint16_t *triggers; /* values < rule_count */
+    const uint16_t *always;
+    size_t always_count;
+    const operand_t *operands; /* list, free_of < list_count */
+    const instruction_t *code; /* checked: operands in range, the stack never under- or overflows, ends with one bit */
+    const rule_t *rules;
+    size_t rule_count;
+    const double *group_caps;
+    size_t group_count;
+    const policy_t *policy;
+    const float *thresholds; /* channel_count x 32 x 5 */
+    size_t channel_count;
+} image_t;
+
+#endif

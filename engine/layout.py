@@ -1,0 +1,232 @@
+"""The bundle file: one header, a table of sections, sections. Written by `build`, checked by `image`.
+
+All numbers are little-endian. The in-memory form is the on-disk form: opening maps the file, checks
+every invariant that the kernels rely on, and points into it.
+
+Header (64 bytes)
+    0   8s   magic, b"fairpost"
+    8   u4   format version
+    12  u4   number of sections
+    16  u8   file size in bytes
+    24  u4   flags (0)
+    28  u4   reserved (0)
+    32  32s  SHA-256 of bytes 0..31 and 64..end; its first 12 hex digits are the revision
+Section table: one `SECTION_DTYPE` record a section, from byte 64.
+Sections start at multiples of 64; the file ends with at least 64 zero bytes (padding for the widest load).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+__all__ = [
+    "ALIGNMENT",
+    "CODE_POINT_BLOCKS",
+    "ENTRY_DTYPE",
+    "EXPANSION_DTYPE",
+    "FINE_DTYPE",
+    "FINE_FOLD_DROP",
+    "FINE_FOLD_EXPANDS",
+    "FIRST_SYMBOL",
+    "FORMAT_VERSION",
+    "HEADER_DTYPE",
+    "INSTRUCTION_DTYPE",
+    "MAGIC",
+    "MAX_PATTERN_SYMBOLS",
+    "MAX_STACK",
+    "NO_FINE",
+    "OPERAND_DTYPE",
+    "PADDING",
+    "PATTERN_DTYPE",
+    "POLICY_DTYPE",
+    "RULE_DTYPE",
+    "SECTIONS",
+    "SECTION_DTYPE",
+    "SLOT_DTYPE",
+    "Cmp",
+    "Op",
+    "PatternFlag",
+    "Symbol",
+]
+
+MAGIC: Final = b"fairpost"
+FORMAT_VERSION: Final = 1
+ALIGNMENT: Final = 64
+PADDING: Final = 64
+MAX_PATTERN_SYMBOLS: Final = 255
+MAX_STACK: Final = 32
+CODE_POINT_BLOCKS: Final = 0x110000 >> 7
+"""The fold tables are two-stage: code point >> 7 selects a block of 128 entries."""
+
+
+class Symbol(IntEnum):
+    """Reserved symbols; every other one is a folded code point or comes from the pool of the surrogates."""
+
+    SKIP = 0  # dropped
+    SKIP_CLAUSE = 1  # dropped, and ends a clause
+    SKIP_SENTENCE = 2  # dropped, and ends a sentence
+    BOUNDARY = 3  # between texts; no character folds to it
+    OTHER = 4  # a character that no pattern contains and that has no symbol of its own
+    EXPANDS = 0xFFFF  # looked up in the table of expansions
+
+
+FIRST_SYMBOL: Final = 5
+
+
+class PatternFlag(IntEnum):
+    """Bits of `PATTERN_DTYPE.flags`."""
+
+    REPEAT = 1
+    LEFT_LATIN = 2
+    LEFT_DIGIT = 4
+    RIGHT_LATIN = 8
+    RIGHT_DIGIT = 16
+    FINE = 32
+
+
+class Op(IntEnum):
+    """Operations of the condition code (postfix, one bit a stack cell)."""
+
+    ANY = 0  # a = operand
+    COUNT = 1  # a = operand, cmp, n
+    COUNT_DISTINCT = 2  # a = operand, cmp, n
+    NEAR = 3  # a, b = operands, n = most symbols between
+    BEFORE = 4  # a, b = operands, n
+    RULE = 5  # a = rule, lower than the rule that asks
+    COMMERCE = 6  # cmp, value
+    REGISTERED = 7
+    UNREGISTERED = 8
+    UNAVAILABLE = 9
+    LICENCE = 10  # a = bit
+    STRIKES = 11  # a = category or 255 for all, cmp, n
+    TENURE = 12  # cmp, n days
+    ENFORCEMENT = 13  # cmp, n = position in ENFORCEMENT
+    LISTING = 14  # cmp, n = position in LISTING
+    CHANNEL = 15  # a = channel
+    LANGUAGE = 16  # a = language
+    NOT = 17
+    AND = 18
+    OR = 19
+
+
+class Cmp(IntEnum):
+    """Comparisons of the condition code."""
+
+    GE = 0
+    GT = 1
+    LE = 2
+    LT = 3
+    EQ = 4
+
+
+HEADER_DTYPE: Final = np.dtype(
+    [
+        ("magic", "S8"),
+        ("version", "<u4"),
+        ("sections", "<u4"),
+        ("size", "<u8"),
+        ("flags", "<u4"),
+        ("reserved", "<u4"),
+        ("digest", "V32"),
+    ]
+)
+SECTION_DTYPE: Final = np.dtype(
+    [("tag", "S4"), ("item", "<u4"), ("offset", "<u8"), ("count", "<u8"), ("reserved", "<u8")]
+)
+EXPANSION_DTYPE: Final = np.dtype([("code_point", "<u4"), ("start", "<u4"), ("length", "<u4")])
+SLOT_DTYPE: Final = np.dtype([("key", "<u4"), ("start", "<u4"), ("count", "<u4")])
+"""One anchor: two symbols (first << 16 | second; second 0 for a pattern of one symbol) and its bucket.
+An empty slot has key 0xFFFFFFFF and count 0."""
+ENTRY_DTYPE: Final = np.dtype(
+    [
+        ("pattern", "<u4"),
+        ("neighbour", "<u2"),  # a symbol of the pattern ...
+        ("where", "<i2"),  # ... at this distance from the anchor, compared before the rest
+        ("anchor", "<u2"),  # the anchor's place in the pattern
+        ("length", "<u2"),  # symbols of the pattern
+    ]
+)
+PATTERN_DTYPE: Final = np.dtype(
+    [("start", "<u4"), ("length", "<u2"), ("flags", "<u2"), ("fine", "<u4"), ("lists", "<u4"), ("list_count", "<u4")]
+)
+NO_FINE: Final = 0xFFFFFFFF
+FINE_DTYPE: Final = np.dtype(
+    [
+        ("start", "<u4"),  # first code point in FSYM
+        ("length", "<u2"),
+        ("lead", "<u2"),  # code points before the first one that the scan keeps
+        ("fold", "<u4"),  # which fine fold
+    ]
+)
+FINE_FOLD_DROP: Final = 0xFFFFFFFF
+FINE_FOLD_EXPANDS: Final = 0x80000000
+OPERAND_DTYPE: Final = np.dtype([("list", "<u2"), ("free_of", "<i2"), ("within", "<u4")])
+INSTRUCTION_DTYPE: Final = np.dtype(
+    [("op", "u1"), ("cmp", "u1"), ("a", "<u2"), ("b", "<u2"), ("reserved", "<u2"), ("n", "<i4"), ("value", "<f4")]
+)
+RULE_DTYPE: Final = np.dtype(
+    [
+        ("code", "<u4"),
+        ("code_count", "<u4"),
+        ("weight", "<f8"),
+        ("from_day", "<i4"),
+        ("until_day", "<i4"),
+        ("group", "<i4"),
+        ("category", "u1"),
+        ("severity", "u1"),
+        ("mode", "u1"),
+        ("reserved", "u1"),
+    ]
+)
+POLICY_DTYPE: Final = np.dtype(
+    [
+        ("severity_weight", "<f8", (4,)),
+        ("limit", "<f8"),
+        ("review", "<f8"),
+        ("unregistered", "<f8"),
+        ("clean", "<f8"),
+        ("per_year", "<f8"),
+        ("per_strike", "<f8"),
+        ("max", "<f8"),
+        ("commerce", "<f8"),
+        ("floor", "<f8"),
+    ]
+)
+
+SECTIONS: Final[dict[str, np.dtype]] = {
+    "META": np.dtype("u1"),  # JSON, UTF-8: names, messages, laws
+    "FBLK": np.dtype("<u2"),  # scan fold: block of code point >> 7
+    "FSYM": np.dtype("<u2"),  # scan fold: symbol, 128 a block
+    "FEXP": EXPANSION_DTYPE,  # one-to-many folds, sorted by code point
+    "FEXS": np.dtype("<u2"),  # their symbols
+    "VBLK": np.dtype("<u2"),  # fine folds: block of code point >> 7, CODE_POINT_BLOCKS a fold
+    "VCPT": np.dtype("<u4"),  # fine folds: code point, FINE_FOLD_DROP, or FINE_FOLD_EXPANDS | expansion
+    "VEXP": EXPANSION_DTYPE,  # fine folds: expansions (code_point unused)
+    "VEXS": np.dtype("<u4"),
+    "UMAP": np.dtype("<u8"),  # bitmap of patterns of one symbol, 65,536 bits
+    "BMAP": np.dtype("<u8"),  # bitmap of hashed anchors, a power of two
+    "DISP": np.dtype("<u2"),  # perfect hash: displacement of each bucket, a power of two
+    "SLOT": SLOT_DTYPE,  # perfect hash: anchors, a power of two
+    "ENTR": ENTRY_DTYPE,  # patterns of each anchor
+    "PATT": PATTERN_DTYPE,
+    "PSYM": np.dtype("<u2"),  # their symbols
+    "PLST": np.dtype("<u2"),  # their lists
+    "FINE": FINE_DTYPE,  # patterns that take fewer folds than the scan
+    "FCPT": np.dtype("<u4"),  # their code points
+    "PTXT": np.dtype("u1"),  # pattern texts, UTF-8
+    "PTXO": np.dtype("<u4"),  # their offsets, one more than patterns
+    "ALST": np.dtype("<u4"),  # lists: offsets into ALLW, one more than lists
+    "ALLW": np.dtype("<u2"),  # allow lists of each list
+    "TRGO": np.dtype("<u4"),  # lists: offsets into TRIG, one more than lists
+    "TRIG": np.dtype("<u2"),  # rules that a hit of the list may fire
+    "ALWA": np.dtype("<u2"),  # rules that are always evaluated, ascending
+    "OPND": OPERAND_DTYPE,
+    "CODE": INSTRUCTION_DTYPE,
+    "RULE": RULE_DTYPE,  # in order of evaluation, COMMERCE first
+    "GCAP": np.dtype("<f8"),  # cap of each group
+    "POLI": POLICY_DTYPE,  # one record
+    "THRE": np.dtype("<f4"),  # channels x MAX_CATEGORIES x 5: least score for each action
+}

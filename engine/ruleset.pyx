@@ -1,0 +1,390 @@
+"""RuleSet: a compiled rule set, ready to judge batches of posts."""
+
+import datetime
+import threading
+
+import numpy as np
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memset
+
+from fairpost.engine.image cimport Image, standing_t
+from fairpost.engine.judge cimport Judge, answer_t, request_t
+from fairpost.engine.native cimport (
+    column_f32,
+    column_f32_free,
+    column_u8,
+    column_u8_free,
+    column_u16,
+    column_u16_free,
+    column_u32,
+    column_u32_free,
+)
+
+from fairpost.engine.folds import DEFAULT, fold
+from fairpost.engine.image import InvalidBundle
+from fairpost.engine.texts import Texts
+from fairpost.engine.verdict import InvalidPost, VerdictBatch
+from fairpost.engine.vocabulary import CATEGORIES, SELLER_UNAVAILABLE, STANDING_DTYPE, UNITS
+
+__all__ = ["InvalidBundle", "RuleSet"]
+
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+
+
+cdef class RuleSet:
+    """A compiled rule set. Immutable; any number of threads may judge with it at once, without the GIL."""
+
+    cdef Image image
+    cdef readonly object path
+    cdef readonly list rule_ids
+    cdef list _rules
+    cdef list _spare  # Judges not in use: list.append and list.pop are atomic
+    cdef dict _channels
+    cdef dict _languages
+    cdef dict _citations
+    cdef object _lock
+
+    def __init__(self, Image image not None, path=None):
+        self.image = image
+        self.path = path
+        self.rule_ids = image.meta["rule_ids"]
+        by_id = {rule["id"]: rule for rule in image.meta.get("rules", ())}
+        self._rules = [by_id.get(name, {}) for name in self.rule_ids]
+        self._spare = []
+        self._channels = {name: number for number, name in enumerate(image.meta["channels"])}
+        self._languages = {name: number for number, name in enumerate(image.meta["languages"])}
+        self._citations = {}
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def open(path):
+        """Map the bundle at `path`, check it, and make it ready.
+
+        Raises:
+            OSError: the file cannot be read.
+            InvalidBundle: it is damaged or of another format; the message says what and where.
+        """
+        return RuleSet(Image.open(path), path)
+
+    @staticmethod
+    def from_bytes(content):
+        """The same from the bytes of a bundle."""
+        return RuleSet(Image(content))
+
+    @property
+    def digest(self):
+        """SHA-256 of the content, 64 hex digits."""
+        return self.image.digest
+
+    @property
+    def revision(self):
+        """The first 12 hex digits of the digest."""
+        return self.image.digest[:12]
+
+    @property
+    def meta(self):
+        """What the compiler noted: rules, lists, laws, policy. Do not change it."""
+        return self.image.meta
+
+    @property
+    def size(self):
+        """Bytes of the bundle."""
+        return self.image.size
+
+    @property
+    def pattern_count(self):
+        return self.image.view.pattern_count
+
+    @property
+    def rule_count(self):
+        return self.image.view.rule_count
+
+    def __repr__(self):
+        return f"<RuleSet {self.revision}: {self.rule_count} rules, {self.pattern_count} patterns>"
+
+    def __reduce__(self):
+        raise TypeError("a RuleSet is not pickled: open its file in each process (the mapping is shared)")
+
+    def channel_id(self, name):
+        """Number of a channel; 0, the default, for one that the policy does not name."""
+        return self._channels.get(name, 0)
+
+    def language_id(self, name):
+        """Number of a language; 0 for one that no rule names."""
+        return self._languages.get(name, 0)
+
+    def fold(self, text):
+        """`text` as the scan reads it."""
+        return "".join(map(chr, fold(text, DEFAULT)[0]))
+
+    def patterns(self):
+        """[(text as written, names of its lists)] of all patterns, by number."""
+        sections = self.image.sections
+        names = self.meta["list_names"]
+        content, ends = sections["PTXT"].tobytes(), sections["PTXO"].tolist()
+        lists = sections["PLST"].tolist()
+        return [
+            (content[begin:end].decode(), tuple(names[k] for k in lists[record[4]:record[4] + record[5]]))
+            for begin, end, record in zip(ends, ends[1:], sections["PATT"].tolist())
+        ]
+
+    def rule_category(self, rule):
+        """Category code of rule number `rule`."""
+        return CATEGORIES[self.image.sections["RULE"]["category"][rule]]
+
+    def message(self, rule, language="zh"):
+        """The rule's message for people; "" if it has none."""
+        return (self._rules[rule].get("message") or {}).get(language, "")
+
+    def citations(self, rule, day):
+        """The articles on which rule number `rule` rests, as in force on `day` (days since 1970-01-01).
+
+        Where none was in force on that day (a post from before the law), the article is left out.
+        """
+        key = (rule, day)
+        found = self._citations.get(key)
+        if found is None:
+            date = datetime.date.fromordinal(_EPOCH + day).isoformat()
+            found = tuple(self._cite(article, date) for article in self._rules[rule].get("basis", ()))
+            found = tuple(citation for citation in found if citation)
+            if len(self._citations) > 65536:  # crafted dates must not fill the memory
+                self._citations.clear()
+            self._citations[key] = found
+        return found
+
+    def _cite(self, article, date):
+        law_id, _, name = article.partition("/")
+        law = self.meta.get("laws", {}).get(law_id)
+        if law is None:
+            return ""
+        for version in law["articles"].get(name, ()):
+            if version["from"] <= date and (not version.get("until") or date < version["until"]):
+                return f"《{law['title']['zh']}》{version['cite']['zh']}"
+        return ""
+
+    def check(self, text, *, extra=(), seller=None, channel=None, language=None, day=None, unit="codepoints",
+              max_characters=100_000):
+        """Judge one post.
+
+        Args:
+            text: the post, str or UTF-8 bytes.
+            extra: further texts of the post (comments, text read from images).
+            seller: None (the post names none), SELLER_NOT_FOUND, SELLER_UNAVAILABLE, or a STANDING_DTYPE record.
+            day: days since 1970-01-01; None = today (UTC).
+
+        Raises:
+            InvalidPost: the text is empty, too long or not UTF-8.
+        """
+        standings = sellers = None
+        if isinstance(seller, (int, np.integer)):
+            sellers = np.array([seller], dtype=np.int32)
+        elif seller is not None:
+            standings = np.array(seller, dtype=STANDING_DTYPE).reshape(1)
+            sellers = np.zeros(1, dtype=np.int32)
+        texts = [text, *extra]
+        batch = self.check_batch(
+            texts,
+            segments=None if len(texts) == 1 else np.array([0, len(texts)]),
+            sellers=sellers,
+            standings=standings,
+            channels=channel,
+            languages=language,
+            days=day,
+            unit=unit,
+            max_characters=max_characters,
+        )
+        error = batch.error(0)
+        if error is not None:
+            raise InvalidPost(error)
+        return batch[0]
+
+    def check_batch(self, texts, *, segments=None, sellers=None, standings=None, channels=None, languages=None,
+                    days=None, unit="codepoints", max_characters=100_000):
+        """Judge n posts at once, without the GIL; a post at fault has a status, and its neighbours are unaffected.
+
+        Args:
+            texts: `Texts`, a list of str or bytes, or a pyarrow string or binary array.
+            segments: None (text i is post i), or int[n + 1]: post i owns texts segments[i] .. segments[i + 1].
+            sellers: None, or int32[n]: rows of `standings`, or SELLER_NONE, SELLER_NOT_FOUND, SELLER_UNAVAILABLE.
+            standings: STANDING_DTYPE[m].
+            channels, languages: None, one name for all, n names, or uint16[n] numbers (`channel_id`).
+            days: None (today, UTC), one day for all, or int32[n], as days since 1970-01-01.
+            unit: of the spans: "utf8" (bytes), "utf16" (code units) or "codepoints".
+            max_characters: longest text, in code points.
+
+        Raises:
+            ValueError, TypeError: a column has the wrong length, type or range; the message names it.
+        """
+        cdef request_t request
+        cdef answer_t answer
+        cdef Judge judge
+        cdef int outcome
+        columns = Texts.of(texts)
+        posts, spans = _segments(segments, len(columns))
+        seller_column, standing_column = _sellers(sellers, standings, posts)
+        channel_column, channel = _numbers(channels, posts, self._channels, "channels")
+        language_column, language = _numbers(languages, posts, self._languages, "languages")
+        day_column, day = _days(days, posts)
+        if unit not in UNITS:
+            raise ValueError(f"unit is {unit!r}, expected one of {', '.join(UNITS)}")
+        if not 0 < max_characters < 1 << 29:
+            raise ValueError(f"max_characters is {max_characters}, expected 1 to {(1 << 29) - 1}")
+
+        request.bytes = <const uint8_t*><size_t>columns.bytes.__array_interface__["data"][0]
+        request.offsets = <const int64_t*>_at(columns.offsets)
+        request.segments = <const int64_t*>_at(spans)
+        request.posts = posts
+        request.sellers = <const int32_t*>_at(seller_column)
+        request.standings = <const standing_t*>_at(standing_column)
+        request.channels = <const uint16_t*>_at(channel_column)
+        request.languages = <const uint16_t*>_at(language_column)
+        request.days = <const int32_t*>_at(day_column)
+        request.channel = channel
+        request.language = language
+        request.day = day
+        request.max_characters = max_characters
+        request.unit = UNITS.index(unit)
+
+        fixed = {
+            "status": np.zeros(posts, np.uint8),
+            "status_offset": np.zeros(posts, np.uint32),
+            "status_text": np.zeros(posts, np.uint16),
+            "action": np.zeros(posts, np.uint8),
+            "risk": np.zeros(posts, np.float32),
+            "commerce": np.zeros(posts, np.float32),
+            "exposure": np.zeros(posts, np.float32),
+            "flags": np.zeros(posts, np.uint16),
+        }
+        ends = {name: np.zeros(posts + 1, np.uint32) for name in ("label_begin", "evidence_begin", "fired_begin")}
+        memset(&answer, 0, sizeof(answer))
+        answer.status = <uint8_t*>_at(fixed["status"])
+        answer.status_offset = <uint32_t*>_at(fixed["status_offset"])
+        answer.status_text = <uint16_t*>_at(fixed["status_text"])
+        answer.action = <uint8_t*>_at(fixed["action"])
+        answer.risk = <float*>_at(fixed["risk"])
+        answer.commerce = <float*>_at(fixed["commerce"])
+        answer.exposure = <float*>_at(fixed["exposure"])
+        answer.flags = <uint16_t*>_at(fixed["flags"])
+        answer.label_end = <uint32_t*>_at(ends["label_begin"]) + 1
+        answer.evidence_end = <uint32_t*>_at(ends["evidence_begin"]) + 1
+        answer.fired_end = <uint32_t*>_at(ends["fired_begin"]) + 1
+
+        try:
+            judge = self._spare.pop()
+        except IndexError:
+            judge = Judge(self.image)
+        try:
+            with nogil:
+                outcome = judge.run(&request, &answer)
+            if outcome != 0:
+                raise MemoryError(f"judging {posts} posts")
+            ragged = {
+                "label_category": _take_u8(&answer.label_category),
+                "label_score": _take_f32(&answer.label_score),
+                "label_severity": _take_u8(&answer.label_severity),
+                "evidence_rule": _take_u16(&answer.evidence_rule),
+                "evidence_pattern": _take_u32(&answer.evidence_pattern),
+                "evidence_list": _take_u16(&answer.evidence_list),
+                "evidence_text": _take_u16(&answer.evidence_text),
+                "evidence_start": _take_u32(&answer.evidence_start),
+                "evidence_stop": _take_u32(&answer.evidence_stop),
+                "evidence_shadow": _take_u8(&answer.evidence_shadow),
+                "fired_rule": _take_u16(&answer.fired_rule),
+            }
+        finally:
+            column_u8_free(&answer.label_category)
+            column_f32_free(&answer.label_score)
+            column_u8_free(&answer.label_severity)
+            column_u16_free(&answer.evidence_rule)
+            column_u32_free(&answer.evidence_pattern)
+            column_u16_free(&answer.evidence_list)
+            column_u16_free(&answer.evidence_text)
+            column_u32_free(&answer.evidence_start)
+            column_u32_free(&answer.evidence_stop)
+            column_u8_free(&answer.evidence_shadow)
+            column_u16_free(&answer.fired_rule)
+        self._spare.append(judge)
+        return VerdictBatch(
+            self, columns, spans, day if day_column is None else day_column, unit, max_characters, {**fixed, **ends, **ragged}
+        )
+
+
+cdef void* _at(column) except? NULL:
+    """First byte of a column; NULL for None."""
+    if column is None:
+        return NULL
+    return <void*><size_t>column.__array_interface__["data"][0]
+
+
+def _segments(segments, texts):
+    """(number of posts, int64[n + 1] or None)."""
+    if segments is None:
+        return texts, None
+    spans = np.ascontiguousarray(segments, dtype=np.int64)
+    if spans.ndim != 1 or spans.size == 0 or spans[0] < 0 or spans[spans.size - 1] > texts or (np.diff(spans) < 0).any():
+        raise ValueError(f"segments must be one-dimensional and ascend inside the {texts} texts")
+    if spans.size > 1 and np.diff(spans).max() > 65535:
+        raise ValueError("segments: a post has more than 65535 texts")
+    return spans.size - 1, spans
+
+
+def _sellers(sellers, standings, posts):
+    if sellers is None:
+        return None, None
+    column = np.ascontiguousarray(sellers, dtype=np.int32)
+    if column.shape != (posts,):
+        raise ValueError(f"sellers has shape {column.shape}, expected ({posts},)")
+    rows = 0
+    if standings is not None:
+        if getattr(standings, "dtype", None) != STANDING_DTYPE:
+            raise TypeError("standings must be an array of STANDING_DTYPE")
+        standings = np.ascontiguousarray(standings)
+        rows = standings.size
+    if posts and (column.min() < SELLER_UNAVAILABLE or column.max() >= rows):
+        raise ValueError(f"sellers holds {column.min()} to {column.max()}, but standings has {rows} rows")
+    return column, standings
+
+
+def _numbers(values, posts, names, what):
+    """(uint16[n] or None, number for all)."""
+    if values is None:
+        return None, 0
+    if isinstance(values, str):
+        return None, names.get(values, 0)
+    if not isinstance(values, np.ndarray):
+        values = [names.get(value, 0) if isinstance(value, str) or value is None else value for value in values]
+    column = np.ascontiguousarray(values, dtype=np.uint16)
+    if column.shape != (posts,):
+        raise ValueError(f"{what} has shape {column.shape}, expected ({posts},)")
+    if posts and column.max() >= len(names):
+        raise ValueError(f"{what} holds {column.max()}, but there are {len(names)}")
+    return column, 0
+
+
+def _days(days, posts):
+    """(int32[n] or None, day for all)."""
+    if days is None:
+        return None, datetime.datetime.now(datetime.timezone.utc).date().toordinal() - _EPOCH
+    if isinstance(days, (int, np.integer)):
+        return None, int(days)
+    column = np.ascontiguousarray(days, dtype=np.int32)
+    if column.shape != (posts,):
+        raise ValueError(f"days has shape {column.shape}, expected ({posts},)")
+    return column, 0
+
+
+cdef _take_u8(column_u8 *column):
+    return np.array(<uint8_t[:column.count]>column.at) if column.count else np.zeros(0, np.uint8)
+
+
+cdef _take_u16(column_u16 *column):
+    return np.array(<uint16_t[:column.count]>column.at) if column.count else np.zeros(0, np.uint16)
+
+
+cdef _take_u32(column_u32 *column):
+    return np.array(<uint32_t[:column.count]>column.at) if column.count else np.zeros(0, np.uint32)
+
+
+cdef _take_f32(column_f32 *column):
+    return np.array(<float[:column.count]>column.at) if column.count else np.zeros(0, np.float32)
