@@ -66,6 +66,8 @@ def read(path: Path, columns: Columns) -> Iterator[Chunk]:
     Raises:
         CommandError: no such file, no permission, unknown ending, unknown column, damaged Parquet.
     """
+    if path.is_dir():
+        raise CommandError(f"{path}: is a folder; name the files in it, for example {path}/*.jsonl")
     ending = path.suffix.lower()
     reader = READERS.get(ending)
     if reader is None:
@@ -77,8 +79,6 @@ def read(path: Path, columns: Columns) -> Iterator[Chunk]:
         yield from reader(path, columns)
     except FileNotFoundError:
         raise CommandError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise CommandError(f"{path}: is a folder; name the files in it, for example {path}/*.jsonl") from None
     except PermissionError:
         raise CommandError(f"{path}: no permission to read it") from None
     except OSError as error:
