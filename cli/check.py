@@ -151,8 +151,6 @@ def check(
     table = Table(rules, day.days)
     sellers = Sellers(registry)
     for chunk in _progress(files, options.columns, errors, tally):
-        for place, reason in chunk.bad:
-            bad.add(chunk.path, place, reason)
         rows = None if chunk.sellers is None else sellers.rows(chunk.sellers)
         standings = None if rows is None else sellers.standings
         before = time.thread_time()
@@ -167,8 +165,9 @@ def check(
         )
         tally.engine_seconds += time.thread_time() - before
         _count(batch, tally)
-        for i in np.flatnonzero(batch.status):
-            bad.add(chunk.path, int(chunk.places[i]), _reason(batch, int(i), options))
+        refused = [(int(chunk.places[i]), _reason(batch, int(i), options)) for i in np.flatnonzero(batch.status)]
+        for place, reason in sorted(chunk.bad + refused):
+            bad.add(chunk.path, place, reason)
         if output is None and gallery is None:
             continue
         ids = chunk.ids if chunk.ids is not None else pa.array(chunk.places).cast(pa.string())

@@ -132,6 +132,4 @@ def open_bundle(path: Path, option: str = "") -> RuleSet:
     except PermissionError:
         raise CommandError(f"{shown}: no permission to read it") from None
     except InvalidBundle as error:
-        raise CommandError(
-            f"{shown}: is no sound bundle: {error}; make it anew with 'fairpost rules compile'"
-        ) from None
+        raise CommandError(f"{option or 'bundle'}: {error}; compile it anew with 'fairpost rules compile'") from None

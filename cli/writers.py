@@ -169,7 +169,7 @@ class Output:
         try:
             self._file: BinaryIO = self._scratch.open("wb")
         except OSError as error:
-            raise CommandError(f"{path}: cannot be written: {error.strerror}") from None
+            raise CommandError(f"-o {path}: cannot be written: {error.strerror}") from None
         self._format = form(self._file)
 
     def write(self, batch: pa.RecordBatch) -> None:
