@@ -76,7 +76,9 @@ def differing() -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT, help="root of the output; default: beside the .proto files")
-    parser.add_argument("--check", action="store_true", help="write nothing; compare the committed stubs with fresh ones")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; compare the committed stubs with fresh ones"
+    )
     arguments = parser.parse_args()
     check_versions()
     if arguments.check:

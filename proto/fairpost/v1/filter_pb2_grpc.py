@@ -79,7 +79,8 @@ class FilterServiceServicer:
         """StreamCheck judges batches until the caller half-closes; the way for bulk work. One response for each request, in
         the order of the requests. Each batch is judged by the rule set that is active when it arrives, so revisions may
         differ between the batches of a stream, never within one. A server that is shutting down ends the stream with
-        UNAVAILABLE and REASON_DRAINING between two batches; send the batches without an answer again.
+        UNAVAILABLE and REASON_DRAINING between two batches, or with CANCELLED while it waits for one; send the batches
+        without an answer again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,7 +46,8 @@ class FilterServiceStub:
     """StreamCheck judges batches until the caller half-closes; the way for bulk work. One response for each request, in
     the order of the requests. Each batch is judged by the rule set that is active when it arrives, so revisions may
     differ between the batches of a stream, never within one. A server that is shutting down ends the stream with
-    UNAVAILABLE and REASON_DRAINING between two batches; send the batches without an answer again.
+    UNAVAILABLE and REASON_DRAINING between two batches, or with CANCELLED while it waits for one; send the batches
+    without an answer again.
     """
 
 @_typing.type_check_only
@@ -67,7 +68,8 @@ class FilterServiceAsyncStub(FilterServiceStub):
     """StreamCheck judges batches until the caller half-closes; the way for bulk work. One response for each request, in
     the order of the requests. Each batch is judged by the rule set that is active when it arrives, so revisions may
     differ between the batches of a stream, never within one. A server that is shutting down ends the stream with
-    UNAVAILABLE and REASON_DRAINING between two batches; send the batches without an answer again.
+    UNAVAILABLE and REASON_DRAINING between two batches, or with CANCELLED while it waits for one; send the batches
+    without an answer again.
     """
 
 class FilterServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -103,7 +105,8 @@ class FilterServiceServicer(metaclass=_abc_1.ABCMeta):
         """StreamCheck judges batches until the caller half-closes; the way for bulk work. One response for each request, in
         the order of the requests. Each batch is judged by the rule set that is active when it arrives, so revisions may
         differ between the batches of a stream, never within one. A server that is shutting down ends the stream with
-        UNAVAILABLE and REASON_DRAINING between two batches; send the batches without an answer again.
+        UNAVAILABLE and REASON_DRAINING between two batches, or with CANCELLED while it waits for one; send the batches
+        without an answer again.
         """
 
 def add_FilterServiceServicer_to_server(servicer: FilterServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

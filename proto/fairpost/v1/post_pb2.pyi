@@ -105,7 +105,7 @@ class Post(_message.Message):
     same as a seller that the registry does not know.
     """
     text: _builtins.str
-    """The main text, at most 100,000 characters together with the extra texts unless the server says otherwise."""
+    """The main text. Each text has at most 100,000 characters unless the server says otherwise."""
     channel: _builtins.str
     """Where the post appears ("moments", "group-chat", "storefront"); thresholds may differ by channel. A channel that
     the rule set does not name is judged by the default thresholds.

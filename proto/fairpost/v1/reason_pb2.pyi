@@ -49,7 +49,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_EMPTY_TEXT: _Reason.ValueType  # 21
     """INVALID_ARGUMENT. The post has no text."""
     REASON_TEXT_TOO_LONG: _Reason.ValueType  # 22
-    """INVALID_ARGUMENT. The post's texts are longer than the server takes; metadata "limit"."""
+    """INVALID_ARGUMENT. A text of the post is longer than the server takes; metadata "limit"."""
     REASON_INVALID_TIME: _Reason.ValueType  # 23
     """INVALID_ARGUMENT. `created_at` is outside years 1 to 9999."""
     REASON_NO_ACTIVE_RULE_SET: _Reason.ValueType  # 40
@@ -127,7 +127,7 @@ INVALID_ARGUMENT. A string of the post is not UTF-8; the field is named.
 REASON_EMPTY_TEXT: Reason.ValueType  # 21
 """INVALID_ARGUMENT. The post has no text."""
 REASON_TEXT_TOO_LONG: Reason.ValueType  # 22
-"""INVALID_ARGUMENT. The post's texts are longer than the server takes; metadata "limit"."""
+"""INVALID_ARGUMENT. A text of the post is longer than the server takes; metadata "limit"."""
 REASON_INVALID_TIME: Reason.ValueType  # 23
 """INVALID_ARGUMENT. `created_at` is outside years 1 to 9999."""
 REASON_NO_ACTIVE_RULE_SET: Reason.ValueType  # 40

@@ -1,0 +1,252 @@
+"""A small synchronous client of all three services.
+
+with Client("127.0.0.1:50051") as client:
+    verdict = client.check("本店茶叶根治糖尿病", seller_id="seller-1", channel="moments")
+    for result in client.check_many(posts):
+        ...
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from fairpost.v1 import (
+    filter_pb2,
+    filter_pb2_grpc,
+    post_pb2,
+    registry_pb2,
+    registry_pb2_grpc,
+    rules_pb2,
+    rules_pb2_grpc,
+    verdict_pb2,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from types import TracebackType
+
+__all__ = ["CallFailed", "Client"]
+
+Answer = TypeVar("Answer")
+
+_MIB = 1 << 20
+_OPTIONS = [("grpc.max_receive_message_length", 64 * _MIB), ("grpc.max_send_message_length", 512 * _MIB)]
+
+
+class CallFailed(Exception):
+    """A call that the server refused or that did not reach it.
+
+    code: name of the gRPC status ("INVALID_ARGUMENT"); reason: name of the `Reason`, "" if the status is not from
+    fairpost; violations: (field, description) of each field at fault; metadata: of the ErrorInfo.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        reason: str = "",
+        violations: Sequence[tuple[str, str]] = (),
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{code}{f' ({reason})' if reason else ''}: {message}")
+        self.code = code
+        self.message = message
+        self.reason = reason
+        self.violations = tuple(violations)
+        self.metadata = metadata or {}
+
+    @classmethod
+    def of(cls, error: grpc.RpcError) -> CallFailed:
+        try:
+            status = rpc_status.from_call(error)  # type: ignore[arg-type]
+        except (ValueError, AttributeError):  # no status in the trailers, or one that contradicts the call's
+            status = None
+        code = error.code().name
+        if status is None:
+            return cls(code, error.details() or "")
+        reason, metadata, violations = "", {}, []
+        for detail in status.details:
+            info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+            if detail.Unpack(info):
+                reason, metadata = info.reason, dict(info.metadata)
+            elif detail.Unpack(bad):
+                violations = [(violation.field, violation.description) for violation in bad.field_violations]
+        return cls(code, status.message, reason, violations, metadata)
+
+
+def _call(method: Callable[..., Answer], request: Any, timeout: float | None) -> Answer:
+    try:
+        return method(request, timeout=timeout)
+    except grpc.RpcError as error:
+        raise CallFailed.of(error) from None
+
+
+class Client:
+    """A connection to one server. Thread-safe.
+
+    timeout: seconds for each unary call; streams have no deadline.
+    """
+
+    def __init__(self, target: str = "127.0.0.1:50051", *, timeout: float | None = 30.0) -> None:
+        self.target = target
+        self._timeout = timeout
+        self.channel = grpc.insecure_channel(target, options=_OPTIONS)
+        self.filter = filter_pb2_grpc.FilterServiceStub(self.channel)
+        self.registry = registry_pb2_grpc.RegistryServiceStub(self.channel)
+        self.rules = rules_pb2_grpc.RulesServiceStub(self.channel)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.channel.close()
+
+    def wait_ready(self, seconds: float) -> None:
+        """Return when the server can be reached.
+
+        Raises:
+            CallFailed: not within that time (code UNAVAILABLE).
+        """
+        try:
+            grpc.channel_ready_future(self.channel).result(timeout=seconds)
+        except grpc.FutureTimeoutError:
+            raise CallFailed("UNAVAILABLE", f"{self.target}: no server answers within {seconds:g} s") from None
+
+    # ---- posts ------------------------------------------------------------------------------------------
+
+    def check(
+        self,
+        post: post_pb2.Post | str,
+        *,
+        unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
+        **fields: Any,
+    ) -> verdict_pb2.Verdict:
+        """Judge one post, given as message or as text with further fields of Post by name."""
+        if isinstance(post, str):
+            post = post_pb2.Post(text=post, **fields)
+        request = filter_pb2.CheckPostRequest(post=post, unit=unit)
+        return _call(self.filter.CheckPost, request, self._timeout).verdict
+
+    def check_batch(
+        self,
+        posts: Sequence[post_pb2.Post],
+        *,
+        unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
+    ) -> filter_pb2.CheckPostsResponse:
+        """Judge some posts in one call and by one revision."""
+        return _call(self.filter.CheckPosts, filter_pb2.CheckPostsRequest(posts=posts, unit=unit), self._timeout)
+
+    def check_many(
+        self,
+        posts: Iterable[post_pb2.Post],
+        *,
+        batch: int = 64,
+        unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
+    ) -> Iterator[verdict_pb2.CheckResult]:
+        """Stream any number of posts; results in order. Posts are taken from the iterable as answers come back."""
+        for response in self.stream(_batches(posts, batch), unit=unit):
+            yield from response.results
+
+    def stream(
+        self,
+        batches: Iterable[Sequence[post_pb2.Post]],
+        *,
+        unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
+        in_flight: int = 8,
+    ) -> Iterator[filter_pb2.StreamCheckResponse]:
+        """Stream batches; one response each, in order. At most `in_flight` of them are unanswered at a time."""
+        free = threading.Semaphore(in_flight)
+        ended = threading.Event()
+
+        def requests() -> Iterator[filter_pb2.StreamCheckRequest]:
+            for sequence, posts in enumerate(batches, 1):
+                free.acquire()
+                if ended.is_set():
+                    return
+                yield filter_pb2.StreamCheckRequest(posts=posts, unit=unit, sequence=sequence)
+
+        call = self.filter.StreamCheck(requests())
+        try:
+            for response in call:
+                free.release()
+                yield response
+        except grpc.RpcError as error:
+            raise CallFailed.of(error) from None
+        finally:
+            # The caller may stop early; grpcio's sending thread must not wait for ever.
+            ended.set()
+            free.release()
+            call.cancel()  # type: ignore[no-untyped-call]
+
+    # ---- sellers ----------------------------------------------------------------------------------------
+
+    def register(self, request: registry_pb2.RegisterSellerRequest) -> registry_pb2.RegisterSellerResponse:
+        return _call(self.registry.RegisterSeller, request, self._timeout)
+
+    def record_event(
+        self, seller_id: str, event: registry_pb2.SellerEvent, *, request_id: str = ""
+    ) -> registry_pb2.RecordEventResponse:
+        request = registry_pb2.RecordEventRequest(seller_id=seller_id, event=event, request_id=request_id)
+        return _call(self.registry.RecordEvent, request, self._timeout)
+
+    def seller(self, seller_id: str) -> registry_pb2.Seller:
+        request = registry_pb2.GetSellerRequest(seller_id=seller_id)
+        return _call(self.registry.GetSeller, request, self._timeout).seller
+
+    def lookup(self, seller_id: str, *, token: str = "", fully: bool = False) -> registry_pb2.SellerAnswer:
+        """A seller's standing: as it is in memory, at least as fresh as `token`, or fully consistent."""
+        request = registry_pb2.LookupSellerRequest(seller_id=seller_id, consistency=_consistency(token, fully))
+        return _call(self.registry.LookupSeller, request, self._timeout).answer
+
+    def lookup_many(
+        self, seller_ids: Sequence[str], *, token: str = "", fully: bool = False
+    ) -> Sequence[registry_pb2.SellerAnswer]:
+        request = registry_pb2.BatchLookupSellersRequest(seller_ids=seller_ids, consistency=_consistency(token, fully))
+        return _call(self.registry.BatchLookupSellers, request, self._timeout).answers
+
+    # ---- rules ------------------------------------------------------------------------------------------
+
+    def activate(self, bundle: bytes, *, source: str = "", force: bool = False) -> rules_pb2.ActivateBundleResponse:
+        request = rules_pb2.ActivateBundleRequest(bundle=bundle, source=source, force=force)
+        return _call(self.rules.ActivateBundle, request, self._timeout)
+
+    def roll_back(self, revision: str = "") -> rules_pb2.RollBackResponse:
+        return _call(self.rules.RollBack, rules_pb2.RollBackRequest(revision=revision), self._timeout)
+
+    def status(self) -> rules_pb2.GetStatusResponse:
+        return _call(self.rules.GetStatus, rules_pb2.GetStatusRequest(), self._timeout)
+
+    def revisions(self) -> list[rules_pb2.Revision]:
+        """All kept revisions, latest activation first."""
+        found: list[rules_pb2.Revision] = []
+        token = ""
+        while True:
+            request = rules_pb2.ListRevisionsRequest(page_size=100, page_token=token)
+            page = _call(self.rules.ListRevisions, request, self._timeout)
+            found.extend(page.revisions)
+            token = page.next_page_token
+            if not token:
+                return found
+
+
+def _batches(posts: Iterable[post_pb2.Post], size: int) -> Iterator[Sequence[post_pb2.Post]]:
+    iterator = iter(posts)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch
+
+
+def _consistency(token: str, fully: bool) -> registry_pb2.Consistency | None:
+    if fully:
+        return registry_pb2.Consistency(fully_consistent=True)
+    return registry_pb2.Consistency(at_least_as_fresh=token) if token else None

@@ -1,0 +1,133 @@
+"""What can go wrong, with the status and the `Reason` that a caller sees.
+
+    ServiceError
+    ├── InvalidArgument      the request is wrong; sending it again changes nothing
+    ├── NotFound
+    ├── AlreadyExists
+    ├── FailedPrecondition   the server's state does not allow it now
+    ├── ResourceExhausted    a limit; `retry_after` if waiting helps
+    ├── Unavailable          ask again
+    └── Internal             our fault; the message names an incident in the log and nothing else
+
+Every error knows its own status, so that no transport has to classify exceptions. Errors of the store's driver
+never leave this package: their text may quote rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from google.protobuf import duration_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from fairpost.v1 import reason_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "DOMAIN",
+    "AlreadyExists",
+    "FailedPrecondition",
+    "Internal",
+    "InvalidArgument",
+    "NotFound",
+    "ResourceExhausted",
+    "ServiceError",
+    "Unavailable",
+    "Violation",
+    "invalid_fields",
+]
+
+DOMAIN = "fairpost.v1"
+_DETAILS_BYTES = 2048
+_MESSAGE_VIOLATIONS = 8
+
+
+class Violation(NamedTuple):
+    """One field that is wrong: its path in the request, and what is wrong and what would be right."""
+
+    field: str
+    description: str
+
+
+class ServiceError(Exception):
+    """Refusal of a call or of one post."""
+
+    code: ClassVar[int] = code_pb2.UNKNOWN
+
+    def __init__(
+        self,
+        reason: reason_pb2.Reason.ValueType,
+        message: str,
+        *,
+        violations: Iterable[Violation] = (),
+        metadata: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.violations = tuple(violations)
+        self.metadata = dict(metadata or {})
+        self.retry_after = retry_after
+
+    @property
+    def reason_name(self) -> str:
+        return reason_pb2.Reason.Name(self.reason)
+
+    def to_status(self) -> status_pb2.Status:
+        """The error as google.rpc.Status, with ErrorInfo first."""
+        status = status_pb2.Status(code=self.code, message=self.message)
+        info = error_details_pb2.ErrorInfo(reason=self.reason_name, domain=DOMAIN, metadata=self.metadata)
+        status.details.add().Pack(info)
+        if self.violations:
+            bad = error_details_pb2.BadRequest()
+            for violation in self.violations:
+                # Details travel in HTTP/2 trailers, for which peers allow some 8 KiB in all.
+                if bad.ByteSize() > _DETAILS_BYTES:
+                    break
+                bad.field_violations.add(field=violation.field, description=violation.description)
+            status.details.add().Pack(bad)
+        if self.retry_after is not None:
+            delay = duration_pb2.Duration()
+            delay.FromMilliseconds(round(self.retry_after * 1000))
+            status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+        return status
+
+
+class InvalidArgument(ServiceError):
+    code = code_pb2.INVALID_ARGUMENT
+
+
+class NotFound(ServiceError):
+    code = code_pb2.NOT_FOUND
+
+
+class AlreadyExists(ServiceError):
+    code = code_pb2.ALREADY_EXISTS
+
+
+class FailedPrecondition(ServiceError):
+    code = code_pb2.FAILED_PRECONDITION
+
+
+class ResourceExhausted(ServiceError):
+    code = code_pb2.RESOURCE_EXHAUSTED
+
+
+class Unavailable(ServiceError):
+    code = code_pb2.UNAVAILABLE
+
+
+class Internal(ServiceError):
+    code = code_pb2.INTERNAL
+
+
+def invalid_fields(violations: Iterable[Violation]) -> InvalidArgument:
+    """All faults of a request in one error; its message repeats them for people without a details viewer."""
+    found = tuple(violations)
+    message = "; ".join(f"{violation.field}: {violation.description}" for violation in found[:_MESSAGE_VIOLATIONS])
+    if len(found) > _MESSAGE_VIOLATIONS:
+        message += f"; and {len(found) - _MESSAGE_VIOLATIONS} more"
+    return InvalidArgument(reason_pb2.REASON_INVALID_FIELD, message, violations=found)

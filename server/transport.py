@@ -1,0 +1,218 @@
+"""The grpcio side: bytes in, bytes out, statuses, streams. Nothing is decided here.
+
+Handlers take the request's bytes (`request_deserializer=None`): a request that is no message gets our error with a
+Reason, where the runtime's own deserialisation would give INTERNAL, and hot methods can later go from bytes to bytes.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import grpc
+import structlog
+from grpc_status import rpc_status
+
+from fairpost.server import wire
+from fairpost.server.errors import Internal, ResourceExhausted, ServiceError, Unavailable
+from fairpost.v1 import filter_pb2, reason_pb2, registry_pb2, rules_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from google.protobuf.message import Message
+
+    from fairpost.server.filtering import FilterService
+    from fairpost.server.registry import Registry
+    from fairpost.server.rules import RulesService
+
+__all__ = ["FILTER", "REGISTRY", "RULES", "Streams", "handlers"]
+
+Result = TypeVar("Result")
+log = structlog.get_logger(__name__)
+
+FILTER = filter_pb2.DESCRIPTOR.services_by_name["FilterService"].full_name
+REGISTRY = registry_pb2.DESCRIPTOR.services_by_name["RegistryService"].full_name
+RULES = rules_pb2.DESCRIPTOR.services_by_name["RulesService"].full_name
+
+_IDLE_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class _Stream:
+    context: grpc.ServicerContext
+    waiting_since: float | None = None
+
+
+class Streams:
+    """Open streams: how many there may be, and how they end when the server stops."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._streams: dict[int, _Stream] = {}
+        self._lock = threading.Lock()
+        self._draining = False
+
+    def run(
+        self, context: grpc.ServicerContext, requests: Iterator[bytes], answer: Callable[[bytes], bytes]
+    ) -> Iterator[bytes]:
+        """Answer the requests of one stream, one by one.
+
+        Raises:
+            ResourceExhausted: too many streams are open; each would hold a thread.
+            Unavailable: the server is stopping.
+        """
+        stream = _Stream(context)
+        with self._lock:
+            if self._draining:
+                raise _draining()
+            if len(self._streams) >= self._limit:
+                raise ResourceExhausted(
+                    reason_pb2.REASON_TOO_MANY_STREAMS,
+                    f"{self._limit} streams are open already, as many as are served at a time; try again later, or "
+                    "use CheckPosts",
+                    metadata={"limit": str(self._limit)},
+                    retry_after=1.0,
+                )
+            self._streams[id(stream)] = stream
+        try:
+            while True:
+                stream.waiting_since = time.monotonic()
+                content = next(requests, None)
+                stream.waiting_since = None
+                if content is None:
+                    return
+                if self._draining:
+                    raise _draining()
+                yield answer(content)
+        finally:
+            with self._lock:
+                del self._streams[id(stream)]
+
+    def drain(self) -> None:
+        """Let no stream begin another batch."""
+        with self._lock:
+            self._draining = True
+
+    def end_idle(self) -> None:
+        """End streams whose caller has sent nothing for a while; their threads wait and cannot end them."""
+        now = time.monotonic()
+        with self._lock:
+            for stream in self._streams.values():
+                since = stream.waiting_since
+                if since is not None and now - since > _IDLE_SECONDS:
+                    stream.context.cancel()  # type: ignore[no-untyped-call]
+
+
+def handlers(
+    filtering: FilterService,
+    registry: Registry,
+    rules: RulesService,
+    streams: Streams,
+    *,
+    max_request_bytes: int,
+    max_bundle_bytes: int,
+) -> list[grpc.GenericRpcHandler[bytes, bytes]]:
+    """All methods of fairpost.v1."""
+
+    def check_posts(content: bytes) -> Message:
+        request, posts = wire.parse_batch(filter_pb2.CheckPostsRequest, content)
+        results, revision = filtering.check_posts(posts, request.unit)
+        return filter_pb2.CheckPostsResponse(results=results, revision=revision)
+
+    def stream_check(content: bytes) -> bytes:
+        _limit(content, max_request_bytes)
+        request, posts = wire.parse_batch(filter_pb2.StreamCheckRequest, content)
+        results, revision = filtering.check_posts(posts, request.unit)
+        response = filter_pb2.StreamCheckResponse(results=results, revision=revision, sequence=request.sequence)
+        return response.SerializeToString()
+
+    def stream(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        answers = streams.run(context, requests, stream_check)
+        while True:
+            # The answer is computed under _guarded, and yielded outside of it: what the caller of this generator
+            # throws in (a cancelled call) is no fault of ours.
+            answer = _guarded(lambda: next(answers, None), context)
+            if answer is None:
+                return
+            yield answer
+
+    def unary(
+        request_type: Any, call: Callable[[Any], Message], limit: int = max_request_bytes
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
+        return _unary(lambda content: call(wire.parse(request_type, content)), limit)
+
+    filter_methods = {
+        "CheckPost": unary(filter_pb2.CheckPostRequest, filtering.check_post),
+        "CheckPosts": _unary(check_posts, max_request_bytes),
+        "StreamCheck": grpc.stream_stream_rpc_method_handler(stream),
+    }
+    registry_methods = {
+        "RegisterSeller": unary(registry_pb2.RegisterSellerRequest, registry.register),
+        "GetSeller": unary(registry_pb2.GetSellerRequest, registry.get),
+        "LookupSeller": unary(registry_pb2.LookupSellerRequest, registry.lookup),
+        "BatchLookupSellers": unary(registry_pb2.BatchLookupSellersRequest, registry.lookup_batch),
+        "RecordEvent": unary(registry_pb2.RecordEventRequest, registry.record_event),
+    }
+    rules_methods = {
+        "ActivateBundle": unary(rules_pb2.ActivateBundleRequest, rules.activate, max_bundle_bytes),
+        "RollBack": unary(rules_pb2.RollBackRequest, rules.roll_back),
+        "GetStatus": unary(rules_pb2.GetStatusRequest, rules.status),
+        "ListRevisions": unary(rules_pb2.ListRevisionsRequest, rules.revisions),
+    }
+    return [
+        grpc.method_handlers_generic_handler(FILTER, filter_methods),
+        grpc.method_handlers_generic_handler(REGISTRY, registry_methods),
+        grpc.method_handlers_generic_handler(RULES, rules_methods),
+    ]
+
+
+def _unary(call: Callable[[bytes], Message], limit: int) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def behaviour(content: bytes, context: grpc.ServicerContext) -> bytes:
+        def work() -> bytes:
+            _limit(content, limit)
+            return call(content).SerializeToString()
+
+        return _guarded(work, context)
+
+    return grpc.unary_unary_rpc_method_handler(behaviour)
+
+
+def _guarded(work: Callable[[], Result], context: grpc.ServicerContext) -> Result:
+    """The result of `work`, or the call ended with the status of its error."""
+    refusal: ServiceError
+    try:
+        return work()
+    except ServiceError as error:
+        refusal = error
+    except grpc.RpcError:  # the caller is gone; grpcio ends the call
+        raise
+    except Exception:
+        incident = secrets.token_hex(6)
+        log.exception("unexpected error", incident=incident)
+        refusal = Internal(
+            reason_pb2.REASON_INTERNAL,
+            f"the server failed; its log has the details under incident {incident}",
+            metadata={"incident": incident},
+        )
+    return context.abort_with_status(rpc_status.to_status(refusal.to_status()))  # raises
+
+
+def _limit(content: bytes, limit: int) -> None:
+    if len(content) > limit:
+        raise ResourceExhausted(
+            reason_pb2.REASON_REQUEST_TOO_LARGE,
+            f"the request has {len(content)} bytes; at most {limit} are taken. Send fewer posts in one message",
+            metadata={"limit": str(limit), "size": str(len(content))},
+        )
+
+
+def _draining() -> Unavailable:
+    return Unavailable(
+        reason_pb2.REASON_DRAINING,
+        "the server is shutting down; send what was not answered to another",
+        retry_after=1.0,
+    )
