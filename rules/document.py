@@ -30,6 +30,8 @@ class Document:
         self.file = file
         self.root = root
         self.value: Any = None
+        self.repaired: list[tuple[Any, ...]] = []
+        """Paths at which `validate` put a stand-in; checks of what lies around them would be guesses."""
         self._lines = text.split("\n")
 
     def place(self, path: Path = ()) -> Place:

@@ -26,6 +26,8 @@ def check_laws(document: Document, file: LawsFile, problems: Problems) -> None:
     for law_id, law in file.laws.items():
         for article_id, versions in law.articles.items():
             path = ("laws", law_id, "articles", article_id)
+            if any(loc[: len(path)] == path for loc in document.repaired):
+                continue
             order = sorted(range(len(versions)), key=lambda index: versions[index].from_)
             for index, version in enumerate(versions):
                 if version.until is not None and version.until <= version.from_:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from .cases import check_cases
+from .compiler import bundle_of
 from .loading import Paths, load_packs
 from .problems import PackErrors, PackProblem
 
 __all__ = ["lint"]
 
 
-def lint(paths: Paths) -> list[PackProblem]:
-    """Errors and warnings of packs, sorted by place. No error means that they compile, cases aside."""
+def lint(paths: Paths, *, run_cases: bool = True) -> list[PackProblem]:
+    """Errors and warnings of packs, sorted by place.
+
+    Where the packs are sound, they are compiled and their cases run (unless `run_cases` is false);
+    no error then means that `compile_packs` succeeds.
+    """
     try:
         source = load_packs(paths)
+        if run_cases:
+            check_cases(source, bundle_of(source))
     except PackErrors as caught:
         return sorted([*caught.errors, *caught.warnings], key=_order)
     return sorted(source.warnings, key=_order)

@@ -435,7 +435,7 @@ class _Parser:
 
 
 def _unknown(what: str, name: str, choices: Sequence[str]) -> str:
-    return known(what, name, sorted(choices), limit=12)
+    return known(what, name, sorted(set(choices)), limit=12)
 
 
 def _short(text: str, quote: bool = True) -> str:

@@ -8,6 +8,7 @@ what else is wrong in the file.
 from __future__ import annotations
 
 import copy
+import difflib
 import types
 import typing
 from collections.abc import Sequence
@@ -71,19 +72,29 @@ def validate(document: Document, model: type[_M], problems: Problems) -> _M | No
         problems.error(document.place(), f"expected a mapping with the keys {', '.join(_keys(model))}")
         return None
     value = copy.deepcopy(document.value)
-    seen: set[tuple[Any, ...]] = set()
+    seen: set[tuple[Any, ...]] = set()  # places that have their error: what follows from its repair is none
     for _ in range(_PASSES):
         try:
             return model.model_validate(value, by_alias=True, by_name=False)
         except ValidationError as caught:
-            for error in caught.errors(include_url=False):
-                loc = error["loc"]
-                if (loc, error["type"]) not in seen:
-                    seen.add((loc, error["type"]))
+            errors: list[Any] = list(caught.errors(include_url=False))
+            unknown = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
+            for error in errors:
+                if error["loc"] not in seen and not _is_misspelt(error, unknown):
                     _report(document, model, error, problems)
-            for error in reversed(caught.errors(include_url=False, include_context=False)):
+                seen.add(error["loc"])
+            for error in reversed(errors):
                 _repair(value, error["loc"], error["type"])
+                document.repaired.append(error["loc"])
     return None
+
+
+def _is_misspelt(error: Any, unknown: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether a missing key is there after all, under a name close to its own that is reported already."""
+    if error["type"] != "missing":
+        return False
+    beside = [str(loc[-1]) for loc in unknown if loc[:-1] == error["loc"][:-1]]
+    return bool(difflib.get_close_matches(str(error["loc"][-1]), beside, n=1, cutoff=0.6))
 
 
 def _report(document: Document, model: type[Model], error: Any, problems: Problems) -> None:
