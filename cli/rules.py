@@ -66,6 +66,39 @@ def lint(packs: Packs = None) -> None:
         raise typer.Exit(1)
 
 
+@app.command("test")
+def run_tests(
+    packs: Packs = None,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A line for every rule.")] = False,
+) -> None:
+    """Run the packs' own cases: texts on which each rule must and must not fire. Exit status 1 if one fails."""
+    from fairpost.engine import RuleSet
+    from fairpost.rules import PackErrors, load_packs
+    from fairpost.rules.cases import case_errors, run_cases
+    from fairpost.rules.compiler import bundle_of
+
+    console = render.make_console()
+    try:
+        source = load_packs(_sources(packs))
+        rules = RuleSet.from_bytes(bundle_of(source))
+    except PackErrors as error:
+        _report(error.errors, render.make_console(stderr=True))
+        raise CommandError(f"nothing was tested: {len(error.errors)} errors in the packs", status=1) from None
+    results = run_cases(source, rules)
+    if verbose:
+        for rule in source.rules:
+            own = [result for result in results if result.rule.id == rule.id]
+            passed = sum(result.passed for result in own)
+            console.print(
+                Text(f"{passed:>4} of {len(own):<4} {rule.id}", style="green" if passed == len(own) else "bold red")
+            )
+    failed = case_errors(source, rules, results)
+    _report(failed, console)
+    console.print(f"{len(results) - len(failed)} of {len(results)} cases of {len(source.rules)} rules hold")
+    if failed:
+        raise typer.Exit(1)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of packs, for completion and checks in editors."""

@@ -1,0 +1,74 @@
+"""A small pack of our own, so that these tests do not depend on what the shipped packs say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PACK = """\
+pack: probe
+lists:
+  cure: {words: [根治, 治愈], fold: [default, repeat]}
+  sold: {words: [元, 包邮], allow: [元旦]}
+rules:
+  - id: probe.sells
+    category: COMMERCE
+    severity: low
+    weight: 0.75
+    when: any(sold)
+    cases: {match: [十元一斤], pass: [元旦快乐]}
+  - id: probe.cure
+    category: MEDICAL
+    severity: high
+    weight: 0.875
+    when: any(cure)
+    unless: seller.licence("drug-retail")
+    basis: [cn.advertising-law/17]
+    message: {zh: 普通商品不得宣称治疗疾病, en: Ordinary goods must not claim to treat disease}
+    cases: {match: [根治糖尿病, 根 根 治], pass: [今天天气好]}
+"""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs the command as a user does, in an empty folder, and returns what it said."""
+
+    def call(*arguments: object, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        import os
+
+        return subprocess.run(
+            [sys.executable, "-m", "fairpost.cli", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONUTF8": "1", **environment},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pack's source."""
+    path = tmp_path_factory.mktemp("pack") / "probe.yaml"
+    path.write_text(PACK, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def bundle(pack: Path) -> Path:
+    """The pack, compiled."""
+    from fairpost.rules.compiler import compile_packs
+
+    path = pack.with_name("probe.fpb")
+    path.write_bytes(compile_packs([pack]))
+    return path
