@@ -62,7 +62,7 @@ eval: $(VENV)/.installed-dev build/.native ## false alarms on labelled real post
 ifeq ($(FAIRPOST_CORPORA),)
 	@echo "eval: left out: FAIRPOST_CORPORA is not set and there is no ../shared/corpora"
 else
-	$(BIN)/python -m benchmarks.evaluate "$(FAIRPOST_CORPORA)"
+	$(BIN)/python benchmarks/evaluate.py "$(FAIRPOST_CORPORA)"
 endif
 
 clean: ## remove what was built

@@ -75,7 +75,7 @@ def run(*, keep: bool) -> int:
     console = render.make_console()
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(_server(console, keep=keep))
-        client = stack.enter_context(contextlib.closing(Client(server.target)))
+        client = stack.enter_context(Client(server.target))
         _register_sellers(client, console)
         as_expected = _judge_samples(client, console)
         failures = _swap(client, server, console)
@@ -309,14 +309,13 @@ def _swap(client: Client, server: Server, console: Console) -> list[str]:
     pack.write_text(SWAP_PACK, encoding="utf-8")
     with console.status("compiling the shipped packs and the new one"):
         bundle = compile_packs([shipped_packs(), pack])
-    with contextlib.closing(Client(server.target)) as second:
+    with Client(server.target) as second:
         checker = Checker(second, post)
         checker.start()
         _until(lambda: checker.answers[before.revision] >= 50 or bool(checker.failures))
         started = time.perf_counter()
-        active = client.activate(bundle, source="demo-quantum.yaml")
+        revision = client.activate(bundle, source="demo-quantum.yaml").active.revision
         seconds = time.perf_counter() - started
-        revision = active.revision if hasattr(active, "revision") else active.active.revision
         _until(lambda: checker.answers[revision] >= 50 or bool(checker.failures))
         checker.stop.set()
         checker.join(10)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from fairpost.cli.errors import CommandError, require
+from fairpost.cli.remote import failure
 from fairpost.engine.vocabulary import (
     CATEGORIES,
     LICENCES,
@@ -43,32 +44,25 @@ class Remote:
     """A running server's RegistryService."""
 
     BATCH: Final = 1000
-    TIMEOUT: Final = 30.0
 
     def __init__(self, target: str) -> None:
-        grpc = require("grpc", "server", f"--registry {target}")
-        from fairpost.v1 import registry_pb2, registry_pb2_grpc
+        require("grpc", "server", f"--registry {target}")
+        from fairpost.server import Client
 
         self._target = target
-        self._grpc = grpc
-        self._messages = registry_pb2
-        self._stub = registry_pb2_grpc.RegistryServiceStub(grpc.insecure_channel(target))
+        self._client = Client(target)
 
     def lookup(self, ids: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[Any]]:
+        from fairpost.server import CallFailed
+
         rows: list[int] = []
         standings: list[NDArray[Any]] = []
         for first in range(0, len(ids), self.BATCH):
-            part = ids[first : first + self.BATCH]
             try:
-                answer = self._stub.BatchLookupSellers(
-                    self._messages.BatchLookupSellersRequest(seller_ids=part), timeout=self.TIMEOUT
-                )
-            except self._grpc.RpcError as error:
-                code = error.code()
-                raise CommandError(
-                    f"--registry {self._target}: the server cannot be asked: {code.name}: {error.details()}"
-                ) from None
-            rows.extend(self._row(each, standings) for each in answer.answers)
+                answers = self._client.lookup_many(ids[first : first + self.BATCH])
+            except CallFailed as error:
+                raise failure(error, self._target, "--registry") from None
+            rows.extend(self._row(each, standings) for each in answers)
         return np.array(rows, np.int32), np.array(standings, STANDING_DTYPE)
 
     def _row(self, answer: Any, standings: list[NDArray[Any]]) -> int:

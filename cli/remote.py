@@ -9,60 +9,41 @@ from typing import TYPE_CHECKING
 from fairpost.cli.errors import CommandError, require
 
 if TYPE_CHECKING:
-    import grpc
+    from fairpost.server import CallFailed, Client
 
-__all__ = ["DEFAULT_SERVER", "connect", "remote_errors"]
+__all__ = ["DEFAULT_SERVER", "connect", "failure"]
 
 DEFAULT_SERVER = "127.0.0.1:50051"
-TIMEOUT = 30.0
-
-LARGEST_MESSAGE = 256 << 20
 
 
 @contextlib.contextmanager
-def connect(target: str, purpose: str) -> Iterator[grpc.Channel]:
-    """A channel to a server; errors of calls inside the block become `CommandError`."""
-    grpc = require("grpc", "server", purpose)
+def connect(target: str, option: str, purpose: str) -> Iterator[Client]:
+    """A client of a server; a call that fails inside the block becomes a `CommandError`.
+
+    Args:
+        option: the option that named the target, for the message.
+        purpose: the command, for the message about a missing extra.
+    """
+    require("grpc", "server", purpose)
     require("grpc_status", "server", purpose)
-    options = [("grpc.max_receive_message_length", LARGEST_MESSAGE), ("grpc.max_send_message_length", LARGEST_MESSAGE)]
-    with grpc.insecure_channel(target, options=options) as channel, remote_errors(target):
-        yield channel
+    from fairpost.server import CallFailed, Client
+
+    with Client(target) as client:
+        try:
+            yield client
+        except CallFailed as error:
+            raise failure(error, target, option) from None
 
 
-@contextlib.contextmanager
-def remote_errors(target: str) -> Iterator[None]:
-    """Turn what a server answers into a message: every refused field on a line of its own."""
-    import grpc
-
-    try:
-        yield
-    except grpc.RpcError as error:
-        if error.code() == grpc.StatusCode.UNAVAILABLE and not _details(error):
-            raise CommandError(
-                f"no fairpost server answers at {target} ({error.details()}); start one with 'fairpost serve', "
-                "or name another with --server HOST:PORT"
-            ) from None
-        lines = [f"{target} answered {error.code().name}: {error.details()}", *_details(error)]
-        raise CommandError("\n  ".join(lines), status=1) from None
-
-
-def _details(error: grpc.RpcError) -> list[str]:
-    """Reason and field violations out of google.rpc details."""
-    from google.rpc import error_details_pb2
-    from grpc_status import rpc_status
-
-    try:
-        status = rpc_status.from_call(error)
-    except ValueError:
-        return []
-    if status is None:
-        return []
-    lines = []
-    for detail in status.details:
-        bad_request = error_details_pb2.BadRequest()
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(bad_request):
-            lines += [f"{each.field}: {each.description}" for each in bad_request.field_violations]
-        elif detail.Unpack(info):
-            lines.append(f"reason: {info.reason}")
-    return lines
+def failure(error: CallFailed, target: str, option: str) -> CommandError:
+    """What a failed call means: no server there, or what it refused, every field on a line of its own."""
+    if error.code == "UNAVAILABLE" and not error.reason:
+        return CommandError(
+            f"no fairpost server answers at {target} ({error.message}); start one with 'fairpost serve', "
+            f"or name another with {option} HOST:PORT"
+        )
+    if error.violations:  # the message of such an error is the same list in one line
+        refused = [f"{target}: {error.code} ({error.reason})"]
+        refused += [f"{field}: {description}" for field, description in error.violations]
+        return CommandError("\n  ".join(refused), status=1)
+    return CommandError(f"{target}: {error}", status=1)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from fairpost.cli import render
 from fairpost.cli.errors import CommandError, nearest
-from fairpost.cli.remote import DEFAULT_SERVER, TIMEOUT, connect
+from fairpost.cli.remote import DEFAULT_SERVER, connect
 from fairpost.engine.vocabulary import ENFORCEMENT, LICENCES, LISTING, REGISTRATION
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def register(
         raise CommandError(f"--kind {kind}: unknown; one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
     if identity_number == "-":
         identity_number = sys.stdin.readline().strip()
-    with connect(server, "fairpost seller") as channel:
-        from fairpost.v1 import registry_pb2, registry_pb2_grpc
+    with connect(server, "--server", "fairpost seller") as client:
+        from fairpost.v1 import registry_pb2
 
         request = registry_pb2.RegisterSellerRequest(
             seller_id=seller_id,
@@ -67,7 +67,7 @@ def register(
             licences=[registry_pb2.Licence(**_licence(text)) for text in licence or []],
             exempt_reason=exempt_reason,
         )
-        answer = registry_pb2_grpc.RegistryServiceStub(channel).RegisterSeller(request, timeout=TIMEOUT)
+        answer = client.register(request)
     console = render.make_console()
     console.print(f"registered {answer.seller.seller_id}")
     _show(answer.seller, console)
@@ -87,12 +87,9 @@ def _licence(text: str) -> dict[str, str]:
 @app.command()
 def show(seller_id: SellerId, server: Server = DEFAULT_SERVER) -> None:
     """Show a seller's whole record, with the identity number masked."""
-    with connect(server, "fairpost seller") as channel:
-        from fairpost.v1 import registry_pb2, registry_pb2_grpc
-
-        request = registry_pb2.GetSellerRequest(seller_id=seller_id)
-        answer = registry_pb2_grpc.RegistryServiceStub(channel).GetSeller(request, timeout=TIMEOUT)
-    _show(answer.seller, render.make_console())
+    with connect(server, "--server", "fairpost seller") as client:
+        seller = client.seller(seller_id)
+    _show(seller, render.make_console())
 
 
 def _show(seller: Any, console: Console) -> None:
@@ -146,18 +143,15 @@ def lookup(
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Look up standings, as every check does. Exit status 1 if one of the sellers is not known."""
-    with connect(server, "fairpost seller") as channel:
-        from fairpost.v1 import registry_pb2, registry_pb2_grpc
-
-        request = registry_pb2.BatchLookupSellersRequest(seller_ids=seller_ids)
-        answer = registry_pb2_grpc.RegistryServiceStub(channel).BatchLookupSellers(request, timeout=TIMEOUT)
+    with connect(server, "--server", "fairpost seller") as client:
+        answers = client.lookup_many(seller_ids)
     grid = Grid.grid(padding=(0, 2))
-    for each in answer.answers:
+    for each in answers:
         if each.outcome == 1:
             grid.add_row(each.seller_id, standing_text(each.standing))
         else:
             said = "not registered" if each.outcome == 2 else "the registry cannot answer now"
             grid.add_row(each.seller_id, Text(said, style="yellow"))
     render.make_console().print(grid)
-    if any(each.outcome != 1 for each in answer.answers):
+    if any(each.outcome != 1 for each in answers):
         raise typer.Exit(1)

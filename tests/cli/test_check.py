@@ -208,7 +208,7 @@ def test_usage_errors(
     [
         ("http://x", "--registry http://x: is neither sqlite:///path/to/registry.sqlite nor host:port"),
         ("sqlite:///no.sqlite", "--registry sqlite:///no.sqlite: no.sqlite: no such file"),
-        ("127.0.0.1:1", "--registry 127.0.0.1:1: the server cannot be asked: UNAVAILABLE"),
+        ("127.0.0.1:1", "no fairpost server answers at 127.0.0.1:1"),
     ],
 )
 def test_registry_errors(url: str, message: str, tmp_path: Path, bundle: Path, run: Run) -> None:
