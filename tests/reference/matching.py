@@ -1,0 +1,68 @@
+"""Where a pattern occurs in a text, by the definition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from .folding import Run, runs
+
+__all__ = ["Match", "Pattern", "find", "find_all"]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    text: str
+    folds: frozenset[str]
+    word_boundaries: bool = True
+
+    @cached_property
+    def folded(self) -> str:
+        return _string(runs(self.text, self.folds))
+
+
+@dataclass(frozen=True, order=True)
+class Match:
+    """begin, end: code points of the original text; pattern: position in the list that was searched."""
+
+    begin: int
+    end: int
+    pattern: int
+
+
+def find(pattern: Pattern, text: str) -> list[tuple[int, int]]:
+    """Spans of all occurrences, overlapping ones too, each once. A pattern that folds to nothing occurs nowhere."""
+    folded = runs(text, pattern.folds)
+    haystack, needle = _string(folded), pattern.folded
+    spans = set()
+    begin = haystack.find(needle) if needle else -1
+    while begin >= 0:
+        end = begin + len(needle)
+        if not pattern.word_boundaries or _stands_alone(folded, begin, end):
+            spans.add((folded[begin].first, folded[end - 1].last + 1))
+        begin = haystack.find(needle, begin + 1)
+    return sorted(spans)
+
+
+def find_all(patterns: Sequence[Pattern], text: str) -> list[Match]:
+    """All matches, sorted by begin, end, pattern."""
+    return sorted(Match(*span, number) for number, pattern in enumerate(patterns) for span in find(pattern, text))
+
+
+def _string(folded: Sequence[Run]) -> str:
+    return "".join(chr(run.code) for run in folded)
+
+
+def _stands_alone(folded: Sequence[Run], begin: int, end: int) -> bool:
+    """No word goes on over the edges of folded[begin:end]."""
+    return not (
+        (begin > 0 and _joined(folded[begin - 1], folded[begin]))
+        or (end < len(folded) and _joined(folded[end - 1], folded[end]))
+    )
+
+
+def _joined(left: Run, right: Run) -> bool:
+    """Two letters or two digits of one word: nothing that the fold dropped stands between them."""
+    same = (left.is_letter and right.is_letter) or (left.is_digit and right.is_digit)
+    return same and right.first - left.last <= 1

@@ -1,0 +1,127 @@
+"""From a post to its verdict: rules, scores, labels, action, exposure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fairpost.engine.vocabulary import CATEGORIES, SEVERITIES, Action
+from fairpost.rules.source import RuleSource, Source
+
+from .conditions import Facts, Seller, evaluate
+from .hits import Hit, find_hits
+
+__all__ = ["Evidence", "Judgement", "Label", "judge"]
+
+
+@dataclass(frozen=True)
+class Label:
+    category: str
+    score: np.float32
+    severity: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    rule: str
+    text: int
+    begin: int
+    end: int
+    shadow: bool
+
+
+@dataclass(frozen=True)
+class Judgement:
+    action: Action
+    risk: np.float32
+    commerce: np.float32
+    exposure: np.float32
+    labels: tuple[Label, ...]
+    evidence: tuple[Evidence, ...]
+    fired: tuple[str, ...]
+
+
+def judge(
+    source: Source, texts: Sequence[str], seller: Seller, channel: str = "default", language: str = "", day: int = 20000
+) -> Judgement:
+    """Judge one post; its texts are valid and not all empty."""
+    facts = Facts(find_hits(source.lists, texts), seller, channel, language)
+    fired: list[tuple[RuleSource, tuple[Hit, ...]]] = []
+    for rule in source.rules:  # COMMERCE first
+        if rule.category != "COMMERCE":
+            facts = replace(facts, commerce=score(source, [r for r, _ in fired if r.category == "COMMERCE"]))
+        holds, witnesses = evaluate(rule.condition, facts)
+        if holds and rule.from_day <= day < rule.until_day:
+            fired.append((rule, witnesses))
+            facts = replace(facts, fired=facts.fired | {rule.id})
+    commerce = score(source, [r for r, _ in fired if r.category == "COMMERCE"])
+
+    labels, risk, action = [], 1.0, Action.ALLOW
+    for category in CATEGORIES[1:]:
+        rules = [r for r, _ in fired if r.category == category and r.mode == "enforce"]
+        if not rules:
+            continue
+        severity = max((r.severity for r in rules), key=SEVERITIES.index)
+        exact = score(source, rules)
+        risk *= 1.0 - exact * getattr(source.policy.severity_weights, severity)
+        labels.append(Label(category, np.float32(exact), severity))
+        thresholds = source.thresholds(channel).get(category)
+        for wanted in list(Action)[1:]:
+            least = getattr(thresholds, wanted.name, None)
+            if least is not None and np.float32(exact) >= np.float32(least):
+                action = max(action, wanted)
+    return Judgement(
+        action,
+        np.float32(1.0 - risk),
+        np.float32(commerce),
+        np.float32(exposure(source, action, bool(labels), commerce, seller)),
+        tuple(labels),
+        tuple(evidence(fired)),
+        tuple(rule.id for rule, _ in fired),
+    )
+
+
+def score(source: Source, rules: Iterable[RuleSource]) -> float:
+    """Bounded noisy-or of the enforced rules of one category: rules within their group, then groups."""
+    groups: dict[str, list[RuleSource]] = {}
+    for rule in rules:
+        if rule.mode == "enforce":
+            groups.setdefault(rule.group or f"rule {rule.id}", []).append(rule)
+    of_groups = (
+        min(source.groups.get(name, 1.0), 1.0 - math.prod(1.0 - rule.weight for rule in members))
+        for name, members in groups.items()
+    )
+    return 1.0 - math.prod(1.0 - value for value in of_groups)
+
+
+def exposure(source: Source, action: Action, labelled: bool, commerce: float, seller: Seller) -> float:
+    """0 hidden, 1 as usual, above 1 for clean goods of sellers in good standing."""
+    policy = source.policy.exposure
+    if action in (Action.SHIELD, Action.BLOCK):
+        return 0.0
+    if action is Action.REVIEW:
+        return policy.review
+    if action is Action.LIMIT:
+        return policy.limit
+    if np.float32(commerce) < np.float32(policy.commerce):
+        return 1.0
+    if seller.unregistered:
+        return policy.unregistered
+    good = seller.registered and seller.enforcement in ("none", "warned") and seller.listing != "blacklisted"
+    if good and not labelled:
+        earned = min(policy.max, policy.clean + policy.per_year * seller.tenure_days / 365.25)
+        return max(earned - policy.per_strike * seller.total_strikes, 0.5, policy.limit)
+    return 1.0
+
+
+def evidence(fired: Iterable[tuple[RuleSource, tuple[Hit, ...]]]) -> Iterable[Evidence]:
+    """By rule, then by position, each span once; a rule without witnesses has one empty span."""
+    for rule, witnesses in fired:
+        if rule.category == "COMMERCE":
+            continue
+        shadow = rule.mode == "shadow"
+        spans = sorted({(hit.text, hit.begin, hit.end) for hit in witnesses}) or [(0, 0, 0)]
+        yield from (Evidence(rule.id, *span, shadow) for span in spans)
