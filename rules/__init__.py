@@ -5,6 +5,7 @@
 
 from .cases import CaseResult, run_cases
 from .compiler import bundle_of, compile_packs
+from .diff import BundleDiff, diff_bundles
 from .lint import lint
 from .loading import load_packs, shipped_packs
 from .problems import PackError, PackErrors, PackProblem, PackWarning
@@ -13,6 +14,7 @@ from .shipped import shipped_bundle
 from .source import Source
 
 __all__ = [
+    "BundleDiff",
     "CaseResult",
     "PackError",
     "PackErrors",
@@ -21,6 +23,7 @@ __all__ = [
     "Source",
     "bundle_of",
     "compile_packs",
+    "diff_bundles",
     "json_schema",
     "lint",
     "load_packs",

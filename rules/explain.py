@@ -53,6 +53,8 @@ def _seller(seller: SellerModel | str | None) -> str:
 
 def _hits(source: Source, rules: RuleSet, result: CaseResult) -> list[str]:
     """One line for each list that the condition reads."""
+    if not hasattr(rules, "matches"):
+        return []
     matches = rules.matches(result.case.text)
     lines = []
     names: dict[str, None] = {}

@@ -247,7 +247,8 @@ class _Parser:
             raise _Wrong(node, "free(...) is a set of hits; write it inside a condition, as in any(free(x, y, 4))")
         if name == "rule":
             return self.rule(node)
-        if name in ("commerce", "channel", "language") or name.startswith("seller."):
+        seller = [f"seller.{word}" for word in _SELLER]
+        if name in ("commerce", "channel", "language", *seller):
             raise _Wrong(node.func, f"{name} takes no parentheses here")
         raise _Wrong(node.func, known("function", name, (*_CALLS, "seller.licence", "seller.strikes")))
 
