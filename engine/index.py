@@ -38,7 +38,7 @@ def sketch_position(first: int, second: int) -> int:
 
 @cache
 def _sketch() -> NDArray[np.float64]:
-    """Expected occurrences of each hashed bigram per 2**32 of running Chinese text.
+    """Expected occurrences of each hashed bigram per 2**24 of running Chinese text.
 
     `bigrams.bin` holds round(8 * log2(count + 1)) for 65,536 hash values; counts come from public short
     texts and tell nothing of any one text.

@@ -58,7 +58,9 @@ cdef class Judge:
     cdef column_u16 symbols
     cdef column_u32 offsets
     cdef column_delimiter delimiters
-    cdef column_hit hits
+    cdef column_hit hits_
+    cdef column_u32 view_code_points
+    cdef column_u32 view_offsets
     cdef text_t *texts
     cdef size_t text_capacity
     cdef uint32_t *head

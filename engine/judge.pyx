@@ -39,6 +39,7 @@ from fairpost.engine.native cimport (
     hit_t,
     match_text,
     matcher_t,
+    prepare_recognisers,
     recognise_text,
     remove_allowed,
     sort_hits,
@@ -60,6 +61,8 @@ cdef enum:
     SHADOW = 1  # position in vocabulary.MODES
     EVIDENCE_MAX = 1024  # rows for one post
 
+prepare_recognisers()
+
 
 cdef class Judge:
     """Working memory for judging with one bundle. Not thread-safe: one Judge for each call under way."""
@@ -79,12 +82,49 @@ cdef class Judge:
         column_u16_free(&self.symbols)
         column_u32_free(&self.offsets)
         column_delimiter_free(&self.delimiters)
-        column_hit_free(&self.hits)
+        column_hit_free(&self.hits_)
+        column_u32_free(&self.view_code_points)
+        column_u32_free(&self.view_offsets)
         free(self.texts)
         free(self.head)
         free(self.stamps)
         free(self.candidates)
         free(self.fired)
+
+    def hits(self, bytes text not None):
+        """[(pattern or None for a recogniser, list, begin, end)] of one text, in bytes; allowed ones removed.
+
+        Raises:
+            ValueError: the text is not UTF-8; the argument is the byte at fault.
+        """
+        cdef request_t request
+        cdef answer_t answer
+        cdef int64_t[2] offsets
+        cdef uint8_t status = 0
+        cdef uint32_t status_offset = 0
+        cdef uint16_t status_text = 0
+        cdef size_t texts = 0, k
+        cdef const hit_t *hit
+        memset(&request, 0, sizeof(request))
+        memset(&answer, 0, sizeof(answer))
+        offsets[0], offsets[1] = 0, len(text)
+        request.bytes = <const uint8_t*>text
+        request.offsets = offsets
+        request.posts = 1
+        request.max_characters = 1 << 29
+        answer.status = &status
+        answer.status_offset = &status_offset
+        answer.status_text = &status_text
+        self.flags = 0
+        if self.read_texts(&request, &answer, 0, &texts) < 0 or (status == STATUS_OK and self.find_hits(texts) != 0):
+            raise MemoryError
+        if status == STATUS_INVALID_UTF8:
+            raise ValueError(status_offset)
+        found = []
+        for k in range(self.hits_.count if status == STATUS_OK else 0):
+            hit = &self.hits_.at[k]
+            found.append((None if hit.pattern == NO_PATTERN else hit.pattern, hit.list, hit.begin, hit.end))
+        return found
 
     cdef int run(self, const request_t *request, answer_t *answer) noexcept nogil:
         """Judge every post of the request. Returns 0, or -1 when memory runs out."""
@@ -111,8 +151,8 @@ cdef class Judge:
         if self.find_hits(texts) != 0:
             return -1
         facts.image = self.view
-        facts.hits = self.hits.at
-        facts.hit_count = self.hits.count
+        facts.hits = self.hits_.at
+        facts.hit_count = self.hits_.count
         facts.texts = self.texts
         facts.delimiters = self.delimiters.at
         facts.head = self.head
@@ -203,15 +243,17 @@ cdef class Judge:
         """All hits of the folded texts, sorted, unique, rid of allowed ones, chained by list."""
         cdef matcher_t matcher
         cdef size_t k
-        self.hits.count = 0
+        self.hits_.count = 0
         matcher.image = self.view
         matcher.symbols = self.symbols.at
         matcher.offsets = self.offsets.at
-        matcher.hits = &self.hits
+        matcher.hits = &self.hits_
         matcher.hit_limit = MAX_HITS
         matcher.work = 0
         matcher.work_limit = WORK_BASE + <uint64_t>WORK_PER_SYMBOL * self.symbols.count
         matcher.flags = 0
+        matcher.view_code_points = &self.view_code_points
+        matcher.view_offsets = &self.view_offsets
         for k in range(count):
             matcher.text = &self.texts[k]
             matcher.text_index = <uint32_t>k
@@ -223,10 +265,10 @@ cdef class Judge:
         if self.stamp == 0:  # after 2**32 posts: old stamps would look new
             memset(self.stamps, 0, (self.view.list_count + 1) * sizeof(uint32_t))
             self.stamp = 1
-        sort_hits(self.hits.at, self.hits.count)
-        self.hits.count = unique_hits(self.hits.at, self.hits.count)
-        self.hits.count = remove_allowed(self.view, self.hits.at, self.hits.count, &self.facts.pairs)
-        chain_hits(self.hits.at, self.hits.count, self.head, self.stamps, self.stamp)
+        sort_hits(self.hits_.at, self.hits_.count)
+        self.hits_.count = unique_hits(self.hits_.at, self.hits_.count)
+        self.hits_.count = remove_allowed(self.view, self.hits_.at, self.hits_.count, &self.facts.pairs)
+        chain_hits(self.hits_.at, self.hits_.count, self.head, self.stamps, self.stamp)
         return 0
 
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil:
@@ -239,8 +281,8 @@ cdef class Judge:
         memset(self.candidates, 0, words * sizeof(uint64_t))
         for k in range(self.view.always_count):
             self.candidates[self.view.always[k] >> 6] |= <uint64_t>1 << (self.view.always[k] & 63)
-        for k in range(self.hits.count):
-            list_id = self.hits.at[k].list
+        for k in range(self.hits_.count):
+            list_id = self.hits_.at[k].list
             if self.head[list_id] != k:  # only the list's first hit
                 continue
             for t in range(self.view.trigger_offsets[list_id], self.view.trigger_offsets[list_id + 1]):
@@ -290,7 +332,7 @@ cdef class Judge:
                 order[row - 1] = swap
                 row -= 1
         for k in range(n):
-            hit = &self.hits.at[order[k]]
+            hit = &self.hits_.at[order[k]]
             if previous != NULL and previous.text == hit.text and previous.begin == hit.begin and previous.end == hit.end:
                 continue
             previous = hit
@@ -356,7 +398,7 @@ cdef class Judge:
             self.fired[fired[k]] = 0
             if self.view.rules[fired[k]].mode != SHADOW:
                 present |= <uint32_t>1 << self.view.rules[fired[k]].category
-        for category in range(1, CATEGORIES_MAX):
+        for category in range(1, <uint32_t>CATEGORIES_MAX):
             if not (present >> category) & 1:
                 continue
             severity = 0

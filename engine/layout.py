@@ -203,7 +203,7 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "FEXP": EXPANSION_DTYPE,  # one-to-many folds, sorted by code point
     "FEXS": np.dtype("<u2"),  # their symbols
     "VBLK": np.dtype("<u2"),  # fine folds: block of code point >> 7, CODE_POINT_BLOCKS a fold
-    "VCPT": np.dtype("<u4"),  # fine folds: code point, FINE_FOLD_DROP, or FINE_FOLD_EXPANDS | expansion
+    "VCPT": np.dtype("<u4"),  # fine folds: code point ^ folded, FINE_FOLD_DROP, or FINE_FOLD_EXPANDS | expansion
     "VEXP": EXPANSION_DTYPE,  # fine folds: expansions (code_point unused)
     "VEXS": np.dtype("<u4"),
     "UMAP": np.dtype("<u8"),  # bitmap of patterns of one symbol, 65,536 bits

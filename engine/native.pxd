@@ -70,6 +70,8 @@ cdef extern from "match.h" nogil:
         uint32_t hit_limit
         uint64_t work, work_limit
         uint32_t flags
+        column_u32 *view_code_points
+        column_u32 *view_offsets
     int match_text(matcher_t *m) noexcept
 
 cdef extern from "hits.h" nogil:
@@ -86,3 +88,4 @@ cdef extern from "hits.h" nogil:
 
 cdef extern from "recognise.h" nogil:
     int recognise_text(matcher_t *m) noexcept
+    void prepare_recognisers() noexcept

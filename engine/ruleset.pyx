@@ -129,6 +129,25 @@ cdef class RuleSet:
             for begin, end, record in zip(ends, ends[1:], sections["PATT"].tolist())
         ]
 
+    def matches(self, text):
+        """[(pattern as written, list name, begin, end)] of all hits that count, in code points, by position.
+
+        A recogniser's hit has the recogniser's name as its pattern. For tools and tests: slow.
+        """
+        encoded = text.encode()
+        patterns = self.patterns()
+        names = self.meta["list_names"]
+        found = Judge(self.image).hits(encoded)
+        return [
+            (
+                names[list_id] if pattern is None else patterns[pattern][0],
+                names[list_id],
+                len(encoded[:begin].decode()),
+                len(encoded[:end].decode()),
+            )
+            for pattern, list_id, begin, end in found
+        ]
+
     def rule_category(self, rule):
         """Category code of rule number `rule`."""
         return CATEGORIES[self.image.sections["RULE"]["category"][rule]]

@@ -116,7 +116,8 @@ class FineFolds:
             expansions.append((0, len(expanded), len(code_points)))
             expanded.extend(code_points)
         target = table.target.astype(np.int64)
-        entries = np.where(target >= 0, target, layout.FINE_FOLD_DROP)
+        # Stored as a difference (exclusive or), so that the blocks of all unchanged characters are one.
+        entries = np.where(target >= 0, target ^ np.arange(0x110000), layout.FINE_FOLD_DROP)
         many = target <= -2
         entries[many] = (-target[many] - 2 + base) | layout.FINE_FOLD_EXPANDS
         return entries.astype(np.uint32)

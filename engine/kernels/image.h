@@ -67,7 +67,7 @@ typedef struct {
     const uint16_t *expansion_symbols;
     /* fine folds: fine_block[folds][CODE_POINT_BLOCKS], values < blocks of fine_code_point */
     const uint16_t *fine_block;
-    const uint32_t *fine_code_point; /* an expansion's index is < the count of fine_expansions */
+    const uint32_t *fine_code_point; /* code point ^ folded; an expansion's index is < the count of fine_expansions */
     const expansion_t *fine_expansions;
     const uint32_t *fine_expansion_code_points;
     /* anchors */

@@ -32,6 +32,7 @@ typedef struct {
     uint32_t hit_limit; /* hits.count at which this post is full */
     uint64_t work, work_limit;
     uint32_t flags;
+    column_u32 *view_code_points, *view_offsets; /* working memory of the recognisers */
 } matcher_t;
 
 static inline uint32_t hash_anchor(uint32_t key) { return key * 0x9E3779B1u; }
@@ -81,6 +82,9 @@ static inline int touches(const matcher_t *m, uint32_t flags, uint32_t begin, ui
 
 static inline int emit(matcher_t *m, uint32_t pattern_id, uint32_t begin, uint32_t end, uint32_t byte_begin, uint32_t byte_end) {
     const pattern_t *pattern = &m->image->patterns[pattern_id];
+    /* Distances count from whole characters, also where a match begins or ends inside an expansion. */
+    while (begin > m->text->symbol_begin && m->offsets[begin - 1] == m->offsets[begin]) begin--;
+    while (end < m->text->symbol_end && m->offsets[end] == m->offsets[end - 1]) end++;
     for (uint32_t k = 0; k < pattern->list_count; k++) {
         if (m->hits->count >= m->hit_limit) {
             m->flags |= MATCHES_CAPPED;
@@ -107,7 +111,7 @@ static inline size_t fold_fine(const image_t *image, uint32_t fold, uint32_t c, 
     const uint32_t value = image->fine_code_point[(size_t)blocks[c >> BLOCK_SHIFT] << BLOCK_SHIFT | (c & BLOCK_MASK)];
     if (value == FINE_DROP) return 0;
     if (!(value & FINE_EXPANDS)) {
-        if (room) out[0] = value;
+        if (room) out[0] = c ^ value;
         return 1;
     }
     const expansion_t *expansion = &image->fine_expansions[value & ~FINE_EXPANDS];

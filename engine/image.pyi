@@ -1,0 +1,15 @@
+from os import PathLike
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fairpost.engine.check import InvalidBundle as InvalidBundle
+
+class Image:
+    sections: dict[str, NDArray[Any]]
+    meta: dict[str, Any]
+    digest: str
+    size: int
+    def __init__(self, content: bytes | bytearray | memoryview) -> None: ...
+    @staticmethod
+    def open(path: str | PathLike[str]) -> Image: ...

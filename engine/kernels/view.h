@@ -1,0 +1,156 @@
+/* The recognisers' view of a text: code points under every default fold but separators, with the byte offset
+ * of each one's source character; and the small predicates that the recognisers are written with. */
+#ifndef FAIRPOST_VIEW_H
+#define FAIRPOST_VIEW_H
+
+#include "match.h"
+
+typedef struct {
+    const uint32_t *code_points;
+    const uint32_t *offsets;
+    int64_t count;
+} view_t;
+
+enum {
+    CLASS_LETTER = 1,
+    CLASS_DIGIT = 2,
+    CLASS_ALNUM = CLASS_LETTER | CLASS_DIGIT,
+    CLASS_HYPHEN = 4,
+    CLASS_ID = CLASS_ALNUM | CLASS_HYPHEN | 8, /* and _ */
+    CLASS_FILL = 16,
+    CLASS_ADDRESS = 32,
+    CLASS_HAN = 64
+};
+
+/* Outside the view everything reads as U+FFFFFFFF, which is in no class. */
+static inline uint32_t at(const view_t *v, int64_t i) { return i >= 0 && i < v->count ? v->code_points[i] : 0xFFFFFFFFu; }
+
+/* Whether `c` is one of the characters of `set`, a UTF-8 literal. */
+static inline int is_one_of(uint32_t c, const char *set) {
+    const uint8_t *p = (const uint8_t *)set;
+    while (*p) {
+        uint32_t d;
+        if (*p < 0x80) d = *p, p += 1;
+        else if (*p < 0xE0) d = (p[0] & 31u) << 6 | (p[1] & 63u), p += 2;
+        else if (*p < 0xF0) d = (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u), p += 3;
+        else d = (p[0] & 7u) << 18 | (p[1] & 63u) << 12 | (p[2] & 63u) << 6 | (p[3] & 63u), p += 4;
+        if (c == d) return 1;
+    }
+    return 0;
+}
+
+static inline int one_of(const view_t *v, int64_t i, const char *set) { return is_one_of(at(v, i), set); }
+
+/* Classes and possible beginnings of recognisers for every code point of the Basic Multilingual Plane; filled once by prepare_recognisers(), when the module is imported. */
+typedef struct { uint8_t classes, begins; } view_character_t;
+static view_character_t view_characters[0x10000];
+
+static inline uint32_t classes_of(uint32_t c) {
+    if (c < 128) {
+        if (c - 'a' < 26) return CLASS_LETTER | CLASS_ADDRESS;
+        if (c - '0' < 10) return CLASS_DIGIT | CLASS_ADDRESS;
+        if (c == '-') return CLASS_HYPHEN | CLASS_FILL | CLASS_ADDRESS;
+        if (c == '_') return 8 | CLASS_ADDRESS;
+        return (is_one_of(c, " :+,.~=>('\"[*") ? CLASS_FILL : 0) | (is_one_of(c, ".~:/?#@&=%+$") ? CLASS_ADDRESS : 0);
+    }
+    return (is_one_of(c, "号码是为加我→⇒👉☞“”【「") ? CLASS_FILL : 0) | (is_one_of(c, "零一二三四五六七八九十百千万两") ? CLASS_HAN : 0);
+}
+
+/* Which recognisers may match from a character, a bit each in the order of RECOGNISERS. */
+static inline uint32_t begins_of(uint32_t c) {
+    enum { W = 1, P = 2, Q = 4, U = 8, E = 16, M = 32, C = 64 };
+    if (c - '0' < 10) return P | U | E | M | C;
+    if (c - 'a' < 26) return W | Q | U | E | M;
+    return (is_one_of(c, "+微薇威徽维加") ? W : 0) | (is_one_of(c, "+(") ? P : 0) | (is_one_of(c, "扣叩企") ? Q : 0) |
+           (is_one_of(c, "$¥€£₩原现特售单定底进批代零活优秒团到拿一直专会拼成市二三四五六七八九十百千万两") ? M : 0) |
+           (c == 0x767E ? C : 0);
+}
+
+static inline void prepare_recognisers(void) {
+    for (uint32_t c = 0; c < 0x10000; c++) {
+        view_characters[c].classes = (uint8_t)classes_of(c);
+        view_characters[c].begins = (uint8_t)begins_of(c);
+    }
+}
+
+static inline uint32_t class_at(const view_t *v, int64_t i) {
+    const uint32_t c = at(v, i);
+    return c < 0x10000 ? view_characters[c].classes : c == 0x1F449 ? CLASS_FILL : 0;
+}
+
+static inline int in_class(const view_t *v, int64_t i, uint32_t classes) { return (class_at(v, i) & classes) != 0; }
+
+/* End of the run of `classes` from i, `most` characters at the most. */
+static inline int64_t run(const view_t *v, int64_t i, uint32_t classes, int64_t most) {
+    const int64_t stop = most < v->count - i ? i + most : v->count;
+    while (i < stop && in_class(v, i, classes)) i++;
+    return i;
+}
+
+static inline int64_t longer(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Whether the characters of `word`, a UTF-8 literal, stand at i. */
+static inline int word_at(const view_t *v, int64_t i, const char *word) {
+    const uint8_t *p = (const uint8_t *)word;
+    for (; *p; i++) {
+        uint32_t d;
+        if (*p < 0x80) d = *p, p += 1;
+        else d = (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u), p += 3; /* our words: ASCII and Han */
+        if (at(v, i) != d) return 0;
+    }
+    return 1;
+}
+
+static inline int is_word(const view_t *v, int64_t begin, int64_t end, const char *const *words) {
+    for (; *words != NULL; words++)
+        if ((int64_t)strlen(*words) == end - begin && word_at(v, begin, *words)) return 1;
+    return 0;
+}
+
+/* Which recognisers may match from i. A price that begins with a Han character needs 价 soon after it, or a
+ * Chinese numeral with 元 or 块 behind it; most such characters are none. */
+static inline uint32_t recognisers_from(const view_t *v, int64_t i) {
+    enum { PRICE_BIT = 32 };
+    const uint32_t c = v->code_points[i];
+    if (c >= 0x10000) return 0;
+    uint32_t begins = view_characters[c].begins;
+    if ((begins & PRICE_BIT) && c >= 0x4E00 && at(v, i + 1) != 0x4EF7 && at(v, i + 2) != 0x4EF7) {
+        const uint32_t next = (view_characters[c].classes & CLASS_HAN) ? at(v, run(v, i, CLASS_HAN, 8)) : 0;
+        if (next != 0x5143 && next != 0x5757) begins &= ~(uint32_t)PRICE_BIT;
+    }
+    return begins;
+}
+
+/* Whether any recogniser can match: they need a digit, a letter, a Chinese numeral before 元 or 块, or 百分.
+ * Reads the scan's symbols, which keep those characters and their order. */
+static inline int worth_a_view(const matcher_t *m) {
+    const uint16_t *symbols = m->symbols;
+    uint32_t found = 0;
+    for (uint32_t i = m->text->symbol_begin; i < m->text->symbol_end; i++) {
+        const uint16_t s = symbols[i];
+        found |= ((uint16_t)(s - '0') < 10) | ((uint16_t)(s - 'a') < 26) | (s == 0x5143) | (s == 0x5757) | (s == 0x767E);
+    }
+    return found != 0;
+}
+
+/* Builds the view in the matcher's working columns. */
+static inline int make_view(matcher_t *m, view_t *v) {
+    const uint8_t *bytes = m->text->bytes;
+    const size_t length = m->text->length;
+    size_t i = 0;
+    column_u32 *code_points = m->view_code_points, *offsets = m->view_offsets;
+    code_points->count = offsets->count = 0;
+    while (i < length) {
+        const uint32_t here = (uint32_t)i;
+        if (column_u32_reserve(code_points, 32) || column_u32_reserve(offsets, 32)) return -1;
+        const size_t gave = fold_fine(m->image, 0, decode_utf8(bytes, length, &i), code_points->at + code_points->count, 32);
+        for (size_t k = 0; k < gave; k++) offsets->at[offsets->count++] = here;
+        code_points->count += gave;
+    }
+    v->code_points = code_points->at;
+    v->offsets = offsets->at;
+    v->count = (int64_t)code_points->count;
+    return 0;
+}
+
+#endif
