@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -92,10 +93,12 @@ $(VENV)/.installed-dev: $(VENV)/.ready pyproject.toml setup.py
 	$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[dev,all]'
 	@touch $@
 
-# The debug build is another build: changing the switch rebuilds.
+# The editable install above has built the extension already; this rebuilds what changed since. The debug build is
+# another build: changing the switch rebuilds everything.
 build/.native: $(VENV)/.ready setup.py $(NATIVE) build/.debug-$(or $(FAIRPOST_DEBUG),0)
-	$(BIN)/python setup.py --quiet build_ext --inplace --parallel $(JOBS) $(if $(wildcard build/.native),,--force)
-	@touch $@
+	$(BIN)/python setup.py --quiet build_ext --inplace --parallel $(JOBS) $$(test ! -e build/.force || echo --force)
+	@rm -f build/.force && touch $@
 
 build/.debug-%:
-	@mkdir -p build && rm -f build/.debug-* build/.native && touch $@
+	@mkdir -p build && if ls build/.debug-* >/dev/null 2>&1; then touch build/.force; fi
+	@rm -f build/.debug-* && touch $@
