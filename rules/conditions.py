@@ -16,6 +16,7 @@ from .problems import Place, Problems, known
 from .schema import BROKEN, CasesModel, LawModel, PackFile, RuleModel
 from .source import CaseSource, ListSource, RuleSource
 from .triggers import trigger_lists
+from .wordlists import warn_of_single_symbols
 
 __all__ = ["RuleDraft", "resolve_rules"]
 
@@ -95,10 +96,23 @@ def resolve_rules(
             references[rule.id] = named
     ordered = order_rules(rules, references, problems)
     _warn_of_triggers(ordered, lists, problems)
+    for name, rule_id in _taken_alone(ordered).items():
+        if name in lists:
+            warn_of_single_symbols(lists[name], rule_id, problems)
     for words in lists.values():
         if words.name not in used and not words.is_allow:
             problems.warn(words.place, f"list {words.name!r} is used by no rule")
     return tuple(rule for rule in ordered if rule.mode != "off"), tuple(rule for rule in ordered if rule.mode == "off")
+
+
+def _taken_alone(rules: Sequence[RuleSource]) -> dict[str, str]:
+    """Lists of which any hit will do, each with the first rule that says so."""
+    result: dict[str, str] = {}
+    for rule in rules:
+        for part in e.walk(rule.condition):
+            if isinstance(part, e.Any | e.Count):
+                result.setdefault(part.x.list, rule.id)
+    return result
 
 
 def _check_id(draft: RuleDraft, first: dict[str, RuleDraft], problems: Problems) -> None:

@@ -436,7 +436,8 @@ class _Parser:
 
 
 def _unknown(what: str, name: str, choices: Sequence[str]) -> str:
-    return known(what, name, sorted(set(choices)), limit=12)
+    own_first = sorted(set(choices), key=lambda choice: (what == "list" and "." in choice, choice))
+    return known(what, name, own_first, limit=12)
 
 
 def _short(text: str, quote: bool = True) -> str:

@@ -17,7 +17,7 @@ from .problems import Place, Problems
 from .schema import BROKEN, ListModel, PackFile
 from .source import ListSource
 
-__all__ = ["MAX_SYMBOLS", "check_allow_words", "folded", "read_lists"]
+__all__ = ["MAX_SYMBOLS", "check_allow_words", "folded", "read_lists", "warn_of_single_symbols"]
 
 MAX_SYMBOLS: Final = 255
 """Longest pattern after folding; the engine keeps its length in one byte."""
@@ -150,7 +150,7 @@ def _checked(
         else:
             first[symbols] = (word, where)
             kept.append((word, where))
-            _warn_of_word(word, symbols, folds, word_boundaries, ":" in name, where, problems)
+            _warn_of_edges(word, symbols, folds, where, problems)
     return ListSource(
         name,
         tuple(word for word, _ in kept),
@@ -162,14 +162,8 @@ def _checked(
     )
 
 
-def _warn_of_word(
-    word: str,
-    symbols: tuple[int, ...],
-    folds: frozenset[str],
-    word_boundaries: bool,
-    is_allow: bool,
-    place: Place,
-    problems: Problems,
+def _warn_of_edges(
+    word: str, symbols: tuple[int, ...], folds: frozenset[str], place: Place, problems: Problems
 ) -> None:
     origins = fold(word, folds - {"repeat"})[1]
     if origins[0] != 0 or origins[-1] != len(word) - 1:
@@ -178,11 +172,21 @@ def _warn_of_word(
             f"{word!r} is matched as {_text(symbols)!r}: folding drops the characters at its edge; "
             "write it without them, or fold the list less",
         )
-    if len(symbols) == 1 and not is_allow:
-        bounded = word_boundaries and symbols[0] < 128 and chr(symbols[0]).isalnum()
-        if not bounded:
+
+
+def warn_of_single_symbols(words: ListSource, rule_id: str, problems: Problems) -> None:
+    """Words of one symbol in a list whose hits a rule takes by themselves.
+
+    Beside other words (`near`, `before`) a single symbol says something; alone it hits inside every word.
+    Word boundaries save it where it is a Latin letter or a digit.
+    """
+    for word, place in zip(words.words, words.word_places, strict=True):
+        symbols = folded(word, words.folds)
+        if len(symbols) == 1 and not (words.word_boundaries and symbols[0] < 128 and chr(symbols[0]).isalnum()):
             problems.warn(
-                place, f"{word!r} is a single symbol without word boundaries: it hits inside every word that has it"
+                place,
+                f"{word!r} is a single symbol without word boundaries: it hits inside every word that has it, "
+                f"and rule {rule_id!r} takes any hit; write longer words, or use near()",
             )
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from fairpost.rules.parser import MAX_DEPTH, parse
 
 class Scope:
     channels = ("moments", "group-chat")
-    names = {"cure": "health-food.cure", "disease": "health-food.disease", "health-food.cure": "health-food.cure",
+    names: ClassVar = {"cure": "health-food.cure", "disease": "health-food.disease", "health-food.cure": "health-food.cure",
              "common.negation": "common.negation", "price": "price", "contact.phone": "contact.phone"}  # fmt: skip
 
     def resolve_list(self, name: str) -> str | None:
