@@ -1,7 +1,6 @@
 """Opens a bundle: maps the file, checks every invariant that the kernels rely on, points into it."""
 
 import hashlib
-import json
 import mmap
 import os
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from fairpost.engine import layout
 from fairpost.engine.check import InvalidBundle, check_sections
+from fairpost.engine.meta import load_meta
 
 __all__ = ["Image", "InvalidBundle"]
 
@@ -55,11 +55,7 @@ cdef class Image:
         self.size = image.size
         self.sections = _sections(image)
         check_sections(self.sections)
-        try:
-            self.meta = json.loads(self.sections["META"].tobytes())
-        except ValueError as error:
-            raise InvalidBundle(f"section META is not JSON: {error}") from None
-        _check_meta(self.meta, self.sections)
+        self.meta = load_meta(self.sections)
         self._point()
 
     cdef int _point(self) except -1:
@@ -158,20 +154,3 @@ def _sections(image):
         column.flags.writeable = False
         sections[tag] = column
     return sections
-
-
-def _check_meta(meta, sections):
-    """The names that results need are there, one for each number."""
-    if not isinstance(meta, dict):
-        raise InvalidBundle("section META is not a JSON object")
-    for key, expected in (
-        ("list_names", sections["ALST"].size - 1),
-        ("rule_ids", sections["RULE"].size),
-        ("channels", sections["THRE"].size // 160),
-        ("languages", None),
-    ):
-        names = meta.get(key)
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise InvalidBundle(f"section META: {key} is not a list of names")
-        if expected is not None and len(names) != expected:
-            raise InvalidBundle(f"section META: {len(names)} {key}, expected {expected}")
