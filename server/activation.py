@@ -116,18 +116,19 @@ class RuleSets:
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._activating:
-            self._history = self._read_history()
-            if not self._history:
-                return False
-            last = self._history[-1]
-            source = f"restart ({last.source})"
+            source, revision = "restart", ""
             try:
+                self._history = self._read_history()
+                if not self._history:
+                    return False
+                last = self._history[-1]
+                source, revision = f"restart ({last.source})", last.revision
                 rule_set = self._verify(self._read(last.revision))
                 if rule_set.revision != last.revision:
                     raise _invalid(f"{last.revision}.fpb holds revision {rule_set.revision}")
                 self._try_out(rule_set)
             except ServiceError as error:
-                self._failed(error, source, last.revision)
+                self._failed(error, source, revision)
                 raise
             self._swap(rule_set)
             log.info("rule set active", revision=last.revision, source=source)
