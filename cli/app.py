@@ -61,9 +61,12 @@ def open_rules(path: Path | None) -> RuleSet:
         CommandError: no such file, or it is no sound bundle.
     """
     if path is None:
-        from fairpost.rules.shipped import shipped_bundle
+        from fairpost.rules import PackErrors, shipped_bundle
 
-        path = shipped_bundle()
+        try:
+            path = shipped_bundle()
+        except PackErrors as error:
+            raise CommandError(f"the shipped packs do not compile:\n{error}") from None
     return rules_commands.open_bundle(path, "--rules")
 
 

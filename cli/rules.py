@@ -132,6 +132,23 @@ def compile_(
     )
 
 
+@app.command(epilog="Example: fairpost rules diff old.fpb new.fpb. Exit status: 0 nothing changes, 1 something does.")
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Bundle in force.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Bundle to come.")],
+) -> None:
+    """Say what changes from one bundle to another: rules, words, policy, laws. Read from what is enforced."""
+    from fairpost.rules import diff_bundles
+
+    difference = diff_bundles(open_bundle(old), open_bundle(new))
+    console = render.make_console()
+    styles = {"+": "green", "-": "red", "~": "yellow"}
+    for line in str(difference).splitlines():
+        console.print(Text(line, style=styles.get(line.strip()[:1], "")), soft_wrap=True)
+    if difference:
+        raise typer.Exit(1)
+
+
 def write_bundle(path: Path, content: bytes) -> None:
     """Write by rename: somebody may have the old file mapped into memory.
 
