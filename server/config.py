@@ -42,7 +42,7 @@ class Config(BaseSettings):
         None, ge=1, description="Streams served at a time; default: one thread fewer than there are."
     )
     max_request_bytes: int = Field(4 * MIB, ge=KIB, description="Largest request message, but for ActivateBundle.")
-    max_bundle_bytes: int = Field(256 * MIB, ge=KIB, description="Largest ActivateBundle message.")
+    max_bundle_bytes: int = Field(64 * MIB, ge=KIB, description="Largest ActivateBundle message.")
     max_posts: int = Field(10_000, ge=1, description="Most posts in one request or batch, most ids in one lookup.")
     max_characters: int = Field(100_000, ge=1, le=100_000, description="Longest post, in code points.")
     lookup_ttl: int = Field(60, ge=0, description="Seconds that a cache may keep the standing of a known seller.")
