@@ -15,6 +15,7 @@ from fairpost.engine.folds import DEFAULT, fold
 from . import expression as e
 from .schema import SellerModel
 from .source import Source
+from .wordlists import coarse
 
 if TYPE_CHECKING:
     from .cases import CaseResult
@@ -53,8 +54,6 @@ def _seller(seller: SellerModel | str | None) -> str:
 
 def _hits(source: Source, rules: RuleSet, result: CaseResult) -> list[str]:
     """One line for each list that the condition reads."""
-    if not hasattr(rules, "matches"):
-        return []
     matches = rules.matches(result.case.text)
     lines = []
     names: dict[str, None] = {}
@@ -67,9 +66,14 @@ def _hits(source: Source, rules: RuleSet, result: CaseResult) -> list[str]:
         shown = ", ".join(f"{result.case.text[begin:end]!r} at {begin}" for begin, end in found[:_LIMIT])
         more = f" and {len(found) - _LIMIT} more" if len(found) > _LIMIT else ""
         line = f"hits of {name}: {shown or 'none'}{more}"
-        allows = source.lists[name].allows if name in source.lists else ()
-        allowed = [(begin, end) for _, list_name, begin, end in matches if list_name in allows]
-        if allowed:
-            line += "; allowed: " + ", ".join(repr(result.case.text[begin:end]) for begin, end in allowed[:_LIMIT])
+        words = source.lists.get(name)
+        removed = []
+        for _, list_name, begin, end in matches:
+            if words is not None and list_name in words.allows:
+                allowed = result.case.text[begin:end]
+                if any(coarse(word) in coarse(allowed) for word in words.words):
+                    removed.append(repr(allowed))
+        if removed:
+            line += f"; not counted inside the allow words {', '.join(removed[:_LIMIT])}"
         lines.append(line)
     return lines

@@ -17,7 +17,7 @@ from .problems import Place, Problems
 from .schema import BROKEN, ListModel, PackFile
 from .source import ListSource
 
-__all__ = ["MAX_SYMBOLS", "check_allow_words", "folded", "read_lists", "warn_of_single_symbols"]
+__all__ = ["MAX_SYMBOLS", "check_allow_words", "coarse", "folded", "read_lists", "warn_of_single_symbols"]
 
 MAX_SYMBOLS: Final = 255
 """Longest pattern after folding; the engine keeps its length in one byte."""
@@ -208,10 +208,10 @@ def check_allow_words(lists: Mapping[str, ListSource], problems: Problems) -> No
         automaton = ahocorasick.Automaton(ahocorasick.STORE_ANY, ahocorasick.KEY_STRING)
         for other in covered:
             for word, place in zip(other.words, other.word_places, strict=True):
-                automaton.add_word(_coarse(word), (other, word, place))
+                automaton.add_word(coarse(word), (other, word, place))
         automaton.make_automaton()
         for word, place in zip(allow.words, allow.word_places, strict=True):
-            found = [hit for _, hit in automaton.iter(_coarse(word))] if len(automaton) else []
+            found = [hit for _, hit in automaton.iter(coarse(word))] if len(automaton) else []
             if not found:
                 what = "of the pack" if name == f"{name.partition(':')[0].partition('.')[0]}:allow" else "of the list"
                 problems.warn(place, f"allow word {word!r} holds no word {what}, so it never removes a hit")
@@ -230,5 +230,6 @@ def check_allow_words(lists: Mapping[str, ListSource], problems: Problems) -> No
                     )
 
 
-def _coarse(word: str) -> str:
+def coarse(word: str) -> str:
+    """The word under all folds: what is contained in another word under any folds is contained there under these."""
     return _text(folded(word, frozenset({*DEFAULT, "repeat"})))
