@@ -46,7 +46,7 @@ def test_a_pack_whose_cases_fail_does_not_compile(pack: Path, tmp_path: Path, ru
     (tmp_path / "bad.yaml").write_text(text, encoding="utf-8")
     done = run("rules", "compile", "bad.yaml")
     assert done.returncode == 1
-    assert "bad.yaml:21:" in done.stderr
+    assert "bad.yaml:20:43: error: " in done.stderr
     assert "rule probe.cure must not fire on '今天根治' and does" in done.stderr
     assert "fairpost: not compiled: 1 errors" in done.stderr
     assert not (tmp_path / "rules.fpb").exists()
