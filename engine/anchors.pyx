@@ -28,7 +28,7 @@ def perfect_hash(const uint32_t[::1] keys, int slot_bits, int bucket_bits):
     Raises:
         AnchorsNotPlaced: the tables are too full.
     """
-    cdef Py_ssize_t n = keys.shape[0], i, j, begin, end, k
+    cdef Py_ssize_t n = keys.shape[0], j, begin, end, k
     cdef uint32_t displacement_shift = 32 - bucket_bits, slot_shift = 32 - slot_bits
     cdef uint32_t d, slot
     cdef bint placed

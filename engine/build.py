@@ -194,9 +194,8 @@ def _patterns(source: RuleSetSource, fine_folds: FineFolds) -> tuple[list[Anchor
         if not scanned:
             raise InvalidSource(f"pattern {pattern.text!r} folds to nothing")
         if max(len(scanned), len(own)) > layout.MAX_PATTERN_SYMBOLS:
-            raise InvalidSource(
-                f"pattern {pattern.text[:40]!r}... has {len(own)} symbols: the format holds {layout.MAX_PATTERN_SYMBOLS}"
-            )
+            most = layout.MAX_PATTERN_SYMBOLS
+            raise InvalidSource(f"pattern {pattern.text[:40]!r}... has {len(own)} symbols: the format holds {most}")
         flags = (PatternFlag.REPEAT if repeat else 0) | (PatternFlag.FINE if fine else 0)
         if pattern.word_boundaries:
             flags |= _boundary(own[0], PatternFlag.LEFT_LATIN, PatternFlag.LEFT_DIGIT)

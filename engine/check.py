@@ -32,8 +32,8 @@ def _require(holds: Any, message: str) -> None:
 def check_sections(s: Sections) -> None:
     """Raise InvalidBundle unless every invariant named in kernels/image.h holds."""
     _check_folds(s)
-    _check_anchors(s)
     _check_patterns(s)
+    _check_anchors(s)
     _check_lists(s)
     _check_rules(s)
     _check_policy(s)
@@ -46,7 +46,8 @@ def _inside(start: NDArray[Any], length: NDArray[Any], size: int) -> bool:
 
 def _power_of_two(column: NDArray[Any], tag: str, least: int = 2) -> None:
     size = column.size
-    _require(size >= least and size & (size - 1) == 0 and size <= 1 << 31, f"section {tag}: {size} items is no power of two")
+    holds = least <= size <= 1 << 31 and size & (size - 1) == 0
+    _require(holds, f"section {tag}: {size} items is no power of two")
 
 
 def _check_folds(s: Sections) -> None:
@@ -61,7 +62,8 @@ def _check_folds(s: Sections) -> None:
     _require(
         ((s["FEXS"] > Symbol.BOUNDARY) & (s["FEXS"] != Symbol.EXPANDS)).all(), "section FEXS: holds a reserved symbol"
     )
-    _require(s["VBLK"].size and s["VBLK"].size % layout.CODE_POINT_BLOCKS == 0, f"section VBLK: {s['VBLK'].size} blocks")
+    blocks = s["VBLK"].size
+    _require(blocks and blocks % layout.CODE_POINT_BLOCKS == 0, f"section VBLK: {blocks} blocks")
     _require(s["VCPT"].size and s["VCPT"].size % 128 == 0, f"section VCPT: {s['VCPT'].size} entries")
     _require(s["VBLK"].max() < s["VCPT"].size // 128, "section VBLK: a block number is out of range")
     entries = s["VCPT"]
@@ -86,9 +88,8 @@ def _check_anchors(s: Sections) -> None:
         _require((entries["length"] == length).all(), "section ENTR: a length differs from its pattern's")
         anchor = entries["anchor"].astype(np.int64)
         beside = anchor + entries["where"]
-        _require(
-            ((anchor + 2 <= length) | ((anchor == 0) & (length == 1))).all(), "section ENTR: an anchor is outside its pattern"
-        )
+        inside = (anchor + 2 <= length) | ((anchor == 0) & (length == 1))
+        _require(inside.all(), "section ENTR: an anchor is outside its pattern")
         _require(((beside >= 0) & (beside < length)).all(), "section ENTR: a neighbour is outside its pattern")
 
 
@@ -106,17 +107,17 @@ def _check_patterns(s: Sections) -> None:
     is_fine = (patterns["flags"] & PatternFlag.FINE) != 0
     numbers = patterns["fine"][is_fine]
     _require(not numbers.size or numbers.max() < fine.size, "section PATT: a fine pattern is out of range")
-    _require(not (is_fine & ((patterns["flags"] & PatternFlag.REPEAT) != 0)).any(), "section PATT: fine and repeat at once")
+    repeats = (patterns["flags"] & PatternFlag.REPEAT) != 0
+    _require(not (is_fine & repeats).any(), "section PATT: fine and repeat at once")
     _require((fine["lead"] < fine["length"]).all(), "section FINE: a lead is not inside its pattern")
-    _require(
-        not fine.size or fine["length"].max() <= layout.MAX_PATTERN_SYMBOLS, "section FINE: a pattern is too long"
-    )
+    _require(not fine.size or fine["length"].max() <= layout.MAX_PATTERN_SYMBOLS, "section FINE: a pattern is too long")
     _require(_inside(fine["start"], fine["length"], s["FCPT"].size), "section FINE: code points reach past FCPT")
     folds = s["VBLK"].size // layout.CODE_POINT_BLOCKS
     _require(not fine.size or fine["fold"].max() < folds, "section FINE: a fold is out of range")
     offsets = s["PTXO"].astype(np.int64)
     _require(offsets.size == patterns.size + 1, f"section PTXO: {offsets.size} offsets")
-    _require(offsets[0] == 0 and (np.diff(offsets) >= 0).all() and offsets[-1] == s["PTXT"].size, "section PTXO: not ascending")
+    ascending = offsets[0] == 0 and (np.diff(offsets) >= 0).all() and offsets[-1] == s["PTXT"].size
+    _require(ascending, "section PTXO: not ascending")
 
 
 def _check_offsets(s: Sections, tag: str, values: str, bound: int) -> None:
@@ -135,7 +136,8 @@ def _check_lists(s: Sections) -> None:
     _require(not s["ALWA"].size or s["ALWA"].max() < rules, "section ALWA: a rule number is out of range")
     operands = s["OPND"]
     _require(not operands.size or operands["list"].max() < count, "section OPND: a list is out of range")
-    _require(((operands["free_of"] >= -1) & (operands["free_of"] < count)).all(), "section OPND: a list is out of range")
+    free_of = operands["free_of"]
+    _require(((free_of >= -1) & (free_of < count)).all(), "section OPND: a list is out of range")
 
 
 def _check_rules(s: Sections) -> None:

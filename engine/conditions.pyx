@@ -51,6 +51,7 @@ cdef inline uint32_t first_hit(const facts_t *facts, uint32_t list_id) noexcept 
 cdef bint is_free(facts_t *facts, const operand_t *operand, const hit_t *hit) noexcept nogil:
     """Whether no hit of the operand's second list stands closely before `hit`, in its clause."""
     cdef uint32_t k = first_hit(facts, <uint32_t>operand.free_of)
+    cdef const text_t *text = &facts.texts[hit.text]
     cdef const hit_t *other
     while k != NO_HIT:
         other = &facts.hits[k]
@@ -61,7 +62,7 @@ cdef bint is_free(facts_t *facts, const operand_t *operand, const hit_t *hit) no
             other.text == hit.text
             and other.end <= hit.begin
             and hit.symbol_begin - other.symbol_end <= operand.within
-            and not delimiter_between(facts.delimiters, &facts.texts[hit.text], other.end, hit.begin, SYMBOL_SKIP_CLAUSE)
+            and not delimiter_between(facts.delimiters, text, other.end, hit.begin, SYMBOL_SKIP_CLAUSE)
         ):
             return False
         k = other.next

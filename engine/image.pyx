@@ -113,7 +113,8 @@ def _verify_seal(image):
         raise InvalidBundle(f"starts with {bytes(image[:8])!r}, expected {layout.MAGIC!r}: not a compiled rule set")
     if header["version"] != layout.FORMAT_VERSION:
         raise InvalidBundle(
-            f"format version {header['version']}, this fairpost reads version {layout.FORMAT_VERSION}: compile the packs again"
+            f"format version {header['version']}, this fairpost reads version {layout.FORMAT_VERSION}:"
+            " compile the packs again"
         )
     if header["size"] != image.size:
         what = "truncated" if header["size"] > image.size else "longer than written"

@@ -76,6 +76,7 @@ cdef class Judge:
     cdef int read_texts(self, const request_t *request, answer_t *answer, size_t post, size_t *count) noexcept nogil
     cdef int find_hits(self, size_t count) noexcept nogil
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil
+    cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil
     cdef double score(self, const uint16_t *fired, size_t count, uint32_t category, int *severity) noexcept nogil
     cdef int conclude(self, const request_t *request, answer_t *answer, size_t post, size_t first_fired) noexcept nogil

@@ -18,7 +18,6 @@ from fairpost.engine.native cimport (
     EVIDENCE_CAPPED,
     FOLD_INVALID,
     FOLD_NO_MEMORY,
-    FOLD_OK,
     MAX_HITS,
     PAIR_LIMIT,
     WORK_BASE,
@@ -34,7 +33,6 @@ from fairpost.engine.native cimport (
     column_u32_free,
     column_u32_reserve,
     count_units,
-    delimiter_t,
     fold_text,
     hit_t,
     match_text,
@@ -297,7 +295,7 @@ cdef class Judge:
                 rule = &self.view.rules[number]
                 if signals and rule.category != 0:
                     signals = False
-                    self.facts.commerce = self.score(answer.fired_rule.at + first, answer.fired_rule.count - first, 0, NULL)
+                    self.note_commerce(answer, first)
                 if not (rule.from_day <= day < rule.until_day) or not evaluate(&self.facts, rule):
                     continue
                 if column_u16_reserve(&answer.fired_rule, 1):
@@ -306,8 +304,12 @@ cdef class Judge:
                 answer.fired_rule.count += 1
                 self.fired[number] = 1
         if signals:
-            self.facts.commerce = self.score(answer.fired_rule.at + first, answer.fired_rule.count - first, 0, NULL)
+            self.note_commerce(answer, first)
         return 0
+
+    cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil:
+        """The commerce score, once its rules were evaluated: they come before all others."""
+        self.facts.commerce = self.score(answer.fired_rule.at + first, answer.fired_rule.count - first, 0, NULL)
 
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil:
         """One row for each witness of a fired rule, by position; one row without a span where it has none."""
@@ -333,7 +335,9 @@ cdef class Judge:
                 row -= 1
         for k in range(n):
             hit = &self.hits_.at[order[k]]
-            if previous != NULL and previous.text == hit.text and previous.begin == hit.begin and previous.end == hit.end:
+            if previous != NULL and previous.text == hit.text and previous.begin == hit.begin and (
+                previous.end == hit.end
+            ):
                 continue
             previous = hit
             append_evidence(answer, <uint16_t>rule, hit, self.view.rules[rule].mode == SHADOW)

@@ -36,7 +36,7 @@ def load_meta(sections: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
         ("languages", None),
     ):
         names = meta.get(key)
-        if not _names(names):
+        if not isinstance(names, list) or not _names(names):
             raise InvalidBundle(f"section META: {key} is not a list of names")
         if expected is not None and len(names) != expected:
             raise InvalidBundle(f"section META: {len(names)} {key}, expected {expected}")
@@ -77,7 +77,7 @@ def _is_law(law: object) -> bool:
         return False
     articles = law.get("articles")
     return isinstance(articles, dict) and all(
-        isinstance(versions, list) and all(_is_version(version) for version in versions) for versions in articles.values()
+        isinstance(versions, list) and all(map(_is_version, versions)) for versions in articles.values()
     )
 
 

@@ -324,9 +324,9 @@ cdef class RuleSet:
             column_u8_free(&answer.evidence_shadow)
             column_u16_free(&answer.fired_rule)
         self._spare.append(judge)
-        return VerdictBatch(
-            self, columns, spans, day if day_column is None else day_column, unit, max_characters, {**fixed, **ends, **ragged}
-        )
+        judged = {**fixed, **ends, **ragged}
+        when = day if day_column is None else day_column
+        return VerdictBatch(self, columns, spans, when, unit, max_characters, judged)
 
 
 cdef void* _at(column) except? NULL:
@@ -341,7 +341,7 @@ def _segments(segments, texts):
     if segments is None:
         return texts, None
     spans = np.ascontiguousarray(segments, dtype=np.int64)
-    if spans.ndim != 1 or spans.size == 0 or spans[0] < 0 or spans[spans.size - 1] > texts or (np.diff(spans) < 0).any():
+    if spans.ndim != 1 or spans.size == 0 or spans.min() < 0 or spans.max() > texts or (np.diff(spans) < 0).any():
         raise ValueError(f"segments must be one-dimensional and ascend inside the {texts} texts")
     if spans.size > 1 and np.diff(spans).max() > 65535:
         raise ValueError("segments: a post has more than 65535 texts")

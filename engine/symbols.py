@@ -28,12 +28,9 @@ _BLOCK = 128
 
 def _two_stage(entries: NDArray[Any]) -> tuple[NDArray[np.uint16], NDArray[Any]]:
     """Split a column over all code points into (block numbers, distinct blocks)."""
-    rows = entries.reshape(-1, _BLOCK)
-    blocks, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")  # blocks in order of their first use
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return rank[inverse.ravel()].astype(np.uint16), blocks[order].ravel()
+    numbers: dict[bytes, int] = {}  # blocks in order of their first use
+    index = [numbers.setdefault(row.tobytes(), len(numbers)) for row in entries.reshape(-1, _BLOCK)]
+    return np.array(index, dtype=np.uint16), np.frombuffer(b"".join(numbers), dtype=entries.dtype)
 
 
 class ScanFold:
@@ -94,11 +91,9 @@ class FineFolds:
         return len(self._records) - 1
 
     def sections(self) -> dict[str, NDArray[Any]]:
-        columns = []
         expansions: list[tuple[int, int, int]] = []
         expanded: list[int] = []
-        for folds in self._folds:
-            columns.append(self._entries(fold_table(folds), expansions, expanded))
+        columns = [self._entries(fold_table(folds), expansions, expanded) for folds in self._folds]
         blocks, column = _two_stage(np.concatenate(columns))
         return {
             "VBLK": blocks,

@@ -39,7 +39,8 @@ class Texts:
             raise TypeError("texts: the bytes must be a contiguous uint8 array or a buffer")
         if self.offsets.ndim != 1 or self.offsets.size == 0:
             raise ValueError("texts: offsets must be one-dimensional with at least one entry")
-        if self.offsets[0] < 0 or self.offsets[self.offsets.size - 1] > self.bytes.size or (np.diff(self.offsets) < 0).any():
+        ends = self.offsets
+        if ends.min() < 0 or ends.max() > self.bytes.size or (np.diff(ends) < 0).any():
             raise ValueError(f"texts: offsets must ascend inside the {self.bytes.size} bytes")
 
     def __len__(self):
@@ -147,6 +148,7 @@ def _of_arrow(array):
     _, offsets, content = array.buffers()
     if len(array) == 0:
         return Texts(b"", np.zeros(1, dtype=np.int64))
-    ends = np.frombuffer(offsets, dtype=widths[kind], count=len(array) + 1, offset=array.offset * np.dtype(widths[kind]).itemsize)
+    width = np.dtype(widths[kind])
+    ends = np.frombuffer(offsets, dtype=width, count=len(array) + 1, offset=array.offset * width.itemsize)
     # A null's offsets may span bytes in theory; Arrow writers leave it empty, and an empty text is reported.
     return Texts(content if content is not None and content.size else b"", ends)

@@ -24,7 +24,7 @@ NO_LIST = 0xFFFF
 
 
 class Flag:
-    """Bits of `VerdictBatch.flags`: a cap against crafted posts was reached, and the verdict rests on what was seen before."""
+    """Bits of `VerdictBatch.flags`: a cap against crafted posts was reached; the verdict rests on what came before."""
 
     MATCHES_CAPPED = 1
     WORK_CAPPED = 2
@@ -184,7 +184,8 @@ class VerdictBatch:
         if status is Status.EMPTY:
             return "text is empty: a post needs at least one character"
         if status is Status.TOO_LONG:
-            return f"{where} is too long: {self.status_offset[index]} bytes, more than {self._max_characters} characters"
+            size = int(self.status_offset[index])
+            return f"{where} is too long: {size} bytes, more than {self._max_characters} characters"
         offset = int(self.status_offset[index])
         byte = self.text(index, part)[offset]
         return f"{where} is not UTF-8: byte {offset} is 0x{byte:02X}"
