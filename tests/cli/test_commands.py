@@ -145,6 +145,18 @@ def test_unknown_seller(server: str, run: Run) -> None:
     assert "NOT_FOUND (REASON_SELLER_NOT_FOUND)" in done.stderr
 
 
+def test_every_setting_of_the_server_is_a_flag_and_documented() -> None:
+    import inspect
+
+    from fairpost.cli.serve import serve
+    from fairpost.server import Config
+
+    assert set(inspect.signature(serve).parameters) == set(Config.model_fields)
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    for name in Config.model_fields:
+        assert f"`--{name.replace('_', '-')}`" in page
+
+
 def test_serve_names_wrong_settings(run: Run) -> None:
     done = run("serve", "--port", "99999", "--log-format", "xml")
     assert done.returncode == 2
