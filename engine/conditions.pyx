@@ -8,7 +8,7 @@ by moving one number.
 from libc.stdint cimport int32_t, uint32_t
 
 from fairpost.engine.image cimport SYMBOL_SKIP_CLAUSE, SYMBOL_SKIP_SENTENCE, operand_t
-from fairpost.engine.native cimport NO_HIT, PAIR_LIMIT, delimiter_between
+from fairpost.engine.native cimport NO_HIT, PAIR_LIMIT, delimiter_between, text_t
 
 cdef enum:
     ACTIVE = 2  # position in vocabulary.REGISTRATION
