@@ -17,13 +17,17 @@ from fairpost.server.errors import InvalidArgument, ServiceError, Violation, inv
 from fairpost.v1 import filter_pb2, post_pb2, reason_pb2, verdict_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Sized
+
+    from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
     from fairpost.engine import RuleSet, Verdict, VerdictBatch
     from fairpost.server.activation import RuleSets
     from fairpost.server.decisions import DecisionIds
     from fairpost.server.table import SellerTable
     from fairpost.server.wire import PostOrError
+
+    Results = RepeatedCompositeFieldContainer[verdict_pb2.CheckResult]
 
 __all__ = ["FilterService"]
 
@@ -34,7 +38,8 @@ _UNITS: dict[int, str] = {
     post_pb2.SPAN_UNIT_UTF16_UNITS: "utf16",
 }
 _DAY = 86_400
-_MAX_EXTRA_TEXTS = 100
+_MAX_ID, _MAX_SELLER_ID, _MAX_WORD, _MAX_EXTRA_TEXTS = 256, 128, 64, 100
+_LIMITS = (("id", _MAX_ID), ("seller_id", _MAX_SELLER_ID), ("channel", _MAX_WORD), ("language", _MAX_WORD))
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # years 1 and 9999, as Timestamp allows
 _BOUNDS = (
     (1, verdict_pb2.BOUND_MATCHES),
@@ -66,13 +71,13 @@ class FilterService:
         rule_set = self._rule_sets.snapshot()  # first: not being ready is the graver fault
         if not request.HasField("post"):
             raise invalid_fields([Violation("post", "is required")])
-        outcome = self._judge(rule_set, [request.post], request.unit, ["post"])[0]
-        if isinstance(outcome, ServiceError):
-            raise outcome
-        return filter_pb2.CheckPostResponse(verdict=outcome)
+        result = verdict_pb2.CheckResult()
+        for error in self._judge(rule_set, [request.post], request.unit, [result], "post").values():
+            raise error
+        return filter_pb2.CheckPostResponse(verdict=result.verdict)
 
-    def check_posts(self, posts: Sequence[PostOrError], unit: int) -> tuple[list[verdict_pb2.CheckResult], str]:
-        """A batch: one result for each post in order, and the revision that judged them.
+    def check_posts(self, posts: Sequence[PostOrError], unit: int, results: Results) -> str:
+        """A batch: appends one result for each post, in order; gives the revision that judged them.
 
         Raises:
             ServiceError: for faults of the batch; those of a post are in its result.
@@ -84,66 +89,81 @@ class FilterService:
                 f"posts: {len(posts)} posts in one batch; at most {self._max_posts} are taken",
                 metadata={"limit": str(self._max_posts), "size": str(len(posts))},
             )
-        results = []
-        for outcome in self._judge(rule_set, posts, unit, [f"posts[{i}]" for i in range(len(posts))]):
-            if isinstance(outcome, ServiceError):
-                results.append(verdict_pb2.CheckResult(error=outcome.to_status()))
-            else:
-                results.append(verdict_pb2.CheckResult(verdict=outcome))
-        return results, rule_set.revision
+        # Verdicts are written where they are sent from: copying messages costs as much as filling them.
+        places = [results.add() for _ in posts]
+        for i, error in self._judge(rule_set, posts, unit, places, "posts[{}]").items():
+            places[i].error.CopyFrom(error.to_status())
+        return str(rule_set.revision)
 
     def _judge(
-        self, rule_set: RuleSet, posts: Sequence[PostOrError], unit_number: int, paths: Sequence[str]
-    ) -> list[verdict_pb2.Verdict | ServiceError]:
-        """Verdict or error for each post; `paths` name the posts in errors."""
+        self,
+        rule_set: RuleSet,
+        posts: Sequence[PostOrError],
+        unit_number: int,
+        places: Sequence[verdict_pb2.CheckResult],
+        path: str,
+    ) -> dict[int, ServiceError]:
+        """Write verdicts to `places`; gives the errors of the other posts. `path` names a post by its index."""
         unit = _UNITS.get(unit_number)
         if unit is None:
             allowed = ", ".join(post_pb2.SpanUnit.keys())
             raise invalid_fields([Violation("unit", f"{unit_number} is none of {allowed}")])
-        outcomes: dict[int, verdict_pb2.Verdict | ServiceError] = {}
-        sound: list[tuple[int, post_pb2.Post]] = []
+        errors: dict[int, ServiceError] = {}
+        sound = []
         for i, post in enumerate(posts):
             if isinstance(post, ServiceError):
-                outcomes[i] = post
-            elif fault := _post_fault(post, paths[i]):
-                outcomes[i] = fault
+                errors[i] = post
             else:
-                sound.append((i, post))
+                sound.append(i)
+        columns = _Columns([posts[i] for i in sound])  # type: ignore[misc]
+        if columns.suspicious():
+            for i, post in zip(sound, columns.posts, strict=True):
+                if fault := _post_fault(post, path.format(i)):
+                    errors[i] = fault
+            sound = [i for i in sound if i not in errors]
+            columns = _Columns([posts[i] for i in sound])  # type: ignore[misc]
         if sound:
-            self._judge_sound(rule_set, sound, unit, paths, outcomes)
-        return [outcomes[i] for i in range(len(posts))]
+            self._judge_columns(rule_set, columns, sound, unit, places, path, errors)
+        return errors
 
-    def _judge_sound(
+    def _judge_columns(
         self,
         rule_set: RuleSet,
-        sound: list[tuple[int, post_pb2.Post]],
+        columns: _Columns,
+        sound: list[int],
         unit: str,
-        paths: Sequence[str],
-        outcomes: dict[int, verdict_pb2.Verdict | ServiceError],
+        places: Sequence[verdict_pb2.CheckResult],
+        path: str,
+        errors: dict[int, ServiceError],
     ) -> None:
-        posts = [post for _, post in sound]
-        seller_ids = [post.seller_id for post in posts]
-        view = self._table.view(seller_ids)
-        texts, segments = _texts(posts)
+        """One pass of the engine. `sound` are the posts' indexes in the request."""
+        view = self._table.view(columns.seller_ids)
         batch = rule_set.check_batch(
-            texts,
-            segments=segments,
+            columns.texts,
+            segments=columns.segments,
             sellers=view.sellers,
             standings=view.standings,
-            channels=_words([post.channel for post in posts]),
-            languages=_words([post.language for post in posts]),
-            days=_days(posts),
+            channels=columns.channels,
+            languages=columns.languages,
+            days=columns.days,
             unit=unit,
             max_characters=self._max_characters,
         )
-        standings = messages.seller_standings(seller_ids, view)
-        decision_ids = self._decisions.take(len(posts))
+        standings = messages.seller_standings(columns.seller_ids, view)
+        decision_ids = self._decisions.take(len(sound))
         reader = _BatchReader(batch, rule_set.revision)
-        for k, (i, post) in enumerate(sound):
+        for k, (i, post_id, standing, decision_id) in enumerate(
+            zip(sound, columns.ids, standings, decision_ids, strict=True)
+        ):
             if reader.status[k]:
-                outcomes[i] = self._refusal(post, paths[i], batch, k)
-            else:
-                outcomes[i] = reader.verdict(k, post.id, standings[k], decision_ids[k])
+                errors[i] = self._refusal(columns.posts[k], path.format(i), batch, k)
+                continue
+            message = places[i].verdict
+            message.post_id = post_id
+            message.decision_id = decision_id
+            if standing.outcome:
+                message.seller_standing.CopyFrom(standing)
+            reader.fill(message, k)
 
     def _refusal(self, post: post_pb2.Post, path: str, batch: VerdictBatch, k: int) -> InvalidArgument:
         metadata = {"post_id": post.id} if post.id else {}
@@ -177,26 +197,19 @@ class _BatchReader:
         self._evidence_begin = batch.evidence_begin.tolist()
         self._label_begin = batch.label_begin.tolist()
 
-    def verdict(
-        self, k: int, post_id: str, standing: verdict_pb2.SellerStanding, decision_id: str
-    ) -> verdict_pb2.Verdict:
-        message = verdict_pb2.Verdict(
-            post_id=post_id,
-            action=self._action[k] + 1,
-            risk=self._risk[k],
-            commerce=self._commerce[k],
-            exposure=self._exposure[k],
-            seller_standing=standing,
-            revision=self._revision,
-            decision_id=decision_id,
-        )
+    def fill(self, message: verdict_pb2.Verdict, k: int) -> None:
+        """Everything that post `k`'s verdict has from the engine."""
+        message.action = self._action[k] + 1
+        message.risk = self._risk[k]
+        message.commerce = self._commerce[k]
+        message.exposure = self._exposure[k]
+        message.revision = self._revision
         if flags := self._flags[k]:
             message.bounds_reached.extend(bound for bit, bound in _BOUNDS if flags & bit)
         has_labels = self._label_begin[k] != self._label_begin[k + 1]
         if has_labels or self._evidence_begin[k] != self._evidence_begin[k + 1]:
             # Only now the engine makes objects: most posts have nothing to show.
             _explain(message, self._batch[k], self._batch, self._evidence_begin[k])
-        return message
 
 
 def _explain(message: verdict_pb2.Verdict, verdict: Verdict, batch: VerdictBatch, first: int) -> None:
@@ -226,7 +239,7 @@ def _explain(message: verdict_pb2.Verdict, verdict: Verdict, batch: VerdictBatch
 def _post_fault(post: post_pb2.Post, path: str) -> InvalidArgument | None:
     """What is wrong with a post apart from its text."""
     violations = []
-    for field, limit in (("id", 256), ("seller_id", 128), ("channel", 64), ("language", 64)):
+    for field, limit in _LIMITS:
         if len(value := getattr(post, field)) > limit:
             description = f"has {len(value)} characters; at most {limit} are taken"
             violations.append(Violation(f"{path}.{field}", description))
@@ -243,31 +256,67 @@ def _post_fault(post: post_pb2.Post, path: str) -> InvalidArgument | None:
     return None
 
 
-def _texts(posts: Sequence[post_pb2.Post]) -> tuple[list[str], np.ndarray | None]:
-    """All texts in a row, and where each post's begin; None if every post has exactly one."""
-    if not any(post.extra_texts for post in posts):
-        return [post.text for post in posts], None
-    texts: list[str] = []
-    segments = [0]
-    for post in posts:
-        texts.append(post.text)
-        texts.extend(extra.text for extra in post.extra_texts)
-        segments.append(len(texts))
-    return texts, np.array(segments, np.int64)
+class _Columns:
+    """Posts as the engine's columns. Every field of a message is read once: reading makes a new object each time.
+
+    texts: list[str], all texts in a row; segments: int64[n + 1], where each post's texts begin, or None if every post
+    has exactly one; channels, languages: list[str], one for all, or None; days: UTC days since 1970, today where a
+    post does not say, int32[n] or one for all.
+    """
+
+    def __init__(self, posts: Sequence[post_pb2.Post]) -> None:
+        self.posts = posts
+        self.ids = [post.id for post in posts]
+        self.seller_ids = [post.seller_id for post in posts]
+        self._channels = [post.channel for post in posts]
+        self._languages = [post.language for post in posts]
+        self._extras = [post.extra_texts for post in posts]
+        self._dated = [post.HasField("created_at") for post in posts]
+        self.texts, self.segments = self._flat()
+
+    def suspicious(self) -> bool:
+        """Whether any post may have a fault outside of its text; then each is to be looked at."""
+        return (
+            _longest(self.ids) > _MAX_ID
+            or _longest(self.seller_ids) > _MAX_SELLER_ID
+            or _longest(self._channels) > _MAX_WORD
+            or _longest(self._languages) > _MAX_WORD
+            or (self.segments is not None and _longest(self._extras) > _MAX_EXTRA_TEXTS)
+            or any(self._dated)
+        )
+
+    @property
+    def channels(self) -> list[str] | str | None:
+        return _words(self._channels)
+
+    @property
+    def languages(self) -> list[str] | str | None:
+        return _words(self._languages)
+
+    @property
+    def days(self) -> np.ndarray | int:
+        today = int(time.time()) // _DAY
+        if not any(self._dated):
+            return today
+        dated = zip(self.posts, self._dated, strict=True)
+        return np.array([post.created_at.seconds // _DAY if has else today for post, has in dated], np.int32)
+
+    def _flat(self) -> tuple[list[str], np.ndarray | None]:
+        if not any(self._extras):
+            return [post.text for post in self.posts], None
+        texts: list[str] = []
+        segments = [0]
+        for post, extras in zip(self.posts, self._extras, strict=True):
+            texts.append(post.text)
+            texts.extend(extra.text for extra in extras)
+            segments.append(len(texts))
+        return texts, np.array(segments, np.int64)
+
+
+def _longest(column: Sequence[Sized]) -> int:
+    return max(map(len, column), default=0)
 
 
 def _words(words: list[str]) -> list[str] | str | None:
     """A column of words in the shortest form that the engine takes."""
-    first = words[0]
-    if any(word != first for word in words):
-        return words
-    return first or None
-
-
-def _days(posts: Sequence[post_pb2.Post]) -> np.ndarray | int:
-    """UTC days since 1970 on which the posts were made; today where they do not say."""
-    today = int(time.time()) // _DAY
-    if not any(post.HasField("created_at") for post in posts):
-        return today
-    days = [post.created_at.seconds // _DAY if post.HasField("created_at") else today for post in posts]
-    return np.array(days, np.int32)
+    return words if len(set(words)) > 1 else words[0] or None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,10 +16,10 @@ import sqlalchemy as sa
 import structlog
 from google.protobuf.message import Message
 
-from fairpost.server import messages, storage
-from fairpost.server.errors import AlreadyExists, InvalidArgument, NotFound, ServiceError, Violation, invalid_fields
+from fairpost.server import messages, records, storage
+from fairpost.server.errors import AlreadyExists, InvalidArgument, ServiceError, Violation, invalid_fields
 from fairpost.server.identity import masked
-from fairpost.server.standing import EventRecord, LicenceRecord, SellerRecord, derive
+from fairpost.server.standing import LicenceRecord, SellerRecord, derive
 from fairpost.server.table import SellerTable
 from fairpost.server.validation import (
     Faults,
@@ -36,7 +35,7 @@ from fairpost.server.validation import (
 from fairpost.v1 import reason_pb2, registry_pb2, standing_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from fairpost.server.identity import IdentityKey
@@ -65,7 +64,7 @@ def standing_table(path: Path) -> SellerTable:
     try:
         table, day = SellerTable(), today()
         with store.read() as connection, connection.begin():
-            table.replace((record.seller_id, derive(record, day).row()) for record in _load(connection))
+            table.replace((record.seller_id, derive(record, day).row()) for record in records.load(connection))
         return table
     finally:
         store.close()
@@ -123,8 +122,8 @@ class Registry:
         started = time.monotonic()
         with self._writing, self._store.read() as connection, connection.begin():
             day = self._today()
-            entries = [(record.seller_id, derive(record, day).row()) for record in _load(connection)]
-            sequence = _last_sequence(connection)
+            entries = [(record.seller_id, derive(record, day).row()) for record in records.load(connection)]
+            sequence = records.last_sequence(connection)
             with self._showing:
                 self.table.replace(entries)
                 self.table.available = True
@@ -156,7 +155,7 @@ class Registry:
             with self._store.write() as connection:
                 if (
                     request.request_id
-                    and (earlier := _answered(connection, request.request_id, method, digest)) is not None
+                    and (earlier := records.answered(connection, request.request_id, method, digest)) is not None
                 ):
                     return answer_type.FromString(earlier)
                 record, sequence, answer = change(connection, request)
@@ -189,7 +188,7 @@ class Registry:
     def _register(
         self, connection: sa.Connection, request: registry_pb2.RegisterSellerRequest
     ) -> tuple[SellerRecord, int, registry_pb2.RegisterSellerResponse]:
-        if _load_one(connection, request.seller_id):
+        if records.load_one(connection, request.seller_id):
             raise AlreadyExists(
                 reason_pb2.REASON_SELLER_EXISTS,
                 f"seller_id: {request.seller_id!r} is registered already; choose another, or repeat the first request "
@@ -215,10 +214,10 @@ class Registry:
                 storage.licences.insert(), {"seller_id": request.seller_id, "position": position} | values
             )
         body = {"state": "active", "next_verification": (day + self._verification).isoformat()}
-        sequence = _append(
+        sequence = records.append(
             connection, request.seller_id, "registration", body, day, actor="seller", reason="registered"
         )
-        record = _existing(connection, request.seller_id)
+        record = records.existing(connection, request.seller_id)
         seller = messages.seller(record, derive(record, day))
         answer = registry_pb2.RegisterSellerResponse(seller=seller, consistency_token=self._token(sequence))
         return record, sequence, answer
@@ -226,7 +225,7 @@ class Registry:
     def _record_event(
         self, connection: sa.Connection, request: registry_pb2.RecordEventRequest
     ) -> tuple[SellerRecord, int, registry_pb2.RecordEventResponse]:
-        _existing(connection, request.seller_id)
+        records.existing(connection, request.seller_id)
         event, faults = request.event, Faults()
         kind = event.WhichOneof("change")
         day = self._today()
@@ -234,7 +233,7 @@ class Registry:
         expires = faults.day("event.expires", event.expires)
         if kind == "strike" and expires is None:
             expires = strike_expiry(effective)
-        sequence = _append(
+        sequence = records.append(
             connection,
             request.seller_id,
             str(kind),
@@ -247,7 +246,7 @@ class Registry:
             decision_id=event.decision_id,
             revision=event.revision,
         )
-        record = _existing(connection, request.seller_id)
+        record = records.existing(connection, request.seller_id)
         answer = registry_pb2.RecordEventResponse(
             sequence=sequence,
             standing=messages.standing(record.seller_id, derive(record, day).row()),
@@ -261,8 +260,8 @@ class Registry:
         if fault := seller_id_fault(request.seller_id):
             raise invalid_fields([Violation("seller_id", fault)])
         with self._store.read() as connection, connection.begin():
-            record = _existing(connection, request.seller_id)
-            token = self._token(_last_sequence(connection))
+            record = records.existing(connection, request.seller_id)
+            token = self._token(records.last_sequence(connection))
         seller = messages.seller(record, derive(record, self._today()))
         return registry_pb2.GetSellerResponse(seller=seller, consistency_token=token)
 
@@ -338,11 +337,13 @@ class Registry:
             self.reload()
             return
         with self._writing, self._store.read() as connection, connection.begin():
-            last = _last_sequence(connection)
+            last = records.last_sequence(connection)
             if last == self._sequence:
                 return
             changed = sa.select(storage.events.c.seller_id).where(storage.events.c.sequence > self._sequence).distinct()
-            entries = [(record.seller_id, derive(record, self._day).row()) for record in _load(connection, changed)]
+            entries = [
+                (record.seller_id, derive(record, self._day).row()) for record in records.load(connection, changed)
+            ]
             with self._showing:
                 for seller_id, row in entries:
                     self.table.put(seller_id, row)
@@ -392,73 +393,3 @@ def _event_faults(request: registry_pb2.RecordEventRequest) -> list[Violation]:
         faults.add("event.expires", f"{expires} is before the event takes effect ({effective or today()})")
     event_body(event, faults)
     return faults.found
-
-
-def _answered(connection: sa.Connection, request_id: str, method: str, digest: bytes) -> bytes | None:
-    query = sa.select(storage.requests).where(storage.requests.c.request_id == request_id)
-    earlier = connection.execute(query).one_or_none()
-    if earlier is None:
-        return None
-    if earlier.method != method or earlier.digest != digest:
-        raise InvalidArgument(
-            reason_pb2.REASON_REQUEST_ID_REUSED,
-            "request_id: was used before for another request; take a new one for each new request",
-        )
-    return bytes(earlier.response)
-
-
-def _append(
-    connection: sa.Connection, seller_id: str, kind: str, body: dict[str, Any], effective: date, **rest: Any
-) -> int:
-    row = {"expires": None, "evidence": "", "decision_id": "", "revision": ""} | rest
-    row |= {"seller_id": seller_id, "kind": kind, "body": body, "effective": effective}
-    result = connection.execute(storage.events.insert(), row | {"recorded_at": storage.now_ms()})
-    inserted = result.inserted_primary_key
-    assert inserted is not None
-    return int(inserted[0])
-
-
-def _last_sequence(connection: sa.Connection) -> int:
-    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(storage.events.c.sequence), 0))).scalar_one())
-
-
-def _existing(connection: sa.Connection, seller_id: str) -> SellerRecord:
-    record = _load_one(connection, seller_id)
-    if record is None:
-        raise NotFound(reason_pb2.REASON_SELLER_NOT_FOUND, f"seller_id: no seller {seller_id!r} is registered here")
-    return record
-
-
-def _load_one(connection: sa.Connection, seller_id: str) -> SellerRecord | None:
-    return next(_load(connection, [seller_id]), None)
-
-
-def _load(
-    connection: sa.Connection, seller_ids: Iterable[str] | sa.Select[Any] | None = None
-) -> Iterator[SellerRecord]:
-    """Whole records of the given sellers, or of all."""
-    tables = (storage.licences, storage.events, storage.sellers)
-    selects = [sa.select(table) for table in tables]
-    if seller_ids is not None:
-        selects = [query.where(table.c.seller_id.in_(seller_ids)) for query, table in zip(selects, tables, strict=True)]
-    licences: defaultdict[str, list[LicenceRecord]] = defaultdict(list)
-    events: defaultdict[str, list[EventRecord]] = defaultdict(list)
-    for row in connection.execute(selects[0].order_by(storage.licences.c.position)):
-        licence = LicenceRecord(row.scope, row.number, row.valid_from, row.valid_until, row.evidence)
-        licences[row.seller_id].append(licence)
-    for row in connection.execute(selects[1].order_by(storage.events.c.sequence)):
-        event = EventRecord(row.sequence, row.kind, row.body, row.effective, row.expires)
-        events[row.seller_id].append(event)
-    for row in connection.execute(selects[2]):
-        yield SellerRecord(
-            seller_id=row.seller_id,
-            kind=row.kind,
-            name=row.name,
-            identity_masked=row.identity_masked or "",
-            credit_code=row.credit_code or "",
-            categories=tuple(row.categories),
-            exempt_reason=row.exempt_reason or "",
-            registered_at=row.registered_at,
-            licences=tuple(licences[row.seller_id]),
-            events=tuple(events[row.seller_id]),
-        )

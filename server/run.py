@@ -209,26 +209,34 @@ def first_rules(rule_sets: RuleSets, config: Config) -> None:
         except ServiceError as error:
             raise StartError(f"{config.rules}: {error.message}") from None
     elif not restored and not failed and not config.no_rules:
-        from fairpost.rules.shipped import shipped_bundle
-
         try:
-            rule_sets.activate(shipped_bundle().read_bytes(), source="shipped packs")
+            rule_sets.activate(_shipped_rules(), source="shipped packs")
         except ServiceError as error:
             raise StartError(f"shipped packs: {error.message}") from None
 
 
 def _read_rules(path: Path) -> bytes:
-    try:
-        if path.is_dir():
-            from fairpost.rules import PackErrors, compile_packs
+    """A bundle's bytes, from its file or from the packs of a folder."""
+    from fairpost.rules import PackErrors, compile_packs
 
-            try:
-                return compile_packs(path)
-            except PackErrors as errors:
-                raise StartError("\n".join(str(error) for error in errors.errors)) from None
-        return path.read_bytes()
+    try:
+        return compile_packs(path) if path.is_dir() else path.read_bytes()
+    except PackErrors as found:
+        raise StartError("\n".join([f"{path}: the packs do not compile", *map(str, found.errors)])) from None
     except OSError as error:
         raise StartError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _shipped_rules() -> bytes:
+    from fairpost.rules import PackErrors
+    from fairpost.rules.shipped import shipped_bundle
+
+    try:
+        return shipped_bundle().read_bytes()
+    except PackErrors as found:
+        raise StartError("\n".join(["the shipped packs do not compile", *map(str, found.errors)])) from None
+    except OSError as error:
+        raise StartError(f"shipped packs: {error.filename}: {error.strerror}; see FAIRPOST_CACHE") from None
 
 
 def serve(config: Config) -> int:
