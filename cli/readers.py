@@ -7,6 +7,7 @@ are bytes all the way: whether they are UTF-8 is for the engine to say, for each
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -220,7 +221,7 @@ def _kind(value: Any) -> str:
         return "a boolean"
     if isinstance(value, (int, float)):
         return "a number"
-    return {dict: "an object", list: "a list", str: "a string"}.get(type(value), type(value).__name__)
+    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "a string"
 
 
 def _json_lines(path: Path, columns: Columns) -> Iterator[Chunk]:
@@ -274,9 +275,11 @@ def _csv(path: Path, columns: Columns) -> Iterator[Chunk]:
     """Comma-separated values with a header, RFC 4180; quoted fields may hold line breaks."""
     rows = _Rows(path, columns)
     csv.field_size_limit(LONGEST_LINE * 8)
-    with path.open("r", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        # `tell` is not allowed while a text file is iterated; the buffer below knows its position.
-        raw = file.buffer
+    # Two layers by hand: a text file does not tell its position while it is iterated, the bytes below it do.
+    with (
+        path.open("rb") as raw,
+        io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="") as file,
+    ):
         reader = csv.reader(file, strict=True)
         try:
             header = next(reader, None)

@@ -75,12 +75,14 @@ def gather_ranges(begins: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDAr
     """Indexes of all elements of ranges, one range after the other: [3, 10], [2, 3] -> [3, 4, 10, 11, 12]."""
     stops = np.cumsum(lengths)
     total = int(stops[-1]) if len(stops) else 0
-    return np.arange(total) + np.repeat(begins - (stops - lengths), lengths)
+    indexes: NDArray[np.int64] = np.arange(total) + np.repeat(begins - (stops - lengths), lengths)
+    return indexes
 
 
 def owners(begins: NDArray[np.uint32]) -> NDArray[np.int64]:
     """The post of every element of a list column."""
-    return np.repeat(np.arange(len(begins) - 1), np.diff(begins.astype(np.int64)))
+    counts: NDArray[np.int64] = np.subtract(begins[1:], begins[:-1], dtype=np.int64)
+    return np.repeat(np.arange(len(counts)), counts)
 
 
 def _select_lists(begins: NDArray[Any], keep: NDArray[np.bool_]) -> NDArray[np.int32]:
