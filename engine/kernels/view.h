@@ -56,14 +56,19 @@ static inline uint32_t classes_of(uint32_t c) {
     return (is_one_of(c, "号码是为加我→⇒👉☞“”【「") ? CLASS_FILL : 0) | (is_one_of(c, "零一二三四五六七八九十百千万两") ? CLASS_HAN : 0);
 }
 
-/* Which recognisers may match from a character, a bit each in the order of RECOGNISERS. */
+/* A bit for each recogniser, in the order of RECOGNISERS. */
+enum { BIT_WECHAT = 1, BIT_PHONE = 2, BIT_QQ = 4, BIT_URL = 8, BIT_EMAIL = 16, BIT_PRICE = 32, BIT_PERCENT = 64 };
+
+/* Which recognisers may match from a character. */
 static inline uint32_t begins_of(uint32_t c) {
-    enum { W = 1, P = 2, Q = 4, U = 8, E = 16, M = 32, C = 64 };
-    if (c - '0' < 10) return P | U | E | M | C;
-    if (c - 'a' < 26) return W | Q | U | E | M;
-    return (is_one_of(c, "+微薇威徽维加") ? W : 0) | (is_one_of(c, "+(") ? P : 0) | (is_one_of(c, "扣叩企") ? Q : 0) |
-           (is_one_of(c, "$¥€£₩原现特售单定底进批代零活优秒团到拿一直专会拼成市二三四五六七八九十百千万两") ? M : 0) |
-           (c == 0x767E ? C : 0);
+    if (c - '0' < 10) return BIT_PHONE | BIT_URL | BIT_EMAIL | BIT_PRICE | BIT_PERCENT;
+    if (c - 'a' < 26)
+        return BIT_URL | BIT_EMAIL | (is_one_of(c, "vw") ? BIT_WECHAT : 0) | (c == 'q' ? BIT_QQ : 0) |
+               (is_one_of(c, "rcuh") ? BIT_PRICE : 0);
+    return (is_one_of(c, "+微薇威徽维加") ? BIT_WECHAT : 0) | (is_one_of(c, "+(") ? BIT_PHONE : 0) |
+           (is_one_of(c, "扣叩企") ? BIT_QQ : 0) |
+           (is_one_of(c, "$¥€£₩原现特售单定底进批代零活优秒团到拿一直专会拼成市二三四五六七八九十百千万两") ? BIT_PRICE : 0) |
+           (c == 0x767E ? BIT_PERCENT : 0);
 }
 
 static inline void prepare_recognisers(void) {
@@ -107,16 +112,21 @@ static inline int is_word(const view_t *v, int64_t begin, int64_t end, const cha
     return 0;
 }
 
-/* Which recognisers may match from i. A price that begins with a Han character needs 价 soon after it, or a
- * Chinese numeral with 元 or 块 behind it; most such characters are none. */
+/* Which recognisers may match from i, by what stands there and before. Inside a run of letters and digits
+ * little can begin: numbers, names and addresses begin with the run, and only http:// does not look back. */
 static inline uint32_t recognisers_from(const view_t *v, int64_t i) {
-    enum { PRICE_BIT = 32 };
     const uint32_t c = v->code_points[i];
     if (c >= 0x10000) return 0;
     uint32_t begins = view_characters[c].begins;
-    if ((begins & PRICE_BIT) && c >= 0x4E00 && at(v, i + 1) != 0x4EF7 && at(v, i + 2) != 0x4EF7) {
+    if (!begins) return 0;
+    const uint32_t before = class_at(v, i - 1);
+    if (c < 128) {
+        if (before & CLASS_ALNUM) begins &= ~(uint32_t)(BIT_EMAIL | (c == 'h' ? 0 : BIT_URL));
+        if (before & CLASS_DIGIT) begins &= ~(uint32_t)(BIT_PHONE | BIT_PERCENT | (c - '0' < 10 ? BIT_PRICE : 0));
+    } else if ((begins & BIT_PRICE) && c >= 0x4E00 && at(v, i + 1) != 0x4EF7 && at(v, i + 2) != 0x4EF7) {
+        /* A price that begins with a Han character needs 价 soon after it, or a numeral with 元 or 块 behind it. */
         const uint32_t next = (view_characters[c].classes & CLASS_HAN) ? at(v, run(v, i, CLASS_HAN, 8)) : 0;
-        if (next != 0x5143 && next != 0x5757) begins &= ~(uint32_t)PRICE_BIT;
+        if (next != 0x5143 && next != 0x5757) begins &= ~(uint32_t)BIT_PRICE;
     }
     return begins;
 }
@@ -137,19 +147,26 @@ static inline int worth_a_view(const matcher_t *m) {
 static inline int make_view(matcher_t *m, view_t *v) {
     const uint8_t *bytes = m->text->bytes;
     const size_t length = m->text->length;
-    size_t i = 0;
     column_u32 *code_points = m->view_code_points, *offsets = m->view_offsets;
+    size_t i = 0, count = 0;
     code_points->count = offsets->count = 0;
+    if (column_u32_reserve(code_points, length + 32) || column_u32_reserve(offsets, length + 32)) return -1;
     while (i < length) {
         const uint32_t here = (uint32_t)i;
-        if (column_u32_reserve(code_points, 32) || column_u32_reserve(offsets, 32)) return -1;
-        const size_t gave = fold_fine(m->image, 0, decode_utf8(bytes, length, &i), code_points->at + code_points->count, 32);
-        for (size_t k = 0; k < gave; k++) offsets->at[offsets->count++] = here;
-        code_points->count += gave;
+        const size_t gave = fold_fine(m->image, 0, decode_utf8(bytes, length, &i), code_points->at + count, 32);
+        if (gave == 1) {
+            offsets->at[count++] = here;
+            continue;
+        }
+        for (size_t k = 0; k < gave; k++) offsets->at[count++] = here;
+        /* Room for one symbol of each byte that is left, and for an expansion more. */
+        code_points->count = offsets->count = count;
+        if (column_u32_reserve(code_points, length - i + 32) || column_u32_reserve(offsets, length - i + 32)) return -1;
     }
+    code_points->count = offsets->count = count;
     v->code_points = code_points->at;
     v->offsets = offsets->at;
-    v->count = (int64_t)code_points->count;
+    v->count = (int64_t)count;
     return 0;
 }
 
