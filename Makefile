@@ -41,7 +41,7 @@ build: $(VENV)/.ready build/.native ## compile the extension in place where its 
 lint: $(VENV)/.installed-dev ## ruff and cython-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(if $(CYTHON),$(BIN)/cython-lint $(CYTHON))
+	$(if $(CYTHON),PATH="$(abspath $(BIN)):$$PATH" cython-lint $(CYTHON))
 
 format: $(VENV)/.installed-dev ## let ruff format the Python files
 	$(BIN)/ruff check --fix .
