@@ -67,7 +67,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def bundle(pack: Path) -> Path:
     """The pack, compiled."""
-    from fairpost.rules.compiler import compile_packs
+    from fairpost.rules import compile_packs
 
     path = pack.with_name("probe.fpb")
     path.write_bytes(compile_packs([pack]))
