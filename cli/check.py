@@ -118,7 +118,9 @@ class Gallery:
                 render.action_text(row["action"]),
                 render.exposure_text(row["exposure"]),
                 render.labels_text(row["labels"]),
-                render.excerpt(text, [(e["begin"], e["end"]) for e in row["evidence"]]),
+                render.excerpt(
+                    text, [(e["begin"], e["end"]) for e in row["evidence"]], marked=not console.color_system
+                ),
             )
         if self.rows:
             console.print(grid)

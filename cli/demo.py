@@ -262,7 +262,8 @@ def _judge_samples(client: Client, console: Console) -> bool:
         line.append(f"{actions[name]} ").append(render.action_text(name)).append("  ")
     console.print(line)
     if wrong or refused:
-        console.print(f"[bold red]not as expected:[/] {', '.join(sample.id for sample in wrong)} ({refused} refused)")
+        named = ", ".join(sample.id for sample in wrong[:10]) + (", ..." if len(wrong) > 10 else "")
+        console.print(f"[bold red]{len(wrong)} not as expected:[/] {named}; {refused} refused")
     else:
         console.print("[green]every verdict is the expected one[/]")
     return not refused

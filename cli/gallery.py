@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["Sample", "show_kinds", "show_samples"]
 
 KINDS: Final = {
-    "honest": "Honest commerce",
-    "claim": "False and banned claims",
-    "evasion": "The same in disguise",
-    "hard-negative": "The words without the violation",
-    "life": "Nothing is for sale",
-    "seller": "The same words, judged by who says them",
+    "honest": ("Honest commerce", 5),
+    "claim": ("False and banned claims", 16),
+    "evasion": ("The same in disguise", 8),
+    "hard-negative": ("The words without the violation", 7),
+    "life": ("Nothing is for sale", 3),
+    "seller": ("The same words, judged by who says them", 9),
 }
-A_KIND: Final = 6
+"""Kinds of samples/README.md: their heading, and how many of each the demo shows."""
 NARROW: Final = 100
 
 
@@ -73,10 +73,10 @@ class Sample:
         exactly = set(self.expected.get("categories", ()))
         return self.action in actions and exactly <= set(self.categories) <= exactly | self.arguable
 
-    def post(self) -> Text:
+    def post(self, *, marked: bool) -> Text:
         """The text with its evidence highlighted, and the law that the evidence rests on."""
         hits = [e for e in self.verdict.evidence if not e.shadow and e.category != CATEGORIES[COMMERCE]]
-        shown = render.excerpt(self.text, [(e.begin, e.end) for e in hits])
+        shown = render.excerpt(self.text, [(e.begin, e.end) for e in hits], marked=marked)
         for citation in dict.fromkeys(basis for e in hits for basis in e.basis):
             shown.append(f"\n{citation}", style="italic dim")
         return shown
@@ -90,7 +90,7 @@ class Sample:
         )
 
 
-def chosen(samples: Iterable[Sample], kind: str) -> list[Sample]:
+def chosen(samples: Iterable[Sample], kind: str, most: int) -> list[Sample]:
     """Some samples of a kind that show different things: first one of every set of categories and action."""
     first: dict[tuple[str, ...], Sample] = {}
     rest: list[Sample] = []
@@ -101,13 +101,13 @@ def chosen(samples: Iterable[Sample], kind: str) -> list[Sample]:
                 rest.append(sample)
             else:
                 first[key] = sample
-    return [*first.values(), *rest][:A_KIND]
+    return [*first.values(), *rest][:most]
 
 
 def show_kinds(samples: Sequence[Sample], console: Console) -> None:
     """Print some verdicts of every kind under a heading."""
-    for kind, title in KINDS.items():
-        few = chosen(samples, kind)
+    for kind, (title, most) in KINDS.items():
+        few = chosen(samples, kind, most)
         if few:
             total = sum(sample.kind == kind for sample in samples)
             console.print(f"\n[bold]{title}[/] [dim]({len(few)} of {total})[/]")
@@ -128,7 +128,7 @@ def show_samples(samples: Sequence[Sample], console: Console) -> None:
             labels = sample.labels()
             if labels.plain:
                 console.print(labels)
-            console.print(sample.post())
+            console.print(sample.post(marked=not console.color_system))
             console.print()
         return
     grid = Grid(show_lines=True, expand=True, show_header=True, header_style="dim", border_style="dim")
@@ -143,6 +143,6 @@ def show_samples(samples: Sequence[Sample], console: Console) -> None:
             render.action_text(sample.action),
             render.exposure_text(sample.verdict.exposure),
             sample.labels(),
-            sample.post(),
+            sample.post(marked=not console.color_system),
         )
     console.print(grid)

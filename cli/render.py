@@ -49,9 +49,10 @@ def labels_text(labels: Iterable[Mapping[str, Any]]) -> Text:
     return Text("\n").join(Text(f"{label['category']} {label['score']:.2f} {label['severity']}") for label in labels)
 
 
-def excerpt(text: str, spans: Sequence[tuple[int, int]], budget: int = 160) -> Text:
+def excerpt(text: str, spans: Sequence[tuple[int, int]], *, marked: bool, budget: int = 160) -> Text:
     """The post with its evidence highlighted in place; long stretches without evidence are shortened.
 
+    Where there are no colours, `marked` puts evidence between « and ».
     `spans` count code points. Control characters and line breaks are shown as blanks, so that no post can
     move the cursor or change colours.
     """
@@ -67,7 +68,8 @@ def excerpt(text: str, spans: Sequence[tuple[int, int]], budget: int = 160) -> T
             if e <= b:
                 continue
             shown.append(_visible(text[position:b]))
-            shown.append(_visible(text[b:e]), style=EVIDENCE_STYLE)
+            piece = _visible(text[b:e])
+            shown.append(f"«{piece}»" if marked else piece, style=EVIDENCE_STYLE)
             position = e
         shown.append(_visible(text[position:end]))
         if end < len(text):

@@ -73,9 +73,8 @@ def run_tests(
 ) -> None:
     """Run the packs' own cases: texts on which each rule must and must not fire. Exit status 1 if one fails."""
     from fairpost.engine import RuleSet
-    from fairpost.rules import PackErrors, load_packs
-    from fairpost.rules.cases import case_errors, run_cases
-    from fairpost.rules.compiler import bundle_of
+    from fairpost.rules import PackErrors, bundle_of, load_packs, run_cases
+    from fairpost.rules.cases import case_errors
 
     console = render.make_console()
     try:
