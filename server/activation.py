@@ -15,7 +15,6 @@ A bundle file is never written in place: the engine maps it into memory.
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -24,7 +23,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from fairpost.engine import InvalidBundle, RuleSet
-from fairpost.server.errors import FailedPrecondition, InvalidArgument, NotFound, ServiceError
+from fairpost.server.errors import FailedPrecondition, InvalidArgument, NotFound, ServiceError, Unavailable
+from fairpost.server.files import write_durably
 from fairpost.v1 import reason_pb2
 
 if TYPE_CHECKING:
@@ -239,12 +239,18 @@ class RuleSets:
             source=source,
         )
         path = self._path(rule_set.revision)
-        _write_durably(path, bundle)
-        # From here on the file is what is served, so that a restart serves the very same.
-        mapped = RuleSet.open(path)
         history = self._trimmed([*self._history, activation])
         text = json.dumps({"version": 1, "activations": [asdict(a) for a in history]}, ensure_ascii=False, indent=1)
-        _write_durably(self._folder / "activations.json", text.encode())
+        try:
+            write_durably(path, bundle)
+            # From here on the file is what is served, so that a restart serves the very same.
+            mapped = RuleSet.open(path)
+            write_durably(self._folder / "activations.json", text.encode())
+        except OSError as error:
+            raise Unavailable(
+                reason_pb2.REASON_STORE_UNAVAILABLE,
+                f"the rule set cannot be kept in the data directory: {error.strerror}",
+            ) from None
         self._history = history
         self._swap(mapped)
         self._sweep()
@@ -299,21 +305,6 @@ class RuleSets:
         for path in self._folder.glob("*.fpb*"):
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    """Write beside, sync, rename, sync the folder: after a crash there is the old file or the new one, whole."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _invalid(message: str) -> InvalidArgument:

@@ -116,7 +116,7 @@ class FilterService:
             else:
                 sound.append(i)
         columns = _Columns([posts[i] for i in sound])  # type: ignore[misc]
-        if columns.suspicious():
+        if columns.have_faults():
             for i, post in zip(sound, columns.posts, strict=True):
                 if fault := _post_fault(post, path.format(i)):
                     errors[i] = fault
@@ -271,18 +271,18 @@ class _Columns:
         self._channels = [post.channel for post in posts]
         self._languages = [post.language for post in posts]
         self._extras = [post.extra_texts for post in posts]
-        self._dated = [post.HasField("created_at") for post in posts]
+        self._seconds = [post.created_at.seconds if post.HasField("created_at") else None for post in posts]
         self.texts, self.segments = self._flat()
 
-    def suspicious(self) -> bool:
-        """Whether any post may have a fault outside of its text; then each is to be looked at."""
+    def have_faults(self) -> bool:
+        """Whether any post has a fault outside of its text; then each is to be looked at."""
         return (
             _longest(self.ids) > _MAX_ID
             or _longest(self.seller_ids) > _MAX_SELLER_ID
             or _longest(self._channels) > _MAX_WORD
             or _longest(self._languages) > _MAX_WORD
             or (self.segments is not None and _longest(self._extras) > _MAX_EXTRA_TEXTS)
-            or any(self._dated)
+            or any(at is not None and not _FIRST_SECOND <= at <= _LAST_SECOND for at in self._seconds)
         )
 
     @property
@@ -296,10 +296,9 @@ class _Columns:
     @property
     def days(self) -> np.ndarray | int:
         today = int(time.time()) // _DAY
-        if not any(self._dated):
+        if not any(at is not None for at in self._seconds):
             return today
-        dated = zip(self.posts, self._dated, strict=True)
-        return np.array([post.created_at.seconds // _DAY if has else today for post, has in dated], np.int32)
+        return np.array([today if at is None else at // _DAY for at in self._seconds], np.int32)
 
     def _flat(self) -> tuple[list[str], np.ndarray | None]:
         if not any(self._extras):

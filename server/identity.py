@@ -21,6 +21,8 @@ from stdnum import numdb
 from stdnum.cn import ric, uscc
 from stdnum.exceptions import ValidationError
 
+from fairpost.server.files import sync_folder
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -56,6 +58,7 @@ class IdentityKey:
                 file.write(secrets.token_bytes(_KEY_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
+            sync_folder(path.parent)
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise KeyFileError(f"{path}: others may read this key; run: chmod 600 {path}")
         secret = path.read_bytes()

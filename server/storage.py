@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import exc
 
 from fairpost.server.errors import Unavailable
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["SCHEMA_VERSION", "Store", "StoreError", "events", "licences", "metadata", "now_ms", "requests", "sellers"]
+
+log = structlog.get_logger(__name__)
 
 SCHEMA_VERSION = 1
 
@@ -137,7 +140,9 @@ class Store:
         # Names of sellers are in it: nobody else may read it. SQLite gives its -wal and -shm files the same mode.
         with contextlib.suppress(FileExistsError), open(os.open(path, os.O_CREAT | os.O_EXCL, 0o600)):
             pass
-        engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": 10.0})
+        engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": 10.0}, hide_parameters=True
+        )
         _set_up_sqlite(engine)
         try:
             with engine.connect() as connection:
@@ -225,5 +230,6 @@ def _driver_message(error: exc.SQLAlchemyError) -> str:
 
 def _unavailable(verb: str, error: exc.SQLAlchemyError) -> Unavailable:
     kind = type(getattr(error, "orig", None) or error).__name__
+    log.error("store fault", kind=kind, message=_driver_message(error))
     message = f"the registry's store cannot be {verb} at present ({kind}); ask again"
     return Unavailable(reason_pb2.REASON_STORE_UNAVAILABLE, message, retry_after=1.0)

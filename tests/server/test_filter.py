@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -10,7 +11,11 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 
+from fairpost.engine import RuleSet
 from fairpost.server import CallFailed
+from fairpost.server.decisions import DecisionIds
+from fairpost.server.filtering import FilterService
+from fairpost.server.table import SellerTable
 from fairpost.v1 import filter_pb2, post_pb2, registry_pb2, standing_pb2, verdict_pb2
 
 ALLOW, LIMIT, REVIEW, SHIELD, BLOCK = range(1, 6)
@@ -299,3 +304,20 @@ def test_too_many_streams(shared: Any) -> None:
     assert shared.client.check("好茶").action == ALLOW  # a thread is left for other calls
     for stream in held:
         stream.close()
+
+
+def test_registry_that_cannot_answer(bundle: Any) -> None:
+    """No answer is neither "registered" nor "not registered", and the verdict says that there was none."""
+    rule_set = RuleSet.from_bytes(bundle({"根治": 0.9}))
+    rule_sets = SimpleNamespace(snapshot=lambda: rule_set)
+    table = SellerTable()
+    service = FilterService(rule_sets, table, DecisionIds())  # type: ignore[arg-type]
+    request = filter_pb2.CheckPostRequest(post=post_pb2.Post(text="好茶", seller_id="s"))
+    verdict = service.check_post(request).verdict
+    assert [label.category for label in verdict.labels] == ["UNREGISTERED"]
+    assert verdict.seller_standing.outcome == standing_pb2.LOOKUP_OUTCOME_NOT_FOUND
+    table.available = False
+    verdict = service.check_post(request).verdict
+    assert (list(verdict.labels), verdict.action) == ([], verdict_pb2.ACTION_ALLOW)
+    assert verdict.seller_standing.outcome == standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE
+    assert not verdict.seller_standing.HasField("standing")

@@ -205,3 +205,17 @@ def test_history_is_readable(inside: Any, bundle: Any) -> None:
     document = json.loads((running.data_dir / "rules" / "activations.json").read_text(encoding="utf-8"))
     assert document["version"] == 1
     assert document["activations"][0]["source"] == "规则.fpb"
+
+
+def test_data_directory_that_cannot_be_written(inside: Any, bundle: Any) -> None:
+    running = inside().start()
+    revision = running.client.activate(bundle(WORDS)).active.revision
+    folder = running.data_dir / "rules"
+    (folder / "activations.json.new").mkdir()  # in the way, as a full disk would be
+    found = failure(running.client.activate, bundle(WORDS, name="second"))
+    assert (found.code, found.reason) == ("UNAVAILABLE", "REASON_STORE_UNAVAILABLE")
+    assert found.message == "the rule set cannot be kept in the data directory: Is a directory"
+    assert running.client.status().last_failure.reason == "REASON_STORE_UNAVAILABLE"
+    assert running.client.check("好").revision == revision
+    (folder / "activations.json.new").rmdir()
+    assert running.client.activate(bundle(WORDS, name="second")).active.name == "second"

@@ -81,7 +81,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_INVALID_TOKEN: _Reason.ValueType  # 62
     """INVALID_ARGUMENT. A consistency token that this registry did not give out."""
     REASON_STORE_UNAVAILABLE: _Reason.ValueType  # 63
-    """UNAVAILABLE. The registry's store cannot be read or written at present; ask again."""
+    """UNAVAILABLE. The data directory (the registry, the kept rule sets) cannot be read or written at present; ask again."""
     REASON_DRAINING: _Reason.ValueType  # 80
     """80 to 99: the server.
 
@@ -159,7 +159,7 @@ REASON_SELLER_EXISTS: Reason.ValueType  # 61
 REASON_INVALID_TOKEN: Reason.ValueType  # 62
 """INVALID_ARGUMENT. A consistency token that this registry did not give out."""
 REASON_STORE_UNAVAILABLE: Reason.ValueType  # 63
-"""UNAVAILABLE. The registry's store cannot be read or written at present; ask again."""
+"""UNAVAILABLE. The data directory (the registry, the kept rule sets) cannot be read or written at present; ask again."""
 REASON_DRAINING: Reason.ValueType  # 80
 """80 to 99: the server.
 
