@@ -4,9 +4,9 @@
 """
 
 from .cases import CaseResult, run_cases
-from .compiler import bundle_of, compile_packs
+from .compiler import bundle_of
 from .diff import BundleDiff, diff_bundles
-from .lint import lint
+from .lint import compile_packs, lint
 from .loading import load_packs, shipped_packs
 from .problems import PackError, PackErrors, PackProblem, PackWarning
 from .schema import json_schema

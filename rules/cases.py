@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from fairpost.engine import RuleSet
 from fairpost.engine import vocabulary as v
 
-from .explain import explain
+from .compiler import bundle_of
+from .explain import CaseResult, explain, with_parts
 from .problems import PackError, PackErrors
 from .schema import SellerModel
 from .source import CaseSource, RuleSource, Source, day_of
@@ -22,22 +22,6 @@ __all__ = ["DEFAULT_DAY", "CaseResult", "check_cases", "default_day", "run_cases
 
 DEFAULT_DAY: Final = day_of(datetime.date(2026, 1, 1))
 """The day of a case that says none. A constant: a pack must not stop compiling because time goes by."""
-
-
-@dataclass(frozen=True)
-class CaseResult:
-    """One case as it came out. `fired`: ids of all rules that fired on its text, COMMERCE and shadow ones too."""
-
-    rule: RuleSource
-    case: CaseSource
-    day: int
-    fired: tuple[str, ...]
-    commerce: float
-    error: str | None
-
-    @property
-    def passed(self) -> bool:
-        return self.error is None and (self.rule.id in self.fired) is self.case.fires
 
 
 def default_day(rule: RuleSource, source: Source) -> int:
@@ -60,7 +44,10 @@ def default_day(rule: RuleSource, source: Source) -> int:
 def run_cases(source: Source, bundle: bytes | RuleSet) -> list[CaseResult]:
     """All cases of all rules that are not off, in the order of the source."""
     rules = bundle if isinstance(bundle, RuleSet) else RuleSet.from_bytes(bundle)
-    pairs = [(rule, case) for rule in source.rules for case in rule.cases]
+    return _judge(source, rules, [(rule, case) for rule in source.rules for case in rule.cases])
+
+
+def _judge(source: Source, rules: RuleSet, pairs: Sequence[tuple[RuleSource, CaseSource]]) -> list[CaseResult]:
     if not pairs:
         return []
     days = [day_of(case.date) if case.date else default_day(rule, source) for rule, case in pairs]
@@ -73,11 +60,10 @@ def run_cases(source: Source, bundle: bytes | RuleSet) -> list[CaseResult]:
         languages=[case.language or "" for _, case in pairs],
         days=np.array(days, dtype=np.int32),
     )
-    ids = [rule.id for rule in source.rules]
     results = []
     for index, (rule, case) in enumerate(pairs):
         begin, end = int(batch.fired_begin[index]), int(batch.fired_begin[index + 1])
-        fired = tuple(ids[int(number)] for number in batch.fired_rule[begin:end])
+        fired = tuple(rules.rule_ids[int(number)] for number in batch.fired_rule[begin:end])
         results.append(CaseResult(rule, case, days[index], fired, float(batch.commerce[index]), batch.error(index)))
     return results
 
@@ -92,17 +78,26 @@ def check_cases(source: Source, bundle: bytes) -> None:
 
 def case_errors(source: Source, rules: RuleSet, results: Iterable[CaseResult]) -> list[PackError]:
     """The failing ones among `results` as errors."""
-    failing = [(result.case.place, result) for result in results if not result.passed]
-    return [PackError(at.file, at.line, at.column, _message(source, rules, result)) for at, result in failing]
+    failing = [result for result in results if not result.passed]
+    if not failing:
+        return []
+    dissected = RuleSet.from_bytes(bundle_of(with_parts(source, failing)))
+    parts = _judge(source, dissected, [(result.rule, result.case) for result in failing])
+    errors = []
+    for result, part in zip(failing, parts, strict=True):
+        place = result.case.place
+        message = _message(source, rules, result, part.fired)
+        errors.append(PackError(place.file, place.line, place.column, message))
+    return errors
 
 
-def _message(source: Source, rules: RuleSet, result: CaseResult) -> str:
+def _message(source: Source, rules: RuleSet, result: CaseResult, fired: Sequence[str]) -> str:
     text = result.case.text if len(result.case.text) <= 40 else result.case.text[:37] + "..."
     if result.error is not None:
         return f"case {text!r} of {result.rule.id} cannot be judged: {result.error}"
     wanted = "must fire on" if result.case.fires else "must not fire on"
     did = "does not" if result.case.fires else "does"
-    return f"rule {result.rule.id} {wanted} {text!r} and {did}\n{explain(source, rules, result)}"
+    return f"rule {result.rule.id} {wanted} {text!r} and {did}\n{explain(source, rules, result, fired)}"
 
 
 def _sellers(cases: Sequence[CaseSource]) -> tuple[NDArray[np.int32], NDArray[Any]]:

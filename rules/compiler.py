@@ -16,29 +16,14 @@ from fairpost.engine import vocabulary as v
 from fairpost.engine.build import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource, build
 
 from . import expression as e
-from .cases import check_cases
-from .loading import Paths, load_packs
 from .schema import ACTIONS
 from .source import RuleSource, Source
 from .triggers import Triggers, trigger_lists
 
-__all__ = ["bundle_of", "compile_packs", "lower"]
+__all__ = ["bundle_of", "describe", "lower"]
 
 _CMP: Final = dict(zip(e.COMPARISONS, (Cmp.GE, Cmp.GT, Cmp.LE, Cmp.LT, Cmp.EQ), strict=True))
 _ALL_CATEGORIES: Final = 255
-
-
-def compile_packs(paths: Paths, *, run_cases: bool = True) -> bytes:
-    """Compile packs into a bundle, and prove its rules on their own cases.
-
-    Raises:
-        PackErrors: the packs are wrong, or cases of theirs fail.
-    """
-    source = load_packs(paths)
-    content = bundle_of(source)
-    if run_cases:
-        check_cases(source, content)
-    return content
 
 
 def bundle_of(source: Source) -> bytes:

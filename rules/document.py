@@ -7,6 +7,7 @@ stay words): the schema decides what is a number or a date, not YAML 1.1's guess
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ __all__ = ["Document", "read_document", "read_text"]
 _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _MAX_DEPTH: Final = 32
+_BREAKS: Final = re.compile("[\n\x85\u2028\u2029]")
+"""What YAML 1.1 counts as the end of a line, and so do its marks."""
 
 Path = Sequence[str | int]
 
@@ -32,7 +35,7 @@ class Document:
         self.value: Any = None
         self.repaired: list[tuple[Any, ...]] = []
         """Paths at which `validate` put a stand-in; checks of what lies around them would be guesses."""
-        self._lines = text.split("\n")
+        self._lines = _BREAKS.split(text)
 
     def place(self, path: Path = ()) -> Place:
         """Place of the value at `path`; of the deepest part that exists where it does not."""
@@ -76,7 +79,7 @@ class Document:
             end = (end[0], end[1] - 1)
         while (line, column) < end and line < len(self._lines):
             text = self._lines[line]
-            stop = end[1] if line == end[0] else len(text)
+            stop = min(end[1], len(text)) if line == end[0] else len(text)
             while column < stop:
                 character = text[column]
                 start = column

@@ -1,4 +1,4 @@
-"""Everything that can be said about packs without publishing them."""
+"""From packs to a proven bundle, or to everything that is wrong with them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,20 @@ from .compiler import bundle_of
 from .loading import Paths, load_packs
 from .problems import PackErrors, PackProblem
 
-__all__ = ["lint"]
+__all__ = ["compile_packs", "lint"]
+
+
+def compile_packs(paths: Paths, *, run_cases: bool = True) -> bytes:
+    """Compile packs into a bundle, and prove its rules on their own cases.
+
+    Raises:
+        PackErrors: the packs are wrong, or cases of theirs fail.
+    """
+    source = load_packs(paths)
+    content = bundle_of(source)
+    if run_cases:
+        check_cases(source, content)
+    return content
 
 
 def lint(paths: Paths, *, run_cases: bool = True) -> list[PackProblem]:

@@ -36,6 +36,8 @@ def test_failing_cases_stop_the_compiler(write: Write, sound: dict[str, str]) ->
     assert "hits of medical.cure: none; not counted inside the allow words '根治疗法'\n" in first.message
     assert "hits of medical.disease: '糖尿病' at 8\n" in first.message
     assert "folded: 这款茶根治疗法治糖尿病" in first.message
+    assert "  false  near(cure, disease, 8)\n      true   not before(negation, cure, 4)\n" in first.message
+    assert '  true   not seller.licence("drug-retail")\n' in first.message
     assert (second.line, second.column) == (30, 38)
     assert second.message.startswith("rule medical.sale must not fire on '今天包 邮' and does")
     assert "hits of medical.sold: '包 邮' at 2" in second.message

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from fairpost.rules import expression as e
 from fairpost.rules.parser import MAX_DEPTH, parse
+from fairpost.rules.render import render
 
 
 class Scope:
     channels = ("moments", "group-chat")
-    names: ClassVar = {"cure": "health-food.cure", "disease": "health-food.disease", "health-food.cure": "health-food.cure",
+    names: ClassVar = {"cure": "health-food.cure", "disease": "health-food.disease", "health-food.cure": "health-food.cure", "health-food.disease": "health-food.disease",
              "common.negation": "common.negation", "price": "price", "contact.phone": "contact.phone"}  # fmt: skip
 
     def resolve_list(self, name: str) -> str | None:
@@ -151,6 +152,14 @@ def test_offsets_count_code_points() -> None:
     text = 'language == "zh" and any(x) # 😀\n and "根治😀" and any(y)'
     parsed = parse(text, Scope())
     assert [text[m.offset :][:2] for m in parsed.mistakes] == ["x)", '"根', "y)"]
+
+
+@pytest.mark.parametrize("text", [text for text, _ in GOOD])
+def test_rendered_conditions_parse_back(text: str) -> None:
+    node = parse(text, Scope()).node
+    assert node is not None
+    again = parse(render(node), Scope())
+    assert again.node == node, render(node)
 
 
 @given(st.text(alphabet=st.sampled_from(list("any(cure)near,disease 8 and or not 0.4<=>=\"'-.\n#[]{}:*根\\\x00😀")), max_size=60))

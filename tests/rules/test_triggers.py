@@ -3,15 +3,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairpost.engine import RuleSet
+from fairpost.engine.build import build
 from fairpost.rules import expression as e
+from fairpost.rules import load_packs, shipped_packs
+from fairpost.rules.compiler import lower
 from fairpost.rules.source import ListSource
 from fairpost.rules.triggers import trigger_lists
 
+DATA = Path(__file__).resolve().parent.parent / "data" / "packs"
 NAMES = ["a.one", "a.two", "a.three", "price"]
 LISTS = {
     name: ListSource(name, tuple("甲乙丙丁"[: size + 1]), frozenset(), True) for size, name in enumerate(NAMES) if name != "price"
@@ -58,6 +65,19 @@ def holds(node: e.Node, post: Post) -> bool:
             return any(holds(x, post) for x in xs)
         case _:
             return post.other
+
+
+@pytest.mark.parametrize("packs", [DATA, shipped_packs()], ids=["small", "shipped"])
+def test_triggers_change_no_verdict(packs: Path) -> None:
+    """Every rule evaluated on every post gives what its triggers give."""
+    source = load_packs(packs)
+    lowered = lower(source)
+    always = replace(lowered, rules=[replace(rule, triggers=None) for rule in lowered.rules])
+    texts = [case.text for rule in source.rules for case in rule.cases]
+    by_trigger, by_all = (RuleSet.from_bytes(build(each)).check_batch(texts, days=20454) for each in (lowered, always))
+    assert by_trigger.fired_rule.tolist() == by_all.fired_rule.tolist()
+    assert by_trigger.fired_begin.tolist() == by_all.fired_begin.tolist()
+    assert by_trigger.action.tolist() == by_all.action.tolist()
 
 
 names = st.sampled_from(NAMES)
