@@ -102,7 +102,7 @@ def _from_file(document: Document, path: tuple[str, ...], file: str, folder: Pat
     text = read_text(content, shown, problems)
     words: list[str] = []
     places: list[Place] = []
-    for number, line in enumerate((text or "").splitlines(), start=1):
+    for number, line in enumerate((text or "").split("\n"), start=1):
         word = line.lstrip().partition("#")[0] if line.lstrip().startswith("#") else _before_comment(line)
         if word.strip():
             words.append(word.strip())
