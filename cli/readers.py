@@ -156,14 +156,15 @@ def _lines(path: Path, buffer: NDArray[np.uint8], line: int, position: int) -> I
         start = int(begins[first])
         part = buffer[start : ends[last - 1] + 1]
         stops = ends[first:last] - start
-        dropped = part == 0x0A
-        returns = stops[(stops > 0) & (part[np.maximum(stops, 1) - 1] == 0x0D)] - 1
-        dropped[returns] = True  # CR LF, as Windows writes it
+        returns = (stops > 0) & (part[np.maximum(stops, 1) - 1] == 0x0D)  # CR LF, as Windows writes it
+        kept = np.ones(len(part), np.bool_)
+        kept[stops] = False
+        kept[stops[returns] - 1] = False
+        # Bytes that stay before each line's end: all but the ends of the lines before and the CRs up to here.
         offsets = np.zeros(last - first + 1, np.int32)
-        # Bytes that stay, up to and without each line's end.
-        np.subtract(stops + 1, np.cumsum(dropped)[stops], out=offsets[1:], casting="unsafe")
+        np.subtract(stops, np.arange(last - first) + np.cumsum(returns), out=offsets[1:], casting="unsafe")
         places = np.arange(line + first + 1, line + last + 1)
-        yield Chunk(path, _binary(part[~dropped], offsets), places, position)
+        yield Chunk(path, _binary(part[kept], offsets), places, position)
 
 
 class _Rows:

@@ -56,7 +56,7 @@ def excerpt(text: str, spans: Sequence[tuple[int, int]], *, marked: bool, budget
     `spans` count code points. Control characters and line breaks are shown as blanks, so that no post can
     move the cursor or change colours.
     """
-    spans = sorted({(b, e) for b, e in spans if e > b})
+    spans = _merged(spans)
     keep = _kept(len(text), spans, budget)
     shown = Text()
     for begin, end in keep:
@@ -64,7 +64,7 @@ def excerpt(text: str, spans: Sequence[tuple[int, int]], *, marked: bool, budget
             shown.append("…", style="dim")
         position = begin
         for b, e in spans:
-            b, e = max(b, position), min(e, end)
+            b, e = max(b, begin), min(e, end)
             if e <= b:
                 continue
             shown.append(_visible(text[position:b]))
@@ -75,6 +75,19 @@ def excerpt(text: str, spans: Sequence[tuple[int, int]], *, marked: bool, budget
         if end < len(text):
             shown.append("…", style="dim")
     return shown
+
+
+def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order; those that touch or overlap are one."""
+    merged: list[tuple[int, int]] = []
+    for b, e in sorted(spans):
+        if b == e:
+            continue
+        if merged and b <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(e, merged[-1][1]))
+        else:
+            merged.append((b, e))
+    return merged
 
 
 def _kept(length: int, spans: Sequence[tuple[int, int]], budget: int) -> list[tuple[int, int]]:
