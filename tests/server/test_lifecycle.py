@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pydantic import ValidationError
 
 from fairpost.server import CallFailed, Client, Config
-from fairpost.v1 import post_pb2, registry_pb2
+from fairpost.v1 import post_pb2, registry_pb2, verdict_pb2
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -228,3 +228,25 @@ def test_damaged_registry(inside: Any) -> None:
 def test_wrong_configuration(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=r"must be less than threads \(4\), so that calls other than streams"):
         Config(max_streams=4)
+
+
+def test_nothing_but_defaults(server: Any, registration: Any) -> None:
+    """What `fairpost serve` does without options: the shipped packs judge, and come back after a restart."""
+    running = server(no_rules=False).start()
+    client = running.client
+    active = client.status().active
+    assert (active.source, active.active) == ("shipped packs", True)
+    assert active.rule_count > 50
+    client.register(registration("tea-shop"))
+    bad = client.check(
+        "本店秘方根治糖尿病，无效退款，加微信 abc12345 下单，199元一盒", seller_id="tea-shop", channel="moments"
+    )
+    assert bad.action in (verdict_pb2.ACTION_SHIELD, verdict_pb2.ACTION_BLOCK)
+    assert "MEDICAL" in [label.category for label in bad.labels]
+    assert any("广告法" in basis for evidence in bad.evidence for basis in evidence.basis)
+    good = client.check("今天新到的龙井，280元一斤，喜欢的朋友留言", seller_id="tea-shop", channel="moments")
+    assert (good.action, list(good.labels)) == (verdict_pb2.ACTION_ALLOW, [])
+    assert good.exposure > 1
+    assert running.stop() == 0
+    running.start()
+    assert running.client.status().active.digest == active.digest
