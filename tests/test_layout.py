@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,3 +130,23 @@ def test_cimports_are_seen(tmp_path: Path) -> None:
         "from fairpost.rules.a cimport b\ncimport fairpost.server.c as d\nfrom libc.stdint cimport int8_t\n"
     )
     assert list(imported(source)) == ["fairpost.rules.a", "fairpost.server.c", "libc.stdint"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_what_is_read_at_run_time_is_packaged(folder: str) -> None:
+    """A file that is no source is named by package-data; the wheel would miss it otherwise."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]
+    built = {".py", ".pyx", ".h", ".c", ".so", ".pyc", ".html", ".md"}
+    missing = []
+    for path in FOLDERS[folder].rglob("*"):
+        if path.is_dir() or path.suffix in built or path.name.startswith("."):
+            continue
+        package = path.parent
+        while package != FOLDERS[folder] and not (package / "__init__.py").exists():
+            package = package.parent
+        name = ".".join(["fairpost", folder, *package.relative_to(FOLDERS[folder]).parts])
+        inside = path.relative_to(package).as_posix()
+        if not any(fnmatch.fnmatch(inside, pattern) for pattern in patterns.get(name, ())):
+            missing.append(f"{path.relative_to(ROOT)} is not in package-data of {name}")
+    assert not missing
