@@ -18,7 +18,7 @@ from fairpost.engine.build import Cmp, Instruction, Op, Pattern, Policy, Rule, R
 from . import expression as e
 from .schema import ACTIONS
 from .source import RuleSource, Source
-from .triggers import Triggers, trigger_lists
+from .triggers import triggers_of
 
 __all__ = ["bundle_of", "describe", "lower"]
 
@@ -81,11 +81,10 @@ class _Lowering:
         )
 
     def rules(self) -> list[Rule]:
-        triggers: dict[str, Triggers] = {}
+        triggers = triggers_of(self.source.rules, self.source.lists)
         result = []
         for rule in self.source.rules:
-            needed = trigger_lists(rule.condition, triggers, self.source.lists)
-            triggers[rule.id] = needed
+            needed = triggers[rule.id]
             result.append(
                 Rule(
                     id=rule.id,

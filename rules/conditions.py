@@ -15,7 +15,7 @@ from .parser import Parsed, parse
 from .problems import Place, Problems, known
 from .schema import BROKEN, CasesModel, LawModel, PackFile, RuleModel
 from .source import CaseSource, ListSource, RuleSource
-from .triggers import trigger_lists
+from .triggers import triggers_of
 from .wordlists import warn_of_single_symbols
 
 __all__ = ["RuleDraft", "resolve_rules"]
@@ -205,7 +205,7 @@ def _check_references(
     named: list[tuple[str, Place]] = []
     is_commerce = draft.model.category == _COMMERCE
     for key, part in parsed.items():
-        if part is None or (not part.rules and part.commerce is None):
+        if part is None or not (part.rules or (is_commerce and part.commerce is not None)):
             continue
         places = draft.document.scalar_places(("rules", draft.index, key))
         if is_commerce and part.commerce is not None:
@@ -267,11 +267,9 @@ def _cases(draft: RuleDraft, cases: CasesModel) -> tuple[CaseSource, ...]:
 
 
 def _warn_of_triggers(rules: Sequence[RuleSource], lists: Mapping[str, ListSource], problems: Problems) -> None:
-    known_triggers: dict[str, frozenset[str] | None] = {}
+    triggers = triggers_of(rules, lists)
     for rule in rules:
-        triggers = trigger_lists(rule.condition, known_triggers, lists)
-        known_triggers[rule.id] = triggers
-        if triggers is None and rule.mode != "off":
+        if triggers[rule.id] is None and rule.mode != "off":
             problems.warn(
                 rule.place,
                 f"rule {rule.id!r} has no trigger: it can be true without any hit, so it is evaluated on every post; "

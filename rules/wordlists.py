@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -29,6 +30,7 @@ class _Words:
     places: tuple[Place, ...]
 
 
+@lru_cache(maxsize=1 << 16)
 def folded(word: str, folds: frozenset[str]) -> tuple[int, ...]:
     """The pattern's symbols as the engine compares them."""
     symbols = fold(word, folds - {"repeat"})[0]

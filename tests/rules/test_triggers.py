@@ -114,13 +114,15 @@ hits = st.dictionaries(names, st.lists(hit, min_size=1, max_size=3), max_size=3)
 def test_a_condition_that_holds_has_a_trigger_hit(
     first: e.Node, second: e.Node, hits: dict[str, list[tuple[int, int, int]]], other: bool, commerce: float
 ) -> None:
+    signals = frozenset({"a.three"})  # the lists of the COMMERCE rules: without a hit of them the score is 0
+    commerce = commerce if "a.three" in hits else 0.0
     post = Post(hits, other, commerce, frozenset())
-    first_triggers = trigger_lists(first, {}, LISTS)
+    first_triggers = trigger_lists(first, {}, LISTS, signals)
     fired = holds(first, post)
     if fired:
         assert first_triggers is None or first_triggers & set(hits)
         post = Post(hits, other, commerce, frozenset({"a.first"}))
-    second_triggers = trigger_lists(second, {"a.first": first_triggers}, LISTS)
+    second_triggers = trigger_lists(second, {"a.first": first_triggers}, LISTS, signals)
     if holds(second, post):
         assert second_triggers is None or second_triggers & set(hits)
 
@@ -129,7 +131,7 @@ def test_examples() -> None:
     one, two, price = e.Operand("a.one"), e.Operand("a.two"), e.Operand("price")
     table = [
         (e.Any(one), {"a.one"}),
-        (e.Near(two, one, 3), {"a.one"}),  # the list with fewer words
+        (e.Near(two, one, 3), {"a.one"}),  # the rarer list
         (e.And((e.Any(price), e.Any(two))), {"a.two"}),
         (e.And((e.Commerce(">=", 0.5), e.Any(two))), {"a.two"}),
         (e.Or((e.Any(price), e.Any(two))), {"a.two", "price"}),
@@ -142,7 +144,11 @@ def test_examples() -> None:
         (e.Count(one, False, "<", 2), None),
         (e.Not(e.Count(one, False, "<", 2)), {"a.one"}),
         (e.RuleFired("x.y"), {"price"}),
+        (e.And((e.Commerce(">=", 0.5), e.Registered())), {"a.three"}),
+        (e.Commerce(">=", 0.0), None),
+        (e.Commerce("<", 0.5), None),
+        (e.Not(e.Commerce("<", 0.5)), {"a.three"}),
     ]
     for node, expected in table:
-        found = trigger_lists(node, {"x.y": frozenset({"price"})}, LISTS)
+        found = trigger_lists(node, {"x.y": frozenset({"price"})}, LISTS, frozenset({"a.three"}))
         assert (None if found is None else set(found)) == expected, node
