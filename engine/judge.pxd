@@ -2,17 +2,10 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t
 from fairpost.engine.image cimport Image, image_t, standing_t
-from fairpost.engine.native cimport (
-    column_delimiter,
-    column_f32,
-    column_hit,
-    column_u8,
-    column_u16,
-    column_u32,
-    text_t,
-)
+from fairpost.engine.native cimport column_delimiter, column_hit, column_u16, column_u32, text_t
 
 # Columns of the request. Post i owns texts segments[i] .. segments[i + 1] (or text i where segments is NULL);
 # text k is bytes offsets[k] .. offsets[k + 1]. sellers, channels, languages: NULL = none for every post.
@@ -30,26 +23,6 @@ ctypedef struct request_t:
     int32_t day
     uint32_t max_characters
     int unit  # position in vocabulary.UNITS
-
-# Columns of the answer: fixed ones have request.posts entries and are owned by NumPy; ragged ones grow here.
-ctypedef struct answer_t:
-    uint8_t *status
-    uint32_t *status_offset
-    uint16_t *status_text
-    uint8_t *action
-    float *risk
-    float *commerce
-    float *exposure
-    uint16_t *flags
-    uint32_t *label_end
-    uint32_t *evidence_end
-    uint32_t *fired_end
-    column_u8 label_category, label_severity
-    column_f32 label_score
-    column_u16 evidence_rule, evidence_list, evidence_text
-    column_u32 evidence_pattern, evidence_start, evidence_stop
-    column_u8 evidence_shadow
-    column_u16 fired_rule
 
 
 cdef class Judge:
@@ -78,5 +51,4 @@ cdef class Judge:
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil
     cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil
-    cdef double score(self, const uint16_t *fired, size_t count, uint32_t category, int *severity) noexcept nogil
     cdef int conclude(self, const request_t *request, answer_t *answer, size_t post, size_t first_fired) noexcept nogil

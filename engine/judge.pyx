@@ -4,15 +4,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
-from fairpost.engine.conditions cimport (
-    MAX_WITNESSES,
-    SELLER_FOUND,
-    SELLER_NONE,
-    evaluate,
-    is_registered,
-    is_unregistered,
-    total_strikes,
-)
+from fairpost.engine.answer cimport answer_t, append_evidence, reserve_evidence
+from fairpost.engine.conditions cimport MAX_WITNESSES, SELLER_FOUND, SELLER_NONE, evaluate
 from fairpost.engine.image cimport NO_PATTERN, SYMBOL_BOUNDARY, Image, policy_t, rule_t
 from fairpost.engine.native cimport (
     EVIDENCE_CAPPED,
@@ -44,17 +37,13 @@ from fairpost.engine.native cimport (
     unique_hits,
 )
 
+from fairpost.engine.scores cimport ALLOW, category_score, exposure
+
 cdef enum:
     STATUS_OK = 0
     STATUS_INVALID_UTF8 = 1
     STATUS_EMPTY = 2
     STATUS_TOO_LONG = 3
-    ALLOW = 0
-    LIMIT = 1
-    REVIEW = 2
-    SHIELD = 3
-    WARNED = 1  # position in vocabulary.ENFORCEMENT
-    BLACKLISTED = 1  # position in vocabulary.LISTING
     CATEGORIES_MAX = 32
     SHADOW = 1  # position in vocabulary.MODES
     EVIDENCE_MAX = 1024  # rows for one post
@@ -309,7 +298,9 @@ cdef class Judge:
 
     cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil:
         """The commerce score, once its rules were evaluated: they come before all others."""
-        self.facts.commerce = self.score(answer.fired_rule.at + first, answer.fired_rule.count - first, 0, NULL)
+        self.facts.commerce = category_score(
+            self.view, answer.fired_rule.at + first, answer.fired_rule.count - first, 0, NULL
+        )
 
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil:
         """One row for each witness of a fired rule, by position; one row without a span where it has none."""
@@ -349,44 +340,6 @@ cdef class Judge:
             append_evidence(answer, <uint16_t>rule, NULL, self.view.rules[rule].mode == SHADOW)
         return 0
 
-    cdef double score(self, const uint16_t *fired, size_t count, uint32_t category, int *severity) noexcept nogil:
-        """Bounded noisy-or of the category's enforced rules among `fired`: within a group up to its cap, then
-        over groups in the order of their first rule. 0.0 if there is none. float64, in this order, so that a
-        decision replays bit for bit."""
-        cdef double keep = 1.0, of_group
-        cdef size_t k, j
-        cdef const rule_t *rule
-        cdef const rule_t *other
-        cdef bint first
-        for k in range(count):
-            rule = &self.view.rules[fired[k]]
-            if rule.category != category or rule.mode == SHADOW:
-                continue
-            if severity != NULL and <int>rule.severity > severity[0]:
-                severity[0] = rule.severity
-            if rule.group < 0:
-                of_group = 1.0 - (1.0 - rule.weight)
-                keep *= 1.0 - of_group
-                continue
-            first = True
-            for j in range(k):
-                other = &self.view.rules[fired[j]]
-                if other.group == rule.group and other.category == category and other.mode != SHADOW:
-                    first = False
-                    break
-            if not first:
-                continue
-            of_group = 1.0
-            for j in range(k, count):
-                other = &self.view.rules[fired[j]]
-                if other.group == rule.group and other.category == category and other.mode != SHADOW:
-                    of_group *= 1.0 - other.weight
-            of_group = 1.0 - of_group
-            if of_group > self.view.group_caps[rule.group]:
-                of_group = self.view.group_caps[rule.group]
-            keep *= 1.0 - of_group
-        return 1.0 - keep
-
     cdef int conclude(self, const request_t *request, answer_t *answer, size_t post, size_t first_fired) noexcept nogil:
         """Labels, risk, action and exposure from the rules that fired."""
         cdef const policy_t *policy = self.view.policy
@@ -406,7 +359,7 @@ cdef class Judge:
             if not (present >> category) & 1:
                 continue
             severity = 0
-            value = self.score(fired, count, category, &severity)
+            value = category_score(self.view, fired, count, category, &severity)
             score = <float>value
             keep *= 1.0 - value * policy.severity_weight[severity]
             if (
@@ -437,59 +390,3 @@ cdef extern from *:
     #define trailing_zeros(x) __builtin_ctzll(x)
     """
     int trailing_zeros(uint64_t x) noexcept nogil
-
-
-cdef double exposure(const facts_t *facts, const policy_t *policy, int action, bint labelled) noexcept nogil:
-    """How much the post is displayed: 0 hidden, 1 neutral, above 1 for clean goods of sellers in good standing."""
-    cdef double value
-    if action >= SHIELD:
-        return 0.0
-    if action == REVIEW:
-        return policy.review
-    if action == LIMIT:
-        return policy.limit
-    if <float>facts.commerce < <float>policy.commerce:
-        return 1.0
-    if is_unregistered(facts):
-        return policy.unregistered
-    if (
-        labelled
-        or not is_registered(facts)
-        or facts.seller.enforcement > WARNED
-        or facts.seller.listing == BLACKLISTED
-    ):
-        return 1.0
-    value = policy.clean + policy.per_year * facts.seller.tenure_days / 365.25
-    if value > policy.max:
-        value = policy.max
-    value -= policy.per_strike * total_strikes(facts)
-    if value < policy.floor:
-        value = policy.floor
-    return value if value > policy.limit else policy.limit
-
-
-cdef int reserve_evidence(answer_t *answer, size_t rows) noexcept nogil:
-    return (
-        column_u16_reserve(&answer.evidence_rule, rows)
-        or column_u16_reserve(&answer.evidence_list, rows)
-        or column_u16_reserve(&answer.evidence_text, rows)
-        or column_u32_reserve(&answer.evidence_pattern, rows)
-        or column_u32_reserve(&answer.evidence_start, rows)
-        or column_u32_reserve(&answer.evidence_stop, rows)
-        or column_u8_reserve(&answer.evidence_shadow, rows)
-    )
-
-
-cdef void append_evidence(answer_t *answer, uint16_t rule, const hit_t *hit, bint shadow) noexcept nogil:
-    """One row; room was reserved. Spans in bytes; without a hit the row has no span."""
-    cdef size_t row = answer.evidence_rule.count
-    answer.evidence_rule.at[row] = rule
-    answer.evidence_list.at[row] = <uint16_t>hit.list if hit != NULL else <uint16_t>0xFFFF
-    answer.evidence_text.at[row] = <uint16_t>hit.text if hit != NULL else <uint16_t>0
-    answer.evidence_pattern.at[row] = hit.pattern if hit != NULL else NO_PATTERN
-    answer.evidence_start.at[row] = hit.begin if hit != NULL else 0
-    answer.evidence_stop.at[row] = hit.end if hit != NULL else 0
-    answer.evidence_shadow.at[row] = shadow
-    answer.evidence_rule.count = answer.evidence_list.count = answer.evidence_text.count = row + 1
-    answer.evidence_pattern.count = answer.evidence_start.count = answer.evidence_stop.count = row + 1
-    answer.evidence_shadow.count = row + 1

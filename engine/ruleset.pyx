@@ -8,8 +8,9 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
+from fairpost.engine.answer cimport answer_t
 from fairpost.engine.image cimport Image, standing_t
-from fairpost.engine.judge cimport Judge, answer_t, request_t
+from fairpost.engine.judge cimport Judge, request_t
 from fairpost.engine.native cimport (
     column_f32,
     column_f32_free,

@@ -1,0 +1,18 @@
+"""Scores of categories and the exposure of a post."""
+
+from libc.stdint cimport uint16_t, uint32_t
+
+from fairpost.engine.conditions cimport facts_t
+from fairpost.engine.image cimport image_t, policy_t
+
+cdef enum action_t:
+    ALLOW = 0
+    LIMIT = 1
+    REVIEW = 2
+    SHIELD = 3
+    BLOCK = 4
+
+cdef double category_score(
+    const image_t *image, const uint16_t *fired, size_t count, uint32_t category, int *severity
+) noexcept nogil
+cdef double exposure(const facts_t *facts, const policy_t *policy, int action, bint labelled) noexcept nogil

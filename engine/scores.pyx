@@ -1,0 +1,81 @@
+"""From fired rules to scores, and from the verdict to exposure."""
+
+from libc.stdint cimport uint16_t, uint32_t
+
+from fairpost.engine.conditions cimport facts_t, is_registered, is_unregistered, total_strikes
+from fairpost.engine.image cimport image_t, policy_t, rule_t
+
+cdef enum:
+    SHADOW = 1  # position in vocabulary.MODES
+    WARNED = 1  # position in vocabulary.ENFORCEMENT
+    BLACKLISTED = 1  # position in vocabulary.LISTING
+
+
+cdef double category_score(
+    const image_t *image, const uint16_t *fired, size_t count, uint32_t category, int *severity
+) noexcept nogil:
+    """Bounded noisy-or of the category's enforced rules among `fired`: within a group up to its cap, then
+    over groups in the order of their first rule. 0.0 if there is none. float64, in this order, so that a
+    decision replays bit for bit."""
+    cdef double keep = 1.0, of_group
+    cdef size_t k, j
+    cdef const rule_t *rule
+    cdef const rule_t *other
+    cdef bint first
+    for k in range(count):
+        rule = &image.rules[fired[k]]
+        if rule.category != category or rule.mode == SHADOW:
+            continue
+        if severity != NULL and <int>rule.severity > severity[0]:
+            severity[0] = rule.severity
+        if rule.group < 0:
+            of_group = 1.0 - (1.0 - rule.weight)
+            keep *= 1.0 - of_group
+            continue
+        first = True
+        for j in range(k):
+            other = &image.rules[fired[j]]
+            if other.group == rule.group and other.category == category and other.mode != SHADOW:
+                first = False
+                break
+        if not first:
+            continue
+        of_group = 1.0
+        for j in range(k, count):
+            other = &image.rules[fired[j]]
+            if other.group == rule.group and other.category == category and other.mode != SHADOW:
+                of_group *= 1.0 - other.weight
+        of_group = 1.0 - of_group
+        if of_group > image.group_caps[rule.group]:
+            of_group = image.group_caps[rule.group]
+        keep *= 1.0 - of_group
+    return 1.0 - keep
+
+
+cdef double exposure(const facts_t *facts, const policy_t *policy, int action, bint labelled) noexcept nogil:
+    """How much the post is displayed: 0 hidden, 1 neutral, above 1 for clean goods of sellers in good standing."""
+    cdef double value
+    if action >= SHIELD:
+        return 0.0
+    if action == REVIEW:
+        return policy.review
+    if action == LIMIT:
+        return policy.limit
+    if <float>facts.commerce < <float>policy.commerce:
+        return 1.0
+    if is_unregistered(facts):
+        return policy.unregistered
+    if (
+        labelled
+        or not is_registered(facts)
+        or facts.seller.enforcement > WARNED
+        or facts.seller.listing == BLACKLISTED
+    ):
+        return 1.0
+    value = policy.clean + policy.per_year * facts.seller.tenure_days / 365.25
+    if value > policy.max:
+        value = policy.max
+    value -= policy.per_strike * total_strikes(facts)
+    if value < policy.floor:
+        value = policy.floor
+    return value if value > policy.limit else policy.limit
