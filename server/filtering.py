@@ -73,7 +73,7 @@ class FilterService:
             raise invalid_fields([Violation("post", "is required")])
         result = verdict_pb2.CheckResult()
         for error in self._judge(rule_set, [request.post], request.unit, [result], "post").values():
-            raise error
+            raise _named(error, request.post)
         return filter_pb2.CheckPostResponse(verdict=result.verdict)
 
     def check_posts(self, posts: Sequence[PostOrError], unit: int, results: Results) -> str:
@@ -92,7 +92,7 @@ class FilterService:
         # Verdicts are written where they are sent from: copying messages costs as much as filling them.
         places = [results.add() for _ in posts]
         for i, error in self._judge(rule_set, posts, unit, places, "posts[{}]").items():
-            places[i].error.CopyFrom(error.to_status())
+            places[i].error.CopyFrom(_named(error, posts[i]).to_status())
         return str(rule_set.revision)
 
     def _judge(
@@ -166,7 +166,7 @@ class FilterService:
             reader.fill(message, k)
 
     def _refusal(self, post: post_pb2.Post, path: str, batch: VerdictBatch, k: int) -> InvalidArgument:
-        metadata = {"post_id": post.id} if post.id else {}
+        metadata = {}
         status, part = int(batch.status[k]), int(batch.status_text[k])
         field = f"{path}.text" if part == 0 else f"{path}.extra_texts[{part - 1}].text"
         if status == Status.TOO_LONG:
@@ -234,6 +234,13 @@ def _explain(message: verdict_pb2.Verdict, verdict: Verdict, batch: VerdictBatch
             message=verdict_pb2.LocalisedText(zh=evidence.message, en=batch.ruleset.message(rule, "en")),
             shadow=evidence.shadow,
         )
+
+
+def _named(error: ServiceError, post: PostOrError) -> ServiceError:
+    """The error with the post's id, so that callers need not count."""
+    if isinstance(post, post_pb2.Post) and 0 < len(post.id) <= _MAX_ID:
+        error.metadata["post_id"] = post.id
+    return error
 
 
 def _post_fault(post: post_pb2.Post, path: str) -> InvalidArgument | None:

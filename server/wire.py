@@ -6,6 +6,7 @@ then taken apart, and each of its posts is parsed alone. Only refused messages p
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf import empty_pb2
@@ -72,7 +73,12 @@ def _parse_post(content: bytes, index: int) -> PostOrError:
     except DecodeError:
         name = _bad_string(content, post_pb2.Post.DESCRIPTOR)
         path = f"posts[{index}]"
-        return _not_utf8(f"{path}.{name}") if name else _malformed(f"Post ({path})")
+        error = _not_utf8(f"{path}.{name}") if name else _malformed(f"Post ({path})")
+        with contextlib.suppress(DecodeError, UnicodeDecodeError):
+            for number, kind, value in _fields(content):
+                if number == post_pb2.Post.ID_FIELD_NUMBER and kind == _LENGTH_DELIMITED and len(value) <= 256:
+                    error.metadata["post_id"] = value.decode("utf-8")
+        return error
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, int, Any]]:

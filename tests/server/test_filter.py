@@ -193,7 +193,7 @@ def test_refused_post(shared: Any, post: post_pb2.Post, reason: str, message: st
     assert [result.WhichOneof("outcome") for result in results] == ["verdict", "error", "verdict"]
     found, text, _, details = refusal(results[1])
     assert (found, text) == (reason, "posts[1]" + message.replace("{}", "posts[1]"))
-    assert details.items() >= metadata.items()
+    assert details == metadata | {"post_id": "a"}
     assert results[0].verdict.evidence[0].matched == results[2].verdict.evidence[0].matched == "根治"
 
 
@@ -219,6 +219,7 @@ def test_invalid_utf8(shared: Any) -> None:
     results = filter_pb2.CheckPostsResponse.FromString(raw(shared, "CheckPosts", content)).results
     assert [result.WhichOneof("outcome") for result in results] == ["verdict", "error", "error", "error", "verdict"]
     assert refusal(results[1])[:2] == ("REASON_INVALID_UTF8", "posts[1].text: is not valid UTF-8")
+    assert refusal(results[1])[3] == {"post_id": "b"}
     assert refusal(results[2])[:2] == ("REASON_INVALID_UTF8", "posts[2].extra_texts[1].text: is not valid UTF-8")
     assert results[3].error.message == "the bytes are no Post (posts[3]) message"
     assert results[4].verdict.evidence[0].end == 6  # the unit of the request still holds

@@ -120,17 +120,13 @@ def test_sigterm_drains(server: Any, bundle: Any) -> None:
     running = server(max_request_bytes=64 << 20, max_posts=100_000).start()
     running.client.activate(bundle({"根治": 0.97}))
     posts = [post_pb2.Post(id=str(i), text="这款茶根治糖尿病" * 5) for i in range(20_000)]
+    begun = time.monotonic()
+    running.client.check_batch(posts)
+    usual = time.monotonic() - begun
     got: list[int] = []
-    started = threading.Event()
-
-    def unary() -> None:
-        started.set()
-        got.append(len(running.client.check_batch(posts).results))
-
-    caller = threading.Thread(target=unary)
+    caller = threading.Thread(target=lambda: got.append(len(running.client.check_batch(posts).results)))
     caller.start()
-    started.wait()
-    time.sleep(0.1)
+    time.sleep(usual / 2)  # in its midst
     begun = time.monotonic()
     running.process.send_signal(signal.SIGTERM)
     caller.join()
