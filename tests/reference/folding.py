@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from fairpost.engine.folds import fold
 
-__all__ = ["Run", "runs"]
+__all__ = ["Folded", "Run", "folded"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,16 @@ class Run:
         return chr(self.code) in "0123456789"
 
 
-@lru_cache(maxsize=4096)
-def runs(text: str, folds: frozenset[str]) -> tuple[Run, ...]:
+@dataclass(frozen=True)
+class Folded:
+    """A folded text: its runs, and their code points as a string."""
+
+    runs: tuple[Run, ...]
+    string: str
+
+
+@lru_cache(maxsize=50_000)
+def folded(text: str, folds: frozenset[str]) -> Folded:
     """Fold `text`; with `repeat` among the folds, equal neighbours become one run."""
     result: list[Run] = []
     for code, origin in zip(*fold(text, folds), strict=True):
@@ -36,4 +44,4 @@ def runs(text: str, folds: frozenset[str]) -> tuple[Run, ...]:
             result[-1] = Run(code, result[-1].first, origin)
         else:
             result.append(Run(code, origin, origin))
-    return tuple(result)
+    return Folded(tuple(result), "".join(chr(run.code) for run in result))

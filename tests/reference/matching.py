@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
-from .folding import Run, runs
+from .folding import Run, folded
 
 __all__ = ["Match", "Pattern", "find", "find_all"]
 
@@ -17,9 +16,9 @@ class Pattern:
     folds: frozenset[str]
     word_boundaries: bool = True
 
-    @cached_property
+    @property
     def folded(self) -> str:
-        return _string(runs(self.text, self.folds))
+        return folded(self.text, self.folds).string
 
 
 @dataclass(frozen=True, order=True)
@@ -33,15 +32,14 @@ class Match:
 
 def find(pattern: Pattern, text: str) -> list[tuple[int, int]]:
     """Spans of all occurrences, overlapping ones too, each once. A pattern that folds to nothing occurs nowhere."""
-    folded = runs(text, pattern.folds)
-    haystack, needle = _string(folded), pattern.folded
+    where, needle = folded(text, pattern.folds), pattern.folded
     spans = set()
-    begin = haystack.find(needle) if needle else -1
+    begin = where.string.find(needle) if needle else -1
     while begin >= 0:
         end = begin + len(needle)
-        if not pattern.word_boundaries or _stands_alone(folded, begin, end):
-            spans.add((folded[begin].first, folded[end - 1].last + 1))
-        begin = haystack.find(needle, begin + 1)
+        if not pattern.word_boundaries or _stands_alone(where.runs, begin, end):
+            spans.add((where.runs[begin].first, where.runs[end - 1].last + 1))
+        begin = where.string.find(needle, begin + 1)
     return sorted(spans)
 
 
@@ -50,15 +48,10 @@ def find_all(patterns: Sequence[Pattern], text: str) -> list[Match]:
     return sorted(Match(*span, number) for number, pattern in enumerate(patterns) for span in find(pattern, text))
 
 
-def _string(folded: Sequence[Run]) -> str:
-    return "".join(chr(run.code) for run in folded)
-
-
-def _stands_alone(folded: Sequence[Run], begin: int, end: int) -> bool:
-    """No word goes on over the edges of folded[begin:end]."""
+def _stands_alone(runs: Sequence[Run], begin: int, end: int) -> bool:
+    """No word goes on over the edges of runs[begin:end]."""
     return not (
-        (begin > 0 and _joined(folded[begin - 1], folded[begin]))
-        or (end < len(folded) and _joined(folded[end - 1], folded[end]))
+        (begin > 0 and _joined(runs[begin - 1], runs[begin])) or (end < len(runs) and _joined(runs[end - 1], runs[end]))
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,13 +11,14 @@ from fairpost.engine.build import Pattern as BuildPattern
 from fairpost.engine.build import Policy, RuleSetSource, build
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, RECOGNISERS
+from fairpost.rules.expression import Node
 from fairpost.rules.problems import Place
 from fairpost.rules.schema import PolicyFile
 from fairpost.rules.source import ListSource, PackSource, RuleSource, Source
 
 from .matching import Pattern
 
-__all__ = ["fold_set", "matcher_bundle", "policy", "source_of"]
+__all__ = ["fold_set", "matcher_bundle", "policy", "rule_of", "source_of"]
 
 EXPOSURE = {
     "limit": 0.3,
@@ -71,6 +73,25 @@ def policy(
     )
 
 
+def rule_of(name: str, category: str, condition: Node, weight: float, **fields: Any) -> RuleSource:
+    """A rule of pack `a`, always in force, low severity, of no group, unless `fields` say otherwise."""
+    given: dict[str, Any] = {
+        "pack": "a",
+        "severity": "low",
+        "mode": "enforce",
+        "group": None,
+        "when": "",
+        "unless": None,
+        "effective_from": None,
+        "effective_until": None,
+        "basis": (),
+        "message": None,
+        "cases": (),
+        "place": Place("test.yaml"),
+    }
+    return RuleSource(id=name, category=category, condition=condition, weight=weight, **(given | fields))
+
+
 def source_of(
     lists: Iterable[ListSource], rules: Iterable[RuleSource], groups: Mapping[str, float], chosen: PolicyFile
 ) -> Source:
@@ -85,6 +106,3 @@ def source_of(
         {},
         chosen,
     )
-
-
-PLACE = Place("test.yaml")

@@ -1,0 +1,202 @@
+"""Hypothesis strategies: texts in which something is found, patterns, rule sources, sellers."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from fairpost.engine import vocabulary as v
+from fairpost.engine.folds import DEFAULT
+from fairpost.rules import expression as e
+from fairpost.rules.source import ListSource, RuleSource, Source
+
+from .conditions import Seller
+from .matching import Pattern
+from .sources import EXPOSURE, policy, rule_of, source_of
+
+__all__ = ["contacts", "dense", "pattern_sets", "sellers", "sources", "texts", "weighted", "words"]
+
+# Few characters, so that patterns hit, repeat and overlap; each stands for a kind of character.
+COMMON = "最好好ab1 ，。"
+KINDS = (
+    "AＡⓐ𝐚áв"  # letters of several styles
+    "①２²壹一"  # digits
+    "㎏㎡ﬁßガｶﾞ½"  # several symbols
+    "後后國"  # scripts
+    "\u200b\ufe0f\u0301\u20e3"  # dropped: format, selector, marks
+    "、！\n-❤😀…"  # dropped: separators, among them delimiters
+    "\ue000\ufffe\u0378\x00𠮷"  # the odd ones
+)
+
+
+def weighted(*choices: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """One of the strategies, each as often as its weight says (one_of joins equal ones and knows no weights)."""
+    table = [strategy for weight, strategy in choices for _ in range(weight)]
+    return st.integers(0, len(table) - 1).flatmap(table.__getitem__)
+
+
+characters = st.one_of(
+    st.sampled_from(COMMON),
+    st.sampled_from(COMMON + KINDS),
+)
+anything = st.characters(exclude_categories=["Cs"])
+texts = st.one_of(
+    st.text(characters, max_size=40),
+    st.text(st.one_of(characters, anything), max_size=20),
+)
+words = st.one_of(
+    st.text(st.sampled_from("最好ab1"), min_size=1, max_size=3), st.text(characters, min_size=1, max_size=5)
+)
+
+some_classes = st.frozensets(st.sampled_from(sorted(DEFAULT)))
+fold_sets = st.one_of(st.just(DEFAULT), st.just(DEFAULT | {"repeat"}), st.just(DEFAULT), some_classes)
+
+
+def _legal(pattern: Pattern) -> bool:
+    """Patterns that the compiler takes: something must be left of them after the default fold."""
+    return bool(Pattern(pattern.text, DEFAULT).folded)
+
+
+# For conditions: words out of which the texts are made, so that lists hit often, near and far, across delimiters.
+VOCABULARY = ("最", "好", "最好", "最好了", "a", "ab", "b", "12", "1", "国家", "國", "好国", "kg", "a1")
+TOKENS = (
+    *VOCABULARY,
+    *VOCABULARY,
+    "很",
+    "是",
+    "Ａ",
+    "①",
+    "㎏",
+    "最最",
+    "，",
+    "。",
+    "、",
+    " ",
+    "\n",
+    "❤",
+    "\u200b",
+    "9元",
+    "5%",
+)
+dense = st.lists(st.sampled_from(TOKENS), min_size=3, max_size=25).map("".join)
+
+patterns = st.builds(Pattern, words, fold_sets, st.booleans()).filter(_legal)
+pattern_sets = st.lists(patterns, min_size=1, max_size=8)
+
+# Pieces of contacts and prices: put together at random they make and break what the recognisers know.
+PIECES = (Path(__file__).parents[1] / "data" / "contact_pieces.txt").read_text("utf-8").split()
+contacts = st.lists(st.sampled_from([*PIECES, " ", "\n", "\u3000", "\u200b", "\ufe0f"]), max_size=14).map("".join)
+
+sellers = st.one_of(
+    st.sampled_from([v.SELLER_NONE, v.SELLER_NOT_FOUND, v.SELLER_UNAVAILABLE]).map(Seller),
+    st.builds(
+        Seller,
+        answer=st.none(),
+        licences=st.frozensets(st.sampled_from(v.LICENCES), max_size=3),
+        tenure_days=st.sampled_from([0, 30, 365, 900, 5000]),
+        registration=st.sampled_from([*v.REGISTRATION, "active", "active", "active"]),
+        enforcement=st.sampled_from(v.ENFORCEMENT),
+        listing=st.sampled_from(v.LISTING),
+        strikes=st.dictionaries(st.sampled_from(v.CATEGORIES[1:5]), st.integers(1, 5), max_size=2).map(
+            lambda counts: tuple(sorted(counts.items()))
+        ),
+    ),
+)
+
+CHANNELS = ("moments", "group-chat")
+LANGUAGES = ("zh", "en")
+SCORED = ("COMMERCE", "ABSOLUTE", "MEDICAL", "DIVERT")
+comparisons = st.sampled_from(e.COMPARISONS)
+
+
+def _conditions(names: list[str], earlier: list[str], commerce: bool) -> st.SearchStrategy[e.Node]:
+    """Conditions over these lists; `earlier`: rules that may be named; `commerce`: whether it may be read."""
+    name = weighted((9, st.sampled_from(names)), (1, st.sampled_from(["price", "percent", "contact.phone"])))
+    distance = st.integers(0, 8)
+    operand = weighted((3, st.builds(e.Operand, name)), (1, st.builds(e.Operand, name, name, distance)))
+    of_hits: list[st.SearchStrategy[e.Node]] = [
+        st.builds(e.Any, operand),
+        st.builds(e.Count, operand, st.booleans(), comparisons, st.integers(0, 4)),
+        st.builds(e.Near, operand, operand, distance),
+        st.builds(e.Before, operand, operand, distance),
+    ]
+    of_facts: list[st.SearchStrategy[e.Node]] = [
+        st.sampled_from([e.Registered(), e.Unregistered(), e.Unavailable()]),
+        st.builds(e.Licence, st.sampled_from(v.LICENCES[:3])),
+        st.builds(e.Strikes, st.one_of(st.none(), st.sampled_from(v.CATEGORIES[1:5])), comparisons, st.integers(0, 5)),
+        st.builds(e.Tenure, comparisons, st.sampled_from([0, 30, 900])),
+        st.builds(e.Enforcement, comparisons, st.sampled_from(v.ENFORCEMENT)),
+        st.builds(e.Listing, comparisons, st.sampled_from(v.LISTING)),
+        st.builds(e.Channel, st.sampled_from(CHANNELS)),
+        st.builds(e.Language, st.sampled_from(LANGUAGES)),
+    ]
+    if earlier:
+        of_facts += [st.builds(e.RuleFired, st.sampled_from(earlier))] * 4
+    if commerce:
+        of_facts += [st.builds(e.Commerce, comparisons, st.sampled_from([0.0, 0.3, 0.4, 0.58, 0.9]))] * 4
+    leaf = weighted((3, st.one_of(of_hits)), (1, st.one_of(of_facts)))
+    several = st.lists(weighted((4, leaf), (1, st.builds(e.Not, leaf))), min_size=2, max_size=3).map(tuple)
+    joint = weighted((1, st.builds(e.And, several)), (1, st.builds(e.Or, several)))
+    pair = st.tuples(weighted((2, joint), (1, st.builds(e.Not, joint)), (1, leaf)), leaf)
+    return weighted(
+        (3, st.one_of(of_hits)), (1, leaf), (4, joint), (1, st.builds(e.And, pair)), (1, st.builds(e.Or, pair))
+    )
+
+
+def _date(day: int | None) -> datetime.date | None:
+    return None if day is None else datetime.date(1970, 1, 1) + datetime.timedelta(days=day)
+
+
+@st.composite
+def sources(draw: st.DrawFn) -> Source:
+    legal = weighted((5, st.sampled_from(VOCABULARY)), (1, words.filter(lambda word: _legal(Pattern(word, DEFAULT)))))
+    longer = st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=3).map("".join)
+    lists = []
+    for name in ("a.one", "a.two", "b.three"):
+        folds = draw(st.sampled_from([DEFAULT, DEFAULT | {"repeat"}, DEFAULT, frozenset({"case", "width"})]))
+        boundaries = draw(st.booleans())
+        lists.append(
+            ListSource(name, tuple(draw(st.lists(legal, min_size=1, max_size=4, unique=True))), folds, boundaries)
+        )
+    allow = ListSource("a.one:allow", tuple(draw(st.lists(longer, min_size=1, max_size=2, unique=True))), DEFAULT, True)
+    shared = ListSource("a:allow", tuple(draw(st.lists(longer, min_size=1, max_size=2, unique=True))), DEFAULT, True)
+    allows = draw(st.lists(st.sampled_from(["a.one:allow", "a:allow"]), unique=True, min_size=1, max_size=2))
+    one = lists[0]
+    lists[0] = ListSource(one.name, one.words, one.folds, one.word_boundaries, tuple(allows))
+
+    groups = {"a.x": draw(st.sampled_from([0.3, 0.7, 1.0])), "b.y": 0.5}
+    rules: list[RuleSource] = []
+    for number in range(draw(st.integers(4, 9))):
+        category = "COMMERCE" if number < 2 else draw(st.sampled_from(SCORED[1:]))
+        earlier = [rule.id for rule in rules if category != "COMMERCE" or rule.category == "COMMERCE"]
+        span = draw(st.sampled_from([(None, None), (None, None), (19900, None), (None, 20000), (19000, 20500)]))
+        rules.append(
+            rule_of(
+                f"a.r{number}",
+                category,
+                draw(_conditions([x.name for x in lists], earlier, category != "COMMERCE")),
+                draw(st.sampled_from([0.1, 0.25, 0.3, 0.5, 0.58, 0.85, 1.0])),
+                severity=draw(st.sampled_from(v.SEVERITIES)),
+                mode=draw(st.sampled_from(["enforce", "enforce", "enforce", "shadow"])),
+                group=draw(st.sampled_from([None, None, "a.x", "b.y"])),
+                effective_from=_date(span[0]),
+                effective_until=_date(span[1]),
+            )
+        )
+    amounts = st.sampled_from([0.1, 0.3, 0.5, 0.58, 0.7, 0.85, 0.95])
+
+    def thresholds() -> dict[str, float]:
+        return dict(zip(("LIMIT", "REVIEW", "SHIELD", "BLOCK"), sorted(draw(amounts) for _ in range(4)), strict=True))
+
+    chosen = policy(
+        {
+            "default": {name: thresholds() for name in SCORED[1:]},
+            "group-chat": {"MEDICAL": {"REVIEW": 0.3}},
+        },
+        EXPOSURE | {"commerce": draw(st.sampled_from([0.0, 0.3, 0.4]))},
+        channels=CHANNELS,
+    )
+    return source_of([*lists, allow, shared], rules, groups, chosen)
