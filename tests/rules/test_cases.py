@@ -52,7 +52,9 @@ def test_lint_runs_cases(write: Write, sound: dict[str, str]) -> None:
 
 def test_a_case_that_cannot_be_judged(write: Write, sound: dict[str, str]) -> None:
     medical = sound["medical"].replace("pass: [今天天气好]", f"pass: [{'好' * 100_001}]")
-    with pytest.raises(PackErrors, match=r"30:38: error: case '好+\.\.\.' of medical.sale cannot be judged: .*too long"):
+    with pytest.raises(
+        PackErrors, match=r"30:38: error: case '好+\.\.\.' of medical.sale cannot be judged: .*too long"
+    ):
         compile_packs(write(medical=medical))
 
 

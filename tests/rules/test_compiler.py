@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - tables and sources read better in long lines
 """Compiling: the same bytes everywhere, evaluation order, code, and what the bundle says of itself."""
 
 from __future__ import annotations
@@ -36,7 +35,12 @@ def test_same_bytes_whatever_the_hash_seed_and_the_folder(write: Write, tmp_path
     for seed, place in (("1", folder), ("2", elsewhere), ("77", Path("."))):
         environment = os.environ | {"PYTHONHASHSEED": seed}
         run = subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(place)], env=environment, cwd=folder, capture_output=True, text=True, check=True
+            [sys.executable, "-c", SCRIPT, str(place)],
+            env=environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         digests.add(run.stdout.strip())
     assert len(digests) == 1

@@ -39,7 +39,10 @@ def test_nothing(compare: Compare) -> None:
 
 def test_rules(compare: Compare) -> None:
     difference = compare(
-        "medical", ("weight: 0.85", "weight: 0.8"), ("disease, 8)", "disease, 6)"), ("- id: medical.sold-cure", "- id: medical.sold")
+        "medical",
+        ("weight: 0.85", "weight: 0.8"),
+        ("disease, 8)", "disease, 6)"),
+        ("- id: medical.sold-cure", "- id: medical.sold"),
     )
     assert [rule["id"] for rule in difference.rules_added] == ["medical.sold"]
     assert [rule["id"] for rule in difference.rules_removed] == ["medical.sold-cure"]
@@ -49,7 +52,10 @@ def test_rules(compare: Compare) -> None:
     )
     assert not difference.lists
     text = str(difference)
-    assert '  + medical.sold (MEDICAL, critical, weight 0.9, shadow): rule("medical.cure-claim") and commerce >= 0.5' in text
+    assert (
+        '  + medical.sold (MEDICAL, critical, weight 0.9, shadow): rule("medical.cure-claim") and commerce >= 0.5'
+        in text
+    )
     assert "  ~ medical.cure-claim\n      weight: 0.85 -> 0.8\n" in text
 
 
@@ -73,7 +79,9 @@ def test_another_writing_of_a_word_is_no_change(compare: Compare) -> None:
 
 
 def test_policy_and_laws(compare: Compare) -> None:
-    difference = compare("policy", ("ABSOLUTE: {REVIEW: 0.2}", "ABSOLUTE: {REVIEW: 0.25, BLOCK: 0.9}"), ("clean: 1.2", "clean: 1.1"))
+    difference = compare(
+        "policy", ("ABSOLUTE: {REVIEW: 0.2}", "ABSOLUTE: {REVIEW: 0.25, BLOCK: 0.9}"), ("clean: 1.2", "clean: 1.1")
+    )
     assert difference.policy == (
         Change("thresholds.group-chat.ABSOLUTE.REVIEW", 0.2, 0.25),
         Change("thresholds.group-chat.ABSOLUTE.BLOCK", None, 0.9),

@@ -181,7 +181,9 @@ def test_control_character(write: Write, sound: dict[str, str]) -> None:
     assert "not valid YAML" in error.message
 
 
-@pytest.mark.parametrize(("content", "part"), [("", "the file is empty"), ("- a\n", "neither a pack"), ("a: &x [*x]\n", "")])
+@pytest.mark.parametrize(
+    ("content", "part"), [("", "the file is empty"), ("- a\n", "neither a pack"), ("a: &x [*x]\n", "")]
+)
 def test_odd_files(content: str, part: str, write: Write) -> None:
     problems = [p for p in static(write(medical=content)) if p.kind == "error"]
     assert problems
@@ -234,6 +236,8 @@ def test_warning(old: str, new: str, place: str, part: str, write: Write, sound:
 
 
 def test_law_that_ends_while_the_rule_goes_on(write: Write, sound: dict[str, str]) -> None:
-    laws = sound["laws"].replace('en: Art. 17}, from: 2015-09-01, until: null', 'en: Art. 17}, from: 2015-09-01, until: 2021-01-01')
+    laws = sound["laws"].replace(
+        "en: Art. 17}, from: 2015-09-01, until: null", "en: Art. 17}, from: 2015-09-01, until: 2021-01-01"
+    )
     warnings = [p for p in static(write(laws=laws)) if "in force until 2021-01-01 only" in p.message]
     assert [(p.line, p.column) for p in warnings] == [(19, 13), (38, 13)]

@@ -162,7 +162,12 @@ def test_rendered_conditions_parse_back(text: str) -> None:
     assert again.node == node, render(node)
 
 
-@given(st.text(alphabet=st.sampled_from(list("any(cure)near,disease 8 and or not 0.4<=>=\"'-.\n#[]{}:*根\\\x00😀")), max_size=60))
+@given(
+    st.text(
+        alphabet=st.sampled_from(list("any(cure)near,disease 8 and or not 0.4<=>=\"'-.\n#[]{}:*根\\\x00😀")),
+        max_size=60,
+    )
+)
 def test_nothing_crashes(text: str) -> None:
     parsed = parse(text, Scope())
     assert (parsed.node is None) == bool(parsed.mistakes)

@@ -33,7 +33,9 @@ def test_mutated_sources(tmp_path: Path, sound: dict[str, str], name: str, cuts:
         load_packs(tmp_path)
     except PackErrors as caught:
         assert caught.errors
-        lines = {stem: len(re.split("[\n\x85\u2028\u2029]", content)) + 1 for stem, content in (sound | {name: text}).items()}
+        lines = {
+            stem: len(re.split("[\n\x85\u2028\u2029]", content)) + 1 for stem, content in (sound | {name: text}).items()
+        }
         for error in caught.errors:
             stem = Path(error.file).stem
             assert 1 <= error.line <= lines.get(stem, 1), error
@@ -41,7 +43,16 @@ def test_mutated_sources(tmp_path: Path, sound: dict[str, str], name: str, cuts:
 
 
 @pytest.mark.parametrize(
-    "text", ["a: &x [*x]\n", "pack: &x {a: *x}\n", "[" * 2000, "a: " + "{b: " * 500, "&a [*a]", "? [x]\n: 1\n", "pack: x\nrules: {}\n"]
+    "text",
+    [
+        "a: &x [*x]\n",
+        "pack: &x {a: *x}\n",
+        "[" * 2000,
+        "a: " + "{b: " * 500,
+        "&a [*a]",
+        "? [x]\n: 1\n",
+        "pack: x\nrules: {}\n",
+    ],
 )
 def test_hostile_yaml(tmp_path: Path, sound: dict[str, str], text: str) -> None:
     for stem, content in (sound | {"medical": text}).items():

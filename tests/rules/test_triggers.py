@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - tables and sources read better in long lines
 """Triggers are sound: where a condition holds, one of its trigger lists has a hit."""
 
 from __future__ import annotations
@@ -21,7 +20,9 @@ from fairpost.rules.triggers import trigger_lists
 DATA = Path(__file__).resolve().parent.parent / "data" / "packs"
 NAMES = ["a.one", "a.two", "a.three", "price"]
 LISTS = {
-    name: ListSource(name, tuple("甲乙丙丁"[: size + 1]), frozenset(), True) for size, name in enumerate(NAMES) if name != "price"
+    name: ListSource(name, tuple("甲乙丙丁"[: size + 1]), frozenset(), True)
+    for size, name in enumerate(NAMES)
+    if name != "price"
 }
 
 
@@ -50,7 +51,9 @@ def holds(node: e.Node, post: Post) -> bool:
             found = hits_of(x, post)
             return e.compare(len({h[2] for h in found}) if distinct else len(found), cmp, n)
         case e.Near(x, y, n):
-            return any(max(0, max(p[0], q[0]) - min(p[1], q[1])) <= n for p in hits_of(x, post) for q in hits_of(y, post))
+            return any(
+                max(0, max(p[0], q[0]) - min(p[1], q[1])) <= n for p in hits_of(x, post) for q in hits_of(y, post)
+            )
         case e.Before(x, y, n):
             return any(p[1] <= q[0] <= p[1] + n for p in hits_of(x, post) for q in hits_of(y, post))
         case e.RuleFired(rule):
