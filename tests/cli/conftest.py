@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from fairpost.cli import main
 
 PACK = """\
 pack: probe
@@ -36,22 +41,39 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs the command as a user does, in an empty folder, and returns what it said."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command as a user does, in an empty folder, and returns what it said.
 
-    def call(*arguments: object, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-        import os
+    In this process, since starting Python costs more than most commands do; `process=True` starts one.
+    """
 
-        return subprocess.run(
-            [sys.executable, "-m", "fairpost.cli", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONUTF8": "1", **environment},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    def call(*arguments: object, process: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
+        words = [str(argument) for argument in arguments]
+        if process:
+            return subprocess.run(
+                [sys.executable, "-m", "fairpost.cli", *words],
+                cwd=tmp_path,
+                env={**os.environ, "PYTHONUTF8": "1", **environment},
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+        status: object = 0
+        with (
+            monkeypatch.context() as patch,
+            contextlib.redirect_stdout(io.StringIO()) as out,
+            contextlib.redirect_stderr(io.StringIO()) as err,
+        ):
+            patch.chdir(tmp_path)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            try:
+                main(words)
+            except SystemExit as end:
+                status = end.code or 0
+        assert isinstance(status, int)
+        return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
 
     return call
 

@@ -102,7 +102,7 @@ def test_text_column(tmp_path: Path, bundle: Path, run: Run) -> None:
 def test_terminal_table_and_summary(tmp_path: Path, bundle: Path, run: Run) -> None:
     done = run("check", write(tmp_path, "txt"), "--rules", bundle)
     assert done.returncode == 0
-    assert "根治糖尿病" in done.stdout
+    assert "«根治»糖尿病" in done.stdout
     assert "MEDICAL 0.88 high" in done.stdout
     assert "3 posts judged by revision" in done.stdout
     assert "posts/s from file to verdict" in done.stdout
@@ -303,3 +303,13 @@ def test_law_of_a_day(tmp_path: Path, bundle: Path, run: Run) -> None:
     (tmp_path / "x.txt").write_text("根治\n", encoding="utf-8")
     run("check", "x.txt", "--rules", bundle, "-o", "out.jsonl", "--date", "1990-01-01")
     assert lines(tmp_path / "out.jsonl")[0]["evidence"][0]["basis"] == []
+
+
+def test_as_a_process(tmp_path: Path, bundle: Path, run: Run) -> None:
+    """The exit status and the two streams as a shell sees them."""
+    (tmp_path / "x.txt").write_text("根治\n\n", encoding="utf-8")
+    done = run("check", "x.txt", "--rules", bundle, "-o", "out.jsonl", process=True)
+    assert done.returncode == 1
+    assert done.stderr == "x.txt:2: the text is empty\n"
+    assert "1 posts judged" in done.stdout
+    assert run("check", "no.txt", process=True).stderr == "fairpost: no.txt: no such file\n"

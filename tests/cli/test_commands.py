@@ -166,7 +166,7 @@ def test_serve_names_wrong_settings(run: Run) -> None:
 
 @pytest.mark.parametrize("columns", ["120", "70"])
 def test_demo(columns: str, run: Run) -> None:
-    done = run("demo", COLUMNS=columns)
+    done = run("demo", process=True, COLUMNS=columns)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no request failed" in done.stdout
     assert re.search(r"Revision [0-9a-f]{12} -> [0-9a-f]{12}, activated in", " ".join(done.stdout.split()))
@@ -177,7 +177,7 @@ def test_demo(columns: str, run: Run) -> None:
 
 
 def test_demo_keep_leaves_the_server_running(run: Run) -> None:
-    done = run("demo", "--keep")
+    done = run("demo", "--keep", process=True)
     found = re.search(r"kill (\d+) && rm -r (\S+)", done.stdout)
     assert found, done.stdout + done.stderr
     target = re.search(r"It listens on (\S+);", done.stdout)
