@@ -123,7 +123,7 @@ def check(
     Verdicts have the columns id, action, risk, commerce, exposure, labels, evidence, seller_standing and revision.
     Spans of evidence count code points of the post's text. Bad rows are reported and left out.
     """
-    require("pyarrow", "bulk", "fairpost check")
+    require("pyarrow", "bulk", "check")
     from fairpost.cli import check as bulk
     from fairpost.cli import readers, render, writers
     from fairpost.cli.registry import open_registry
@@ -156,8 +156,8 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the server running and print how to call it.")] = False,
 ) -> None:
     """Start a real server, register sellers, judge the sample posts over gRPC, swap the rules while checking."""
-    require("grpc", "server", "fairpost demo")
-    require("sqlalchemy", "server", "fairpost demo")
+    require("grpc", "server", "demo")
+    require("sqlalchemy", "server", "demo")
     from fairpost.cli.demo import run
 
     raise typer.Exit(run(keep=keep))

@@ -149,8 +149,8 @@ def check(
     tally = Tally()
     bad = BadRows(errors)
     gallery = None if output is not None else Gallery()
-    day = (options.day or datetime.now(UTC).date()) - date(1970, 1, 1)
-    table = Table(rules, day.days)
+    day = day_of_date(options.day or today())
+    table = Table(rules, day)
     sellers = Sellers(registry)
     for chunk in _progress(files, options.columns, errors, tally):
         rows = None if chunk.sellers is None else sellers.rows(chunk.sellers)

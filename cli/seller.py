@@ -54,7 +54,7 @@ def register(
         raise CommandError(f"--kind {kind}: unknown; one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
     if identity_number == "-":
         identity_number = sys.stdin.readline().strip()
-    with connect(server, "--server", "fairpost seller") as client:
+    with connect(server, "--server", "seller") as client:
         from fairpost.v1 import registry_pb2
 
         request = registry_pb2.RegisterSellerRequest(
@@ -87,7 +87,7 @@ def _licence(text: str) -> dict[str, str]:
 @app.command()
 def show(seller_id: SellerId, server: Server = DEFAULT_SERVER) -> None:
     """Show a seller's whole record, with the identity number masked."""
-    with connect(server, "--server", "fairpost seller") as client:
+    with connect(server, "--server", "seller") as client:
         seller = client.seller(seller_id)
     _show(seller, render.make_console())
 
@@ -143,7 +143,7 @@ def lookup(
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Look up standings, as every check does. Exit status 1 if one of the sellers is not known."""
-    with connect(server, "--server", "fairpost seller") as client:
+    with connect(server, "--server", "seller") as client:
         answers = client.lookup_many(seller_ids)
     grid = Grid.grid(padding=(0, 2))
     for each in answers:

@@ -52,9 +52,9 @@ def serve(
     given: dict[str, Any] = {
         name: value for name, value in locals().items() if value is not None and value is not False
     }
-    require("grpc", "server", "fairpost serve")
-    require("sqlalchemy", "server", "fairpost serve")
-    require("pydantic_settings", "server", "fairpost serve")
+    require("grpc", "server", "serve")
+    require("sqlalchemy", "server", "serve")
+    require("pydantic_settings", "server", "serve")
     from pydantic import ValidationError
 
     import fairpost.server
