@@ -1,15 +1,13 @@
 """Text of a condition -> tree of `expression`.
 
-The grammar is a small part of Python's expression syntax, so Python's own parser does the syntax and
-this module walks its tree with a white list; nothing is ever evaluated. All mistakes of one expression
-are reported, each with its offset in the text.
+Walks Python's syntax tree (see `syntax`) with a white list. All mistakes of one condition are reported,
+each with its offset in the text.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -18,18 +16,15 @@ from fairpost.engine import vocabulary
 
 from . import expression as e
 from .problems import known
+from .syntax import MAX_DEPTH, MAX_LENGTH, Mistake, Syntax
 
 __all__ = ["MAX_COUNT", "MAX_DEPTH", "MAX_DISTANCE", "MAX_LENGTH", "Mistake", "Parsed", "Scope", "parse"]
 
-MAX_LENGTH: Final = 4000
-MAX_DEPTH: Final = 24
-"""Levels of a condition's tree; the engine's stack has room for more."""
 MAX_DISTANCE: Final = 1000
 MAX_COUNT: Final = 255
 MAX_TENURE: Final = 36500
 
 _COMPARE: Final[dict[type[ast.cmpop], str]] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=", ast.Lt: "<", ast.Eq: "=="}
-_QUOTED: Final = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|(?<=[A-Za-z0-9_])-(?=[A-Za-z0-9_])")
 _LIST_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_][A-Za-z0-9_-]*)?")
 _CALLS: Final = ("any", "all", "near", "before", "count", "rule", "free")
 _SELLER: Final = (
@@ -63,14 +58,6 @@ class Scope(Protocol):
         """Ids of all rules."""
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """`offset` counts code points in the expression's text."""
-
-    offset: int
-    message: str
-
-
 @dataclass
 class Parsed:
     """The tree (None where there are mistakes), the mistakes, and where lists and rules are named."""
@@ -96,98 +83,30 @@ def parse(text: str, scope: Scope) -> Parsed:
 class _Parser:
     def __init__(self, text: str, scope: Scope) -> None:
         self.text, self.scope = text, scope
+        self.syntax = Syntax(text)
         self.result = Parsed(None)
-        self.starts: list[int] = []
-        self.lines: list[str] = []
 
     def run(self) -> Parsed:
-        if len(self.text) > MAX_LENGTH:
-            self.mistake(0, f"the condition has {len(self.text)} characters; at most {MAX_LENGTH}: split the rule")
-            return self.result
         if not self.text.strip():
             self.mistake(0, f"the condition is empty; write one such as {_CONDITIONS}")
             return self.result
-        # A dash inside a name (health-food.cure) would be a subtraction to Python; the language has none.
-        code = "(" + _QUOTED.sub(lambda m: "_" if m[0] == "-" else m[0], self.text) + "\n)"
-        self.lines = code.split("\n")
-        self.starts = [0]
-        for line in self.lines:
-            self.starts.append(self.starts[-1] + len(line) + 1)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                tree = ast.parse(code, mode="eval").body
-        except SyntaxError as error:
-            self.mistake(self.syntax_offset(error), self.syntax_message(error))
+        if self.syntax.tree is None:
+            if self.syntax.mistake is not None:
+                self.result.mistakes.append(self.syntax.mistake)
             return self.result
-        except (RecursionError, MemoryError):
-            self.mistake(0, f"nested too deep: at most {MAX_DEPTH} levels")
-            return self.result
-        except ValueError as error:
-            self.mistake(0, f"cannot be read: {error}")
-            return self.result
-        node = self.condition(tree, 1)
+        node = self.condition(self.syntax.tree, 1)
         if not self.result.mistakes:
             self.result.node = node
         return self.result
 
-    # -- places ------------------------------------------------------------------------------
-
     def mistake(self, offset: int, message: str) -> None:
-        self.result.mistakes.append(Mistake(max(0, min(offset, len(self.text))), message))
-
-    def offset(self, line: int, byte_column: int) -> int:
-        if not 1 <= line <= len(self.lines):
-            return len(self.text)
-        column = len(self.lines[line - 1].encode()[:byte_column].decode(errors="ignore"))
-        return self.starts[line - 1] + column - 1  # -1: the parenthesis before the text
+        self.result.mistakes.append(Mistake(offset, message))
 
     def start(self, node: ast.AST) -> int:
-        return self.offset(getattr(node, "lineno", 1), getattr(node, "col_offset", 0))
+        return self.syntax.start(node)
 
     def source(self, node: ast.AST) -> str:
-        end = self.offset(getattr(node, "end_lineno", 1), getattr(node, "end_col_offset", 0))
-        return self.text[self.start(node) : end]
-
-    def syntax_offset(self, error: SyntaxError) -> int:
-        line, column = error.lineno or 1, (error.offset or 1) - 1
-        if "was never closed" in str(error.msg) and line == 1 and column == 0:
-            # Python blames our own parenthesis: the text closes one that it did not open, or ends early
-            return len(self.text.rstrip())
-        if not 1 <= line <= len(self.lines):
-            return len(self.text.rstrip())
-        return min(self.starts[line - 1] + column - 1, len(self.text.rstrip()))
-
-    def syntax_message(self, error: SyntaxError) -> str:
-        message = str(error.msg)
-        unmatched = self.unmatched()
-        if unmatched is not None:
-            return unmatched
-        if "too many nested" in message:
-            return f"nested too deep: at most {MAX_DEPTH} levels"
-        offset = self.syntax_offset(error)
-        rest = self.text[offset:]
-        if re.match(r"&&?|\|\|?|!(?!=)|~", rest):
-            return f"{rest[:2].strip()!r} is not in the language; write 'and', 'or', 'not'"
-        if re.search(r"(?<![=<>!])=(?!=)", re.sub(r"\"[^\"\n]*\"|'[^'\n]*'", "", self.text)):
-            return "'=' does not compare; write '=='"
-        if "forgot a comma" in message:
-            return "two things stand side by side here; an 'and', an 'or' or a comma is missing between them"
-        if not rest.strip():
-            return "the condition ends too early: something is missing after this"
-        if rest.startswith(")") or message.startswith("unmatched"):
-            return f"{rest[:1]!r} is not expected here: no parenthesis is open, or something is missing before it"
-        word = re.match(r"\w+|\W", rest)
-        return f"{word[0] if word else rest[:1]!r} is not expected here ({message})"
-
-    def unmatched(self) -> str | None:
-        """A message of our own where parentheses do not pair, since Python sees ours as well."""
-        bare = re.sub(r"\"[^\"\n]*\"|'[^'\n]*'", "", self.text)
-        if bare.count("(") > bare.count(")"):
-            return "a parenthesis is never closed"
-        if bare.count(")") > bare.count("("):
-            return "')' without its '('"
-        return None
+        return self.syntax.source(node)
 
     # -- conditions --------------------------------------------------------------------------
 
