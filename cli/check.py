@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +20,7 @@ from fairpost.cli import readers, render
 from fairpost.cli.errors import CommandError, nearest
 from fairpost.cli.registry import Registry, Sellers
 from fairpost.cli.verdicts import Posts, Table
+from fairpost.engine.dates import day_of_date, today
 from fairpost.engine.vocabulary import CATEGORIES, Action, Status
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def check(
             standings=standings,
             channels=options.channel or None,
             languages=options.language or None,
-            days=day.days,
+            days=day,
             max_characters=options.max_characters,
         )
         tally.engine_seconds += time.thread_time() - before

@@ -14,6 +14,8 @@ from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
 
 __all__ = ["InvalidBundle", "check_sections"]
 
+_LAST_OP = max(Op)
+_LAST_CMP = max(Cmp)
 _PUSHES = frozenset(Op) - {Op.NOT, Op.AND, Op.OR}
 _COMPARES = frozenset({Op.COUNT, Op.COUNT_DISTINCT, Op.COMMERCE, Op.STRIKES, Op.TENURE, Op.ENFORCEMENT, Op.LISTING})
 
@@ -163,13 +165,13 @@ def _check_code(code: NDArray[Any], rule: int, s: Sections) -> None:
     depth = 0
     for op, cmp, a, b, _, n, value in code.tolist():
         where = f"section CODE: rule {rule}"
-        _require(op <= max(Op), f"{where}: unknown operation {op}")
+        _require(op <= _LAST_OP, f"{where}: unknown operation {op}")
         if op in _PUSHES:
             depth += 1
         elif op != Op.NOT:
             depth -= 1
         _require(1 <= depth <= layout.MAX_STACK, f"{where}: the stack is out of bounds")
-        _require(op not in _COMPARES or cmp <= max(Cmp), f"{where}: unknown comparison {cmp}")
+        _require(op not in _COMPARES or cmp <= _LAST_CMP, f"{where}: unknown comparison {cmp}")
         if op in (Op.ANY, Op.COUNT, Op.COUNT_DISTINCT, Op.NEAR, Op.BEFORE):
             _require(a < s["OPND"].size, f"{where}: an operand is out of range")
         if op in (Op.NEAR, Op.BEFORE):

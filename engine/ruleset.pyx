@@ -5,6 +5,8 @@ import threading
 
 import numpy as np
 
+cimport numpy as cnp
+
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
@@ -22,6 +24,7 @@ from fairpost.engine.native cimport (
     column_u32_free,
 )
 
+from fairpost.engine.dates import day_of_date, today
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.image import InvalidBundle
 from fairpost.engine.texts import Texts
@@ -191,7 +194,7 @@ cdef class RuleSet:
             text: the post, str or UTF-8 bytes.
             extra: further texts of the post (comments, text read from images).
             seller: None (the post names none), SELLER_NOT_FOUND, SELLER_UNAVAILABLE, or a STANDING_DTYPE record.
-            day: days since 1970-01-01; None = today (UTC).
+            day: days since 1970-01-01; None = today (in China, see `dates`).
 
         Raises:
             InvalidPost: the text is empty, too long or not UTF-8.
@@ -229,7 +232,7 @@ cdef class RuleSet:
             sellers: None, or int32[n]: rows of `standings`, or SELLER_NONE, SELLER_NOT_FOUND, SELLER_UNAVAILABLE.
             standings: STANDING_DTYPE[m].
             channels, languages: None, one name for all, n names, or uint16[n] numbers (`channel_id`).
-            days: None (today, UTC), one day for all, or int32[n], as days since 1970-01-01.
+            days: None (today in China), one day for all, or int32[n], as days since 1970-01-01.
             unit: of the spans: "utf8" (bytes), "utf16" (code units) or "codepoints".
             max_characters: longest text, in code points.
 
@@ -251,7 +254,7 @@ cdef class RuleSet:
         if not 0 < max_characters < 1 << 29:
             raise ValueError(f"max_characters is {max_characters}, expected 1 to {(1 << 29) - 1}")
 
-        request.bytes = <const uint8_t*><size_t>columns.bytes.__array_interface__["data"][0]
+        request.bytes = <const uint8_t*>_at(columns.bytes)
         request.offsets = <const int64_t*>_at(columns.offsets)
         request.segments = <const int64_t*>_at(spans)
         request.posts = posts
@@ -332,9 +335,7 @@ cdef class RuleSet:
 
 cdef void* _at(column) except? NULL:
     """First byte of a column; NULL for None."""
-    if column is None:
-        return NULL
-    return <void*><size_t>column.__array_interface__["data"][0]
+    return NULL if column is None else cnp.PyArray_DATA(<cnp.ndarray>column)
 
 
 def _segments(segments, texts):
@@ -385,7 +386,7 @@ def _numbers(values, posts, names, what):
 def _days(days, posts):
     """(int32[n] or None, day for all)."""
     if days is None:
-        return None, datetime.datetime.now(datetime.timezone.utc).date().toordinal() - _EPOCH
+        return None, day_of_date(today())
     if isinstance(days, (int, np.integer)):
         return None, int(days)
     column = np.ascontiguousarray(days, dtype=np.int32)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fairpost.engine.dates import day_of_seconds
 from fairpost.engine.vocabulary import SEVERITIES, Status
 from fairpost.server import messages
 from fairpost.server.errors import InvalidArgument, ServiceError, Violation, invalid_fields
@@ -37,7 +38,6 @@ _UNITS: dict[int, str] = {
     post_pb2.SPAN_UNIT_UTF8_BYTES: "utf8",
     post_pb2.SPAN_UNIT_UTF16_UNITS: "utf16",
 }
-_DAY = 86_400
 _MAX_ID, _MAX_SELLER_ID, _MAX_WORD, _MAX_EXTRA_TEXTS = 256, 128, 64, 100
 _LIMITS = (("id", _MAX_ID), ("seller_id", _MAX_SELLER_ID), ("channel", _MAX_WORD), ("language", _MAX_WORD))
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # years 1 and 9999, as Timestamp allows
@@ -267,8 +267,8 @@ class _Columns:
     """Posts as the engine's columns. Every field of a message is read once: reading makes a new object each time.
 
     texts: list[str], all texts in a row; segments: int64[n + 1], where each post's texts begin, or None if every post
-    has exactly one; channels, languages: list[str], one for all, or None; days: UTC days since 1970, today where a
-    post does not say, int32[n] or one for all.
+    has exactly one; channels, languages: list[str], one for all, or None; days: dates in China since 1970,
+    today where a post does not say, int32[n] or one for all.
     """
 
     def __init__(self, posts: Sequence[post_pb2.Post]) -> None:
@@ -302,10 +302,10 @@ class _Columns:
 
     @property
     def days(self) -> np.ndarray | int:
-        today = int(time.time()) // _DAY
+        today = day_of_seconds(int(time.time()))
         if not any(at is not None for at in self._seconds):
             return today
-        return np.array([today if at is None else at // _DAY for at in self._seconds], np.int32)
+        return np.array([today if at is None else day_of_seconds(at) for at in self._seconds], np.int32)
 
     def _flat(self) -> tuple[list[str], np.ndarray | None]:
         if not any(self._extras):

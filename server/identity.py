@@ -14,13 +14,13 @@ import os
 import re
 import secrets
 import stat
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from stdnum import numdb
 from stdnum.cn import ric, uscc
 from stdnum.exceptions import ValidationError
 
+from fairpost.engine.dates import today
 from fairpost.server.files import sync_folder
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def identity_number_fault(number: str) -> str | None:
         born = ric.get_birth_date(compact)
     except ValidationError:
         born = None
-    if born is None or born > datetime.now(UTC).date():
+    if born is None or born > today():
         return "characters 7 to 14 must be a date of birth (YYYYMMDD)"
     if not any(found for _, found in numdb.get("cn/loc").info(compact[:6])):
         return "the first six digits are no county code that was ever assigned"

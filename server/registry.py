@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 import structlog
 from google.protobuf.message import Message
 
+from fairpost.engine.dates import LAW_ZONE, today
 from fairpost.server import messages, records, storage
 from fairpost.server.errors import AlreadyExists, InvalidArgument, ServiceError, Violation, invalid_fields
 from fairpost.server.identity import masked
@@ -47,10 +48,6 @@ log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer", bound=Message)
 
 _RETRY_SECONDS = 1.0
-
-
-def today() -> date:
-    return datetime.now(UTC).date()
 
 
 def standing_table(path: Path) -> SellerTable:
@@ -105,7 +102,7 @@ class Registry:
         self._turner: threading.Thread | None = None
 
     def start(self) -> None:
-        """Fill the table from the store, and from now on again at the start of every UTC day."""
+        """Fill the table from the store, and from now on again at the start of every day (in China)."""
         self.reload()
         self._turner = threading.Thread(target=self._turn_days, name="registry-days", daemon=True)
         self._turner.start()
@@ -365,8 +362,8 @@ class Registry:
 
     def _ttl(self, outcome: int) -> int:
         # Standing may change at the turn of the day without any event.
-        now = datetime.now(UTC)
-        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
+        now = datetime.now(LAW_ZONE)
+        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), LAW_ZONE)
         return min(self._ttls.get(outcome, 0), int((midnight - now).total_seconds()))
 
     def _turn_days(self) -> None:

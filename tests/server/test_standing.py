@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import fairpost.rules
+from fairpost.engine.dates import LAW_ZONE
 from fairpost.engine.vocabulary import (
     CATEGORIES,
     ENFORCEMENT,
@@ -192,7 +193,7 @@ def test_sample_sellers(inside: Any) -> None:
             exempt_reason=sample.get("exempt_reason", ""),
         )
         client.register(request)
-        effective = (datetime.now(UTC).date() - timedelta(days=wanted["tenure_days"])).isoformat()
+        effective = (datetime.now(LAW_ZONE).date() - timedelta(days=wanted["tenure_days"])).isoformat()
         registered = {"state": "REGISTRATION_ACTIVE"}
         record_event(sample["id"], registration=registered, effective=effective)
         if wanted["registration"] == "closed":

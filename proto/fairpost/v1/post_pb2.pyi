@@ -118,7 +118,7 @@ class Post(_message.Message):
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
-        """When the post was made. Its UTC day decides which rules and which version of a law apply. Absent: today."""
+        """When the post was made. Its date in China (UTC+8) decides which rules and which version of a law apply. Absent: today."""
 
     def __init__(
         self,

@@ -1,0 +1,28 @@
+"""Days as the law counts them: dates in China Standard Time, as days since 1970-01-01."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone
+from typing import Final
+
+__all__ = ["LAW_ZONE", "day_of_date", "day_of_seconds", "today"]
+
+LAW_ZONE: Final = timezone(timedelta(hours=8), "CST")
+"""PRC law takes effect at midnight in China: UTC+8, without daylight saving time."""
+
+_OFFSET = 8 * 3600
+_EPOCH = date(1970, 1, 1)
+
+
+def day_of_seconds(seconds: int) -> int:
+    """The day of a moment given in seconds since 1970-01-01T00:00Z."""
+    return (seconds + _OFFSET) // 86_400
+
+
+def day_of_date(on: date) -> int:
+    return (on - _EPOCH).days
+
+
+def today() -> date:
+    """Today's date in China."""
+    return datetime.now(LAW_ZONE).date()
