@@ -16,6 +16,7 @@ from fairpost.engine import vocabulary as v
 from fairpost.engine.build import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource, build
 
 from . import expression as e
+from .problems import PackError, PackErrors
 from .schema import ACTIONS
 from .source import RuleSource, Source
 from .triggers import triggers_of
@@ -27,8 +28,16 @@ _ALL_CATEGORIES: Final = 255
 
 
 def bundle_of(source: Source) -> bytes:
-    """The bundle of a source, its cases not run."""
-    return build(lower(source))
+    """The bundle of a source, its cases not run.
+
+    Raises:
+        PackErrors: the source breaks a limit of the format (its place is the first pack; the message names the part).
+    """
+    try:
+        return build(lower(source))
+    except ValueError as error:
+        file = source.packs[0].file if source.packs else ""
+        raise PackErrors([PackError(file, 1, 1, f"cannot be built: {error}")], source.warnings) from error
 
 
 def lower(source: Source) -> RuleSetSource:

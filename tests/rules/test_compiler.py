@@ -14,8 +14,9 @@ import pytest
 
 from fairpost.engine import RuleSet
 from fairpost.engine.build import Cmp, Op
+from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.vocabulary import CATEGORIES, RECOGNISERS, Action
-from fairpost.rules import bundle_of, compile_packs, load_packs
+from fairpost.rules import PackErrors, bundle_of, compile_packs, load_packs
 from fairpost.rules.compiler import lower
 
 Write = Callable[..., Path]
@@ -121,3 +122,12 @@ def test_shipped_laws_and_policy_stand_in(missing: str, write: Write, sound: dic
     source = load_packs(write(**{missing: None, "medical": sound["medical"]}))
     assert source.laws
     assert source.policy.policy == ("default" if missing == "policy" else "test")
+
+
+def test_limits_of_the_format(write: Write, sound: dict[str, str]) -> None:
+    """What only the builder knows comes as a PackErrors as well."""
+    astral = [chr(code) for code in range(0x20000, 0x21000)]
+    rare = "\n".join(character + "甲" for character in astral if fold(character, DEFAULT)[0] == [ord(character)])
+    medical = sound["medical"].replace("[糖尿病, 湿疹, 高血压]", "{file: lists/disease.txt}")
+    with pytest.raises(PackErrors, match=r"medical\.yaml:1:1: error: cannot be built: patterns hold more than"):
+        compile_packs(write(medical=medical, lists__disease_txt=rare))
