@@ -91,7 +91,7 @@ def assert_many_match(patterns: list[Pattern], posts: list[str]) -> None:
         expected = {(f"list {k}", *span) for k, p in enumerate(patterns) for span in find(p, text)}
         assert {hit for hit in hits_of(ruleset, text) if hit[0] not in RECOGNISERS} == expected, text
         count += len(expected)
-    assert count > len(posts)
+    assert count > len(posts) // 4  # or it proved nothing
 
 
 def sample_texts() -> list[str]:

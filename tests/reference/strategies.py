@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,29 +91,32 @@ pattern_sets = st.lists(patterns, min_size=1, max_size=8)
 PIECES = (Path(__file__).parents[1] / "data" / "contact_pieces.txt").read_text("utf-8").split()
 contacts = st.lists(st.sampled_from([*PIECES, " ", "\n", "\u3000", "\u200b", "\ufe0f"]), max_size=14).map("".join)
 
-sellers = st.one_of(
-    st.sampled_from([v.SELLER_NONE, v.SELLER_NOT_FOUND, v.SELLER_UNAVAILABLE]).map(Seller),
-    st.builds(
-        Seller,
-        answer=st.none(),
-        licences=st.frozensets(st.sampled_from(v.LICENCES), max_size=3),
-        tenure_days=st.sampled_from([0, 30, 365, 900, 5000]),
-        registration=st.sampled_from([*v.REGISTRATION, "active", "active", "active"]),
-        enforcement=st.sampled_from(v.ENFORCEMENT),
-        listing=st.sampled_from(v.LISTING),
-        strikes=st.dictionaries(st.sampled_from(v.CATEGORIES[1:5]), st.integers(1, 5), max_size=2).map(
-            lambda counts: tuple(sorted(counts.items()))
-        ),
+_standings = st.builds(
+    Seller,
+    answer=st.none(),
+    licences=st.frozensets(st.sampled_from(v.LICENCES), max_size=3),
+    tenure_days=st.sampled_from([0, 30, 365, 900, 5000]),
+    registration=st.sampled_from(["active"] * 8 + list(v.REGISTRATION)),
+    enforcement=st.sampled_from(["none"] * 4 + list(v.ENFORCEMENT)),
+    listing=st.sampled_from(["none"] * 4 + list(v.LISTING)),
+    strikes=st.dictionaries(st.sampled_from(v.CATEGORIES[1:5]), st.integers(1, 5), max_size=2).map(
+        lambda counts: tuple(sorted(counts.items()))
     ),
 )
+sellers = weighted(
+    (3, _standings),
+    (1, st.sampled_from([v.SELLER_NONE, v.SELLER_NOT_FOUND, v.SELLER_UNAVAILABLE]).map(Seller)),
+)
 
+NAMES = ("a.one", "a.two", "b.three")
 CHANNELS = ("moments", "group-chat")
 LANGUAGES = ("zh", "en")
 SCORED = ("COMMERCE", "ABSOLUTE", "MEDICAL", "DIVERT")
 comparisons = st.sampled_from(e.COMPARISONS)
 
 
-def _conditions(names: list[str], earlier: list[str], commerce: bool) -> st.SearchStrategy[e.Node]:
+@cache
+def _conditions(names: tuple[str, ...], earlier: tuple[str, ...], commerce: bool) -> st.SearchStrategy[e.Node]:
     """Conditions over these lists; `earlier`: rules that may be named; `commerce`: whether it may be read."""
     name = weighted((9, st.sampled_from(names)), (1, st.sampled_from(["price", "percent", "contact.phone"])))
     distance = st.integers(0, 8)
@@ -150,53 +154,69 @@ def _date(day: int | None) -> datetime.date | None:
     return None if day is None else datetime.date(1970, 1, 1) + datetime.timedelta(days=day)
 
 
+_listed = weighted((5, st.sampled_from(VOCABULARY)), (1, words.filter(lambda word: _legal(Pattern(word, DEFAULT)))))
+_listed_words = st.lists(_listed, min_size=1, max_size=4, unique=True).map(tuple)
+_allow_word = st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=3).map("".join)
+_allow_words = st.lists(_allow_word, min_size=1, max_size=2, unique=True).map(tuple)
+
+
+_lists = st.tuples(
+    *(
+        st.builds(
+            ListSource,
+            st.just(name),
+            _listed_words,
+            st.sampled_from([DEFAULT, DEFAULT | {"repeat"}, DEFAULT, frozenset({"case", "width"})]),
+            st.booleans(),
+            st.sampled_from([("a.one:allow",), ("a:allow",), ("a.one:allow", "a:allow")] if name == "a.one" else [()]),
+        )
+        for name in NAMES
+    ),
+    st.builds(ListSource, st.just("a.one:allow"), _allow_words, st.just(DEFAULT), st.booleans()),
+    st.builds(ListSource, st.just("a:allow"), _allow_words, st.just(DEFAULT), st.just(True)),
+)
+_spans = [(None, None), (None, None), (19900, None), (None, 20000), (19000, 20500)]
+_rule_fields = st.fixed_dictionaries(
+    {
+        "weight": st.sampled_from([0.1, 0.25, 0.3, 0.5, 0.58, 0.85, 1.0]),
+        "severity": st.sampled_from(v.SEVERITIES),
+        "mode": st.sampled_from(["enforce", "enforce", "enforce", "shadow"]),
+        "group": st.sampled_from([None, None, "a.x", "b.y"]),
+    }
+)
+_policies = st.builds(
+    lambda values, commerce: policy(
+        {
+            "default": {
+                name: dict(zip(("LIMIT", "REVIEW", "SHIELD", "BLOCK"), sorted(four), strict=True))
+                for name, four in zip(SCORED[1:], values, strict=True)
+            },
+            "group-chat": {"MEDICAL": {"REVIEW": 0.3}},
+        },
+        EXPOSURE | {"commerce": commerce},
+        channels=CHANNELS,
+    ),
+    st.tuples(*[st.tuples(*[st.sampled_from([0.1, 0.3, 0.5, 0.58, 0.7, 0.85, 0.95])] * 4)] * (len(SCORED) - 1)),
+    st.sampled_from([0.0, 0.3, 0.4]),
+)
+
+
 @st.composite
 def sources(draw: st.DrawFn) -> Source:
-    legal = weighted((5, st.sampled_from(VOCABULARY)), (1, words.filter(lambda word: _legal(Pattern(word, DEFAULT)))))
-    longer = st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=3).map("".join)
-    lists = []
-    for name in ("a.one", "a.two", "b.three"):
-        folds = draw(st.sampled_from([DEFAULT, DEFAULT | {"repeat"}, DEFAULT, frozenset({"case", "width"})]))
-        boundaries = draw(st.booleans())
-        lists.append(
-            ListSource(name, tuple(draw(st.lists(legal, min_size=1, max_size=4, unique=True))), folds, boundaries)
-        )
-    allow = ListSource("a.one:allow", tuple(draw(st.lists(longer, min_size=1, max_size=2, unique=True))), DEFAULT, True)
-    shared = ListSource("a:allow", tuple(draw(st.lists(longer, min_size=1, max_size=2, unique=True))), DEFAULT, True)
-    allows = draw(st.lists(st.sampled_from(["a.one:allow", "a:allow"]), unique=True, min_size=1, max_size=2))
-    one = lists[0]
-    lists[0] = ListSource(one.name, one.words, one.folds, one.word_boundaries, tuple(allows))
-
     groups = {"a.x": draw(st.sampled_from([0.3, 0.7, 1.0])), "b.y": 0.5}
     rules: list[RuleSource] = []
     for number in range(draw(st.integers(4, 9))):
         category = "COMMERCE" if number < 2 else draw(st.sampled_from(SCORED[1:]))
-        earlier = [rule.id for rule in rules if category != "COMMERCE" or rule.category == "COMMERCE"]
-        span = draw(st.sampled_from([(None, None), (None, None), (19900, None), (None, 20000), (19000, 20500)]))
+        earlier = tuple(rule.id for rule in rules if category != "COMMERCE" or rule.category == "COMMERCE")
+        begin, end = draw(st.sampled_from(_spans))
         rules.append(
             rule_of(
                 f"a.r{number}",
                 category,
-                draw(_conditions([x.name for x in lists], earlier, category != "COMMERCE")),
-                draw(st.sampled_from([0.1, 0.25, 0.3, 0.5, 0.58, 0.85, 1.0])),
-                severity=draw(st.sampled_from(v.SEVERITIES)),
-                mode=draw(st.sampled_from(["enforce", "enforce", "enforce", "shadow"])),
-                group=draw(st.sampled_from([None, None, "a.x", "b.y"])),
-                effective_from=_date(span[0]),
-                effective_until=_date(span[1]),
+                draw(_conditions(NAMES, earlier, category != "COMMERCE")),
+                effective_from=_date(begin),
+                effective_until=_date(end),
+                **draw(_rule_fields),
             )
         )
-    amounts = st.sampled_from([0.1, 0.3, 0.5, 0.58, 0.7, 0.85, 0.95])
-
-    def thresholds() -> dict[str, float]:
-        return dict(zip(("LIMIT", "REVIEW", "SHIELD", "BLOCK"), sorted(draw(amounts) for _ in range(4)), strict=True))
-
-    chosen = policy(
-        {
-            "default": {name: thresholds() for name in SCORED[1:]},
-            "group-chat": {"MEDICAL": {"REVIEW": 0.3}},
-        },
-        EXPOSURE | {"commerce": draw(st.sampled_from([0.0, 0.3, 0.4]))},
-        channels=CHANNELS,
-    )
-    return source_of([*lists, allow, shared], rules, groups, chosen)
+    return source_of(draw(_lists), rules, groups, draw(_policies))
