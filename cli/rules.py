@@ -31,8 +31,13 @@ Packs = Annotated[
     typer.Argument(metavar="[PACK...]", help="Pack files or folders of them; default: the shipped packs."),
 ]
 
+WithShipped = Annotated[
+    bool,
+    typer.Option("--with-shipped", help="Take the shipped packs too: the given ones may use their lists and rules."),
+]
 
-def _sources(packs: list[Path] | None) -> list[Path]:
+
+def _sources(packs: list[Path] | None, with_shipped: bool) -> list[Path]:
     from fairpost.rules import shipped_packs
 
     if not packs:
@@ -40,7 +45,7 @@ def _sources(packs: list[Path] | None) -> list[Path]:
     for path in packs:
         if not path.exists():
             raise CommandError(f"{path}: no such file or folder")
-    return packs
+    return [shipped_packs(), *packs] if with_shipped else packs
 
 
 def _report(problems: Iterable[PackProblem], console: Console) -> None:
@@ -53,11 +58,11 @@ def _report(problems: Iterable[PackProblem], console: Console) -> None:
 
 
 @app.command()
-def lint(packs: Packs = None) -> None:
+def lint(packs: Packs = None, with_shipped: WithShipped = False) -> None:
     """Say everything that is wrong or doubtful in packs, each with file:line:column. Exit status 1 on errors."""
     from fairpost.rules import lint as lint_packs
 
-    problems = lint_packs(_sources(packs))
+    problems = lint_packs(_sources(packs, with_shipped))
     console = render.make_console()
     _report(problems, console)
     errors = sum(each.kind == "error" for each in problems)
@@ -69,6 +74,7 @@ def lint(packs: Packs = None) -> None:
 @app.command("test")
 def run_tests(
     packs: Packs = None,
+    with_shipped: WithShipped = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A line for every rule.")] = False,
 ) -> None:
     """Run the packs' own cases: texts on which each rule must and must not fire. Exit status 1 if one fails."""
@@ -78,7 +84,7 @@ def run_tests(
 
     console = render.make_console()
     try:
-        source = load_packs(_sources(packs))
+        source = load_packs(_sources(packs, with_shipped))
         rules = RuleSet.from_bytes(bundle_of(source))
     except PackErrors as error:
         _report(error.errors, render.make_console(stderr=True))
@@ -106,9 +112,10 @@ def schema() -> None:
     print(json.dumps(json_schema(), ensure_ascii=False, indent=2))
 
 
-@app.command("compile", epilog="Example: fairpost rules compile my-packs/ -o rules.fpb")
+@app.command("compile", epilog="Example: fairpost rules compile my-packs/ --with-shipped -o rules.fpb")
 def compile_(
     packs: Packs = None,
+    with_shipped: WithShipped = False,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="The file to write.")] = Path(
         "rules.fpb"
     ),
@@ -116,7 +123,7 @@ def compile_(
     """Compile packs into one bundle. Packs whose own cases fail do not compile."""
     from fairpost.rules import PackErrors, compile_packs
 
-    sources = _sources(packs)
+    sources = _sources(packs, with_shipped)
     console = render.make_console()
     try:
         content = compile_packs(sources)

@@ -63,6 +63,17 @@ def test_test_counts_cases(pack: Path, run: Run) -> None:
     assert "5 of 5 cases of 2 rules hold" in done.stdout
 
 
+def test_a_pack_beside_the_shipped_ones(pack: Path, tmp_path: Path, run: Run) -> None:
+    text = pack.read_text(encoding="utf-8").replace("any(cure)", "any(cure) and not any(common.negation)")
+    (tmp_path / "x.yaml").write_text(text, encoding="utf-8")
+    alone = run("rules", "compile", "x.yaml")
+    assert alone.returncode == 1
+    assert "unknown list 'common.negation'" in alone.stderr
+    done = run("rules", "compile", "x.yaml", "--with-shipped", "-o", "all.fpb")
+    assert done.returncode == 0, done.stderr
+    assert run("rules", "diff", "all.fpb", "all.fpb").returncode == 0
+
+
 def test_diff(pack: Path, bundle: Path, tmp_path: Path, run: Run) -> None:
     text = pack.read_text(encoding="utf-8").replace("weight: 0.875", "weight: 0.5").replace("治愈", "药到病除")
     (tmp_path / "new.yaml").write_text(text, encoding="utf-8")
