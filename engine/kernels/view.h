@@ -16,7 +16,8 @@ enum {
     CLASS_DIGIT = 2,
     CLASS_ALNUM = CLASS_LETTER | CLASS_DIGIT,
     CLASS_HYPHEN = 4,
-    CLASS_ID = CLASS_ALNUM | CLASS_HYPHEN | 8, /* and _ */
+    CLASS_UNDERSCORE = 8,
+    CLASS_ID = CLASS_ALNUM | CLASS_HYPHEN | CLASS_UNDERSCORE,
     CLASS_FILL = 16,
     CLASS_ADDRESS = 32,
     CLASS_HAN = 64
@@ -25,17 +26,19 @@ enum {
 /* Outside the view everything reads as U+FFFFFFFF, which is in no class. */
 static inline uint32_t at(const view_t *v, int64_t i) { return i >= 0 && i < v->count ? v->code_points[i] : 0xFFFFFFFFu; }
 
+/* The next character of a UTF-8 literal. */
+static inline uint32_t next_of(const uint8_t **at) {
+    const uint8_t *p = *at;
+    if (*p < 0x80) return *at += 1, p[0];
+    if (*p < 0xE0) return *at += 2, (p[0] & 31u) << 6 | (p[1] & 63u);
+    if (*p < 0xF0) return *at += 3, (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
+    return *at += 4, (p[0] & 7u) << 18 | (p[1] & 63u) << 12 | (p[2] & 63u) << 6 | (p[3] & 63u);
+}
+
 /* Whether `c` is one of the characters of `set`, a UTF-8 literal. */
 static inline int is_one_of(uint32_t c, const char *set) {
-    const uint8_t *p = (const uint8_t *)set;
-    while (*p) {
-        uint32_t d;
-        if (*p < 0x80) d = *p, p += 1;
-        else if (*p < 0xE0) d = (p[0] & 31u) << 6 | (p[1] & 63u), p += 2;
-        else if (*p < 0xF0) d = (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u), p += 3;
-        else d = (p[0] & 7u) << 18 | (p[1] & 63u) << 12 | (p[2] & 63u) << 6 | (p[3] & 63u), p += 4;
-        if (c == d) return 1;
-    }
+    for (const uint8_t *p = (const uint8_t *)set; *p;)
+        if (c == next_of(&p)) return 1;
     return 0;
 }
 
@@ -45,37 +48,32 @@ static inline int one_of(const view_t *v, int64_t i, const char *set) { return i
 typedef struct { uint8_t classes, begins; } view_character_t;
 static view_character_t view_characters[0x10000];
 
-static inline uint32_t classes_of(uint32_t c) {
-    if (c < 128) {
-        if (c - 'a' < 26) return CLASS_LETTER | CLASS_ADDRESS;
-        if (c - '0' < 10) return CLASS_DIGIT | CLASS_ADDRESS;
-        if (c == '-') return CLASS_HYPHEN | CLASS_FILL | CLASS_ADDRESS;
-        if (c == '_') return 8 | CLASS_ADDRESS;
-        return (is_one_of(c, " :+,.~=>('\"[*") ? CLASS_FILL : 0) | (is_one_of(c, ".~:/?#@&=%+$") ? CLASS_ADDRESS : 0);
-    }
-    return (is_one_of(c, "号码是为加我→⇒👉☞“”【「") ? CLASS_FILL : 0) | (is_one_of(c, "零一二三四五六七八九十百千万两") ? CLASS_HAN : 0);
-}
-
 /* A bit for each recogniser, in the order of RECOGNISERS. */
 enum { BIT_WECHAT = 1, BIT_PHONE = 2, BIT_QQ = 4, BIT_URL = 8, BIT_EMAIL = 16, BIT_PRICE = 32, BIT_PERCENT = 64 };
 
-/* Which recognisers may match from a character. */
-static inline uint32_t begins_of(uint32_t c) {
-    if (c - '0' < 10) return BIT_PHONE | BIT_URL | BIT_EMAIL | BIT_PRICE | BIT_PERCENT;
-    if (c - 'a' < 26)
-        return BIT_URL | BIT_EMAIL | (is_one_of(c, "vw") ? BIT_WECHAT : 0) | (c == 'q' ? BIT_QQ : 0) |
-               (is_one_of(c, "rcuh") ? BIT_PRICE : 0);
-    return (is_one_of(c, "+微薇威徽维加") ? BIT_WECHAT : 0) | (is_one_of(c, "+(") ? BIT_PHONE : 0) |
-           (is_one_of(c, "扣叩企") ? BIT_QQ : 0) |
-           (is_one_of(c, "$¥€£₩原现特售单定底进批代零活优秒团到拿一直专会拼成市二三四五六七八九十百千万两") ? BIT_PRICE : 0) |
-           (c == 0x767E ? BIT_PERCENT : 0);
+/* Adds classes and beginnings to every character of `set`, a UTF-8 literal. */
+static inline void note_characters(const char *set, uint32_t classes, uint32_t begins) {
+    for (const uint8_t *p = (const uint8_t *)set; *p;) {
+        const uint32_t c = next_of(&p);
+        if (c >= 0x10000) continue;
+        view_characters[c].classes |= (uint8_t)classes;
+        view_characters[c].begins |= (uint8_t)begins;
+    }
 }
 
 static inline void prepare_recognisers(void) {
-    for (uint32_t c = 0; c < 0x10000; c++) {
-        view_characters[c].classes = (uint8_t)classes_of(c);
-        view_characters[c].begins = (uint8_t)begins_of(c);
-    }
+    note_characters("abcdefghijklmnopqrstuvwxyz", CLASS_LETTER | CLASS_ADDRESS, BIT_URL | BIT_EMAIL);
+    note_characters("0123456789", CLASS_DIGIT | CLASS_ADDRESS, BIT_PHONE | BIT_URL | BIT_EMAIL | BIT_PRICE | BIT_PERCENT);
+    note_characters("-", CLASS_HYPHEN, 0);
+    note_characters("_", CLASS_UNDERSCORE, 0);
+    note_characters(" :+,.~=>('\"[*-号码是为加我→⇒👉☞“”【「", CLASS_FILL, 0); /* 👉: see class_at */
+    note_characters("-_.~:/?#@&=%+$", CLASS_ADDRESS, 0);
+    note_characters("零一二三四五六七八九十百千万两", CLASS_HAN, 0);
+    note_characters("vw+微薇威徽维加", 0, BIT_WECHAT);
+    note_characters("+(", 0, BIT_PHONE);
+    note_characters("q扣叩企", 0, BIT_QQ);
+    note_characters("rcuh$¥€£₩原现特售单定底进批代零活优秒团到拿一直专会拼成市二三四五六七八九十百千万两", 0, BIT_PRICE);
+    note_characters("百", 0, BIT_PERCENT);
 }
 
 static inline uint32_t class_at(const view_t *v, int64_t i) {
@@ -96,13 +94,8 @@ static inline int64_t longer(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* Whether the characters of `word`, a UTF-8 literal, stand at i. */
 static inline int word_at(const view_t *v, int64_t i, const char *word) {
-    const uint8_t *p = (const uint8_t *)word;
-    for (; *p; i++) {
-        uint32_t d;
-        if (*p < 0x80) d = *p, p += 1;
-        else d = (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u), p += 3; /* our words: ASCII and Han */
-        if (at(v, i) != d) return 0;
-    }
+    for (const uint8_t *p = (const uint8_t *)word; *p; i++)
+        if (at(v, i) != next_of(&p)) return 0;
     return 1;
 }
 
