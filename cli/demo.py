@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,7 @@ from rich.text import Text
 from fairpost.cli import render
 from fairpost.cli.errors import CommandError
 from fairpost.cli.gallery import Sample, show_kinds, show_samples
+from fairpost.engine.dates import today
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -212,10 +213,9 @@ def _events(standing: dict[str, Any]) -> Iterator[Any]:
     def number(words: tuple[str, ...], word: str) -> Any:
         return words.index(word) + 1  # 0 is "unspecified" in the API
 
-    today = datetime.now(UTC).date()
     # No event turns an admitted seller back into one that hands papers in; such a seller is incomplete by its record.
     if standing["registration"] != "pending":
-        since = today - timedelta(days=standing["tenure_days"])
+        since = today() - timedelta(days=standing["tenure_days"])
         active = registry_pb2.RegistrationChange(state=number(REGISTRATION, "active"))
         yield registry_pb2.SellerEvent(registration=active, effective=since.isoformat())
         if standing["registration"] != "active":
