@@ -11,7 +11,6 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
-JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
 # Evaluations on real posts run where the corpora are; nothing else needs them.
 FAIRPOST_CORPORA ?= $(wildcard ../shared/corpora)
@@ -85,7 +84,7 @@ $(VENV)/.ready: .ci/system
 # `--no-build-isolation`: the build uses the very numpy and Cython that later rebuilds use, and is quicker.
 $(VENV)/.installed: $(VENV)/.ready pyproject.toml setup.py
 	@if [ $(VENV)/.installed-dev -nt pyproject.toml ] && [ $(VENV)/.installed-dev -nt setup.py ]; then :; \
-	else echo "installing fairpost and what it needs into $(VENV) ..."; \
+	else echo "building fairpost and installing what it needs into $(VENV) (a minute or two) ..."; \
 		$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[all]'; fi
 	@touch $@
 
@@ -96,7 +95,7 @@ $(VENV)/.installed-dev: $(VENV)/.ready pyproject.toml setup.py
 # The editable install above has built the extension already; this rebuilds what changed since. The debug build is
 # another build: changing the switch rebuilds everything.
 build/.native: $(VENV)/.ready setup.py $(NATIVE) build/.debug-$(or $(FAIRPOST_DEBUG),0)
-	$(BIN)/python setup.py --quiet build_ext --inplace --parallel $(JOBS) $$(test ! -e build/.force || echo --force)
+	$(BIN)/python setup.py --quiet build_ext --inplace $$(test ! -e build/.force || echo --force)
 	@rm -f build/.force && touch $@
 
 build/.debug-%:

@@ -109,6 +109,7 @@ class BuildExtension(build_ext):
                     force=bool(self.force),
                 )
         super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
 
 if __name__ == "__main__":
