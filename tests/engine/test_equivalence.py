@@ -57,7 +57,7 @@ def recognised(text: str) -> set[tuple[str, int, int]]:
 # -- matches ---------------------------------------------------------------------------------------
 
 
-@examples(200)
+@examples(100)
 @given(pattern_sets, st.lists(texts, min_size=1, max_size=6))
 def test_matches(patterns: list[Pattern], posts: list[str]) -> None:
     ruleset = RuleSet.from_bytes(matcher_bundle(patterns))
@@ -67,7 +67,7 @@ def test_matches(patterns: list[Pattern], posts: list[str]) -> None:
         assert found == expected, (text, patterns)
 
 
-@examples(100)
+@examples(60)
 @given(st.data())
 def test_matches_of_words_cut_from_the_text(data: st.DataObject) -> None:
     text = data.draw(texts.filter(lambda t: bool(Pattern(t, DEFAULT).folded)))
@@ -124,7 +124,7 @@ def bare() -> RuleSet:
     return RuleSet.from_bytes(matcher_bundle([Pattern("没有这个词", DEFAULT)]))
 
 
-@examples(1500)
+@examples(1000)
 @given(text=contacts)
 def test_recognisers(bare: RuleSet, text: str) -> None:
     assert hits_of(bare, text) == recognised(text)
@@ -213,7 +213,7 @@ def assert_verdicts_equal(source: Source, ruleset: RuleSet, batch: Sequence[dict
         assert result.flags[k] == 0
 
 
-@examples(120)
+@examples(80)
 @given(sources(), st.lists(posts(), min_size=8, max_size=12))
 def test_verdicts(source: Source, batch: list[dict[str, Any]]) -> None:
     assert_verdicts_equal(source, RuleSet.from_bytes(bundle_of(source)), batch)
@@ -305,7 +305,7 @@ def test_forms_of_input(small: RuleSet, batch: list[str]) -> None:
         assert_same_columns(small.check_batch(form, days=20454), expected)
 
 
-@examples(30)
+@examples(15)
 @given(source=sources(), batch=st.lists(posts(), min_size=8, max_size=12))
 def test_units(source: Source, batch: list[dict[str, Any]]) -> None:
     ruleset = RuleSet.from_bytes(bundle_of(source))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from fairpost.engine.folds import CHAR_CLASS, CLAUSE, DEFAULT, SENTENCE, fold
 from fairpost.engine.vocabulary import RECOGNISERS
 from fairpost.rules.source import ListSource
 
+from .folding import folded
 from .matching import Pattern, find
 from .recognisers import recognise
 
@@ -75,9 +77,10 @@ def find_hits(lists: Mapping[str, ListSource], texts: Sequence[str]) -> Post:
         for found in recognise(text):
             raw[found.recogniser].add(Hit(number, found.begin, found.end, found.recogniser))
         for name, source in lists.items():
-            for word in source.words:
-                pattern = Pattern(word, source.folds, source.word_boundaries)
-                raw[name].update(Hit(number, begin, end, pattern.folded) for begin, end in find(pattern, text))
+            whole = folded(text, source.folds).string
+            for needle, pattern in _patterns(source.words, source.folds, source.word_boundaries):
+                if needle in whole:  # nothing else can match, and there are many words
+                    raw[name].update(Hit(number, begin, end, needle) for begin, end in find(pattern, text))
     kept = {}
     for name, hits in raw.items():
         allowed = {a for other in (lists[name].allows if name in lists else ()) for a in raw[other]}
@@ -85,6 +88,13 @@ def find_hits(lists: Mapping[str, ListSource], texts: Sequence[str]) -> Post:
         if left:
             kept[name] = tuple(left)
     return Post(Texts(texts), kept)
+
+
+@cache
+def _patterns(words: tuple[str, ...], folds: frozenset[str], boundaries: bool) -> tuple[tuple[str, Pattern], ...]:
+    """(folded, pattern) of each word."""
+    patterns = [Pattern(word, folds, boundaries) for word in words]
+    return tuple((pattern.folded, pattern) for pattern in patterns)
 
 
 def _covers(allow: Hit, hit: Hit) -> bool:
