@@ -299,6 +299,7 @@ def _swap(client: Client, server: Server, console: Console) -> list[str]:
     from fairpost.server import Client
     from fairpost.v1 import post_pb2
 
+    console.print()
     console.print(
         Rule(
             "[bold]A new trick turns up; a new rule goes live while posts are being checked", align="left", style="dim"
