@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
+from rich.columns import Columns
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 from rich.text import Text
@@ -243,8 +244,9 @@ def summary(tally: Tally, rules: RuleSet, output: Path | None) -> list[Any]:
         count = int(tally.categories[number])
         if count:
             categories.add_row(CATEGORIES[number], f"{count:,}", f"{100 * count / total:.2f}%")
-    both = Grid.grid(padding=(0, 6))
-    both.add_row(actions, categories)
+    for column in (*actions.columns, *categories.columns):
+        column.no_wrap = True
+    both = Columns([actions, categories], padding=(0, 4))  # one below the other on a narrow terminal
     notes = [f"{tally.posts:,} posts judged by revision {rules.revision}"]
     if tally.bad:
         notes.append(f"{tally.bad:,} bad rows left out")
