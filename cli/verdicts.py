@@ -171,8 +171,9 @@ def matched(
     content = np.frombuffer(content_buffer, np.uint8)[: offsets[-1]]
     starts = np.append(np.flatnonzero((content & 0xC0) != 0x80), len(content))
     first = np.searchsorted(starts, offsets[post])
-    begin_byte = starts[first + begin]
-    end_byte = starts[first + end]
+    # The end of a post is where its bytes end: a neighbour that is no UTF-8 may begin with a continuation byte.
+    begin_byte = np.minimum(starts[first + begin], offsets[post + 1])
+    end_byte = np.minimum(starts[first + end], offsets[post + 1])
     lengths = (end_byte - begin_byte).astype(np.int64)
     borders = np.zeros(len(post) + 1, np.int32)
     np.cumsum(lengths, out=borders[1:])
