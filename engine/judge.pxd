@@ -41,6 +41,7 @@ cdef class Judge:
     cdef uint32_t stamp
     cdef uint64_t *candidates
     cdef uint8_t *fired
+    cdef uint8_t *allows  # by list: whether it is an allow list
     cdef facts_t facts
     cdef uint32_t flags
 

@@ -62,8 +62,12 @@ cdef class Judge:
         self.stamps = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
         self.candidates = <uint64_t*>calloc(rules // 64 + 1, sizeof(uint64_t))
         self.fired = <uint8_t*>calloc(rules + 1, 1)
-        if not (self.head and self.stamps and self.candidates and self.fired):
+        self.allows = <uint8_t*>calloc(lists + 1, 1)
+        if not (self.head and self.stamps and self.candidates and self.fired and self.allows):
             raise MemoryError
+        cdef size_t k
+        for k in range(image.view.allow_offsets[lists]):
+            self.allows[image.view.allow_lists[k]] = 1
 
     def __dealloc__(self):
         column_u16_free(&self.symbols)
@@ -77,6 +81,7 @@ cdef class Judge:
         free(self.stamps)
         free(self.candidates)
         free(self.fired)
+        free(self.allows)
 
     def hits(self, bytes text not None):
         """[(pattern or None for a recogniser, list, begin, end)] of one text, in bytes; allowed ones removed.
@@ -254,7 +259,9 @@ cdef class Judge:
             self.stamp = 1
         sort_hits(self.hits_.at, self.hits_.count)
         self.hits_.count = unique_hits(self.hits_.at, self.hits_.count)
-        self.hits_.count = remove_allowed(self.view, self.hits_.at, self.hits_.count, &self.facts.pairs)
+        self.hits_.count = remove_allowed(
+            self.view, self.allows, self.hits_.at, self.hits_.count, &self.facts.pairs
+        )
         chain_hits(self.hits_.at, self.hits_.count, self.head, self.stamps, self.stamp)
         return 0
 

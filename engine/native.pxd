@@ -80,7 +80,9 @@ cdef extern from "hits.h" nogil:
         PAIR_LIMIT
     void sort_hits(hit_t *hits, size_t count) noexcept
     size_t unique_hits(hit_t *hits, size_t count) noexcept
-    size_t remove_allowed(const image_t *image, hit_t *hits, size_t count, uint64_t *pairs) noexcept
+    size_t remove_allowed(
+        const image_t *image, const uint8_t *allows, hit_t *hits, size_t count, uint64_t *pairs
+    ) noexcept
     void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
     int delimiter_between(const delimiter_t *delimiters, const text_t *text, uint32_t begin, uint32_t end,
                           uint32_t strength) noexcept

@@ -40,11 +40,14 @@ static inline size_t unique_hits(hit_t *hits, size_t count) {
     return kept;
 }
 
-static inline int covered(const image_t *image, const hit_t *hits, size_t count, const hit_t *hit, uint64_t *pairs) {
+/* `allows` marks the lists that are an allow list of some list. */
+static inline int covered(const image_t *image, const uint8_t *allows, const hit_t *hits, size_t count, const hit_t *hit,
+                          uint64_t *pairs) {
     const uint32_t from = image->allow_offsets[hit->list], to = image->allow_offsets[hit->list + 1];
     if (from == to) return 0;
     for (size_t k = 0; k < count && hits[k].begin <= hit->begin; k++) {
         const hit_t *wide = &hits[k];
+        if (!allows[wide->list]) continue;
         if (++*pairs > PAIR_LIMIT) return 0;
         if (wide->text != hit->text || wide->end < hit->end || wide->end - wide->begin <= hit->end - hit->begin) continue;
         for (uint32_t a = from; a < to; a++)
@@ -55,13 +58,15 @@ static inline int covered(const image_t *image, const hit_t *hits, size_t count,
 
 /* Removes every hit that a longer hit of one of its list's allow lists covers; allow hits themselves stay.
  * `hits` are sorted; those of one text are contiguous. */
-static inline size_t remove_allowed(const image_t *image, hit_t *hits, size_t count, uint64_t *pairs) {
-    size_t kept = 0;
+static inline size_t remove_allowed(const image_t *image, const uint8_t *allows, hit_t *hits, size_t count, uint64_t *pairs) {
+    size_t kept = 0, present = 0;
+    for (size_t i = 0; i < count; i++) present += allows[hits[i].list];
+    if (!present) return count;
     for (size_t first = 0; first < count;) {
         size_t end = first;
         while (end < count && hits[end].text == hits[first].text) end++;
         /* `next` marks the covered ones first: a removed hit may itself be what covers another. */
-        for (size_t i = first; i < end; i++) hits[i].next = covered(image, hits + first, end - first, &hits[i], pairs);
+        for (size_t i = first; i < end; i++) hits[i].next = covered(image, allows, hits + first, end - first, &hits[i], pairs);
         for (size_t i = first; i < end; i++)
             if (!hits[i].next) hits[kept++] = hits[i];
         first = end;

@@ -270,15 +270,17 @@ static inline int64_t price(const view_t *v, int64_t i) {
     if (one_of(v, i, "¥$€£₩")) {
         j = i + 1;
         for (int k = 0; k < 2 && at(v, j) == ' '; k++) j++;
-        best = times(v, number(v, j));
-    } else if (!in_class(v, i - 1, CLASS_LETTER) &&
-               (word_at(v, i, "rmb") || word_at(v, i, "cny") || word_at(v, i, "usd") || word_at(v, i, "hkd"))) {
+        return times(v, number(v, j));
+    }
+    if (in_class(v, i, CLASS_LETTER)) {
+        if (in_class(v, i - 1, CLASS_LETTER)) return -1;
+        if (!word_at(v, i, "rmb") && !word_at(v, i, "cny") && !word_at(v, i, "usd") && !word_at(v, i, "hkd")) return -1;
         j = i + 3;
         for (int k = 0; k < 2 && one_of(v, j, " :"); k++) j++;
-        best = times(v, number(v, j));
+        return times(v, number(v, j));
     }
-    if (in_class(v, i, CLASS_DIGIT) && alone(v, i)) {
-        const int64_t end = number(v, i);
+    if (in_class(v, i, CLASS_DIGIT)) {
+        const int64_t end = alone(v, i) ? number(v, i) : -1;
         if (end >= 0) {
             j = skip_one(v, times(v, skip_one(v, end, " ")), "多余来");
             best = longer(best, money_unit(v, skip_one(v, j, " ")));
@@ -288,6 +290,7 @@ static inline int64_t price(const view_t *v, int64_t i) {
                 if (one_of(v, j, "件斤盒瓶个只条箱包袋套双张份支罐片粒组本台克对串桶提")) best = longer(best, j + 1);
             }
         }
+        return best;
     }
     if (one_of(v, i, "原现特售单定底进") && one_of(v, i + 1, "价"))
         j = i + 2;
