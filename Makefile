@@ -13,8 +13,12 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
 # Evaluations on real posts run where the corpora are; nothing else needs them.
-FAIRPOST_CORPORA ?= $(wildcard ../shared/corpora)
+FAIRPOST_CORPORA ?= $(abspath $(wildcard ../shared/corpora))
+ifeq ($(FAIRPOST_CORPORA),)
+unexport FAIRPOST_CORPORA
+else
 export FAIRPOST_CORPORA
+endif
 
 NATIVE := $(wildcard engine/*.pyx engine/*.pxd engine/kernels/*.h)
 # cython-lint knows no folders.
