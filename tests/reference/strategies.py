@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from fairpost.engine import vocabulary as v
@@ -18,7 +20,7 @@ from .conditions import Seller
 from .matching import Pattern
 from .sources import EXPOSURE, policy, rule_of, source_of
 
-__all__ = ["contacts", "dense", "pattern_sets", "sellers", "sources", "texts", "weighted", "words"]
+__all__ = ["contacts", "dense", "examples", "pattern_sets", "posts", "sellers", "sources", "texts", "weighted", "words"]
 
 # Few characters, so that patterns hit, repeat and overlap; each stands for a kind of character.
 COMMON = "最好好ab1 ，。"
@@ -63,25 +65,7 @@ def _legal(pattern: Pattern) -> bool:
 
 # For conditions: words out of which the texts are made, so that lists hit often, near and far, across delimiters.
 VOCABULARY = ("最", "好", "最好", "最好了", "a", "ab", "b", "12", "1", "国家", "國", "好国", "kg", "a1")
-TOKENS = (
-    *VOCABULARY,
-    *VOCABULARY,
-    "很",
-    "是",
-    "Ａ",
-    "①",
-    "㎏",
-    "最最",
-    "，",
-    "。",
-    "、",
-    " ",
-    "\n",
-    "❤",
-    "\u200b",
-    "9元",
-    "5%",
-)
+TOKENS = (*VOCABULARY, *"很是Ａ①㎏，，。、 \n❤\u200b", " ", "、", "最最", "9元", "5%")
 dense = st.lists(st.sampled_from(TOKENS), min_size=3, max_size=25).map("".join)
 
 patterns = st.builds(Pattern, words, fold_sets, st.booleans()).filter(_legal)
@@ -119,7 +103,7 @@ comparisons = st.sampled_from(e.COMPARISONS)
 def _conditions(names: tuple[str, ...], earlier: tuple[str, ...], commerce: bool) -> st.SearchStrategy[e.Node]:
     """Conditions over these lists; `earlier`: rules that may be named; `commerce`: whether it may be read."""
     name = weighted((9, st.sampled_from(names)), (1, st.sampled_from(["price", "percent", "contact.phone"])))
-    distance = st.integers(0, 8)
+    distance = st.sampled_from([0, 0, 1, 1, 2, 3, 5, 8])
     operand = weighted((3, st.builds(e.Operand, name)), (1, st.builds(e.Operand, name, name, distance)))
     of_hits: list[st.SearchStrategy[e.Node]] = [
         st.builds(e.Any, operand),
@@ -220,3 +204,28 @@ def sources(draw: st.DrawFn) -> Source:
             )
         )
     return source_of(draw(_lists), rules, groups, draw(_policies))
+
+
+@st.composite
+def posts(draw: st.DrawFn) -> dict[str, Any]:
+    text = weighted((30, dense), (3, texts), (3, contacts), (1, st.just("")))
+    return {
+        "texts": draw(st.lists(text, min_size=1, max_size=2)),
+        "seller": draw(sellers),
+        "channel": draw(st.sampled_from(["default", *CHANNELS, "elsewhere"])),
+        "language": draw(st.sampled_from(["", *LANGUAGES, "fr"])),
+        "day": draw(st.sampled_from([19000, 19899, 19900, 19999, 20000, 20500])),
+    }
+
+
+def examples(count: int) -> settings:
+    """The same examples in every run; FAIRPOST_EXAMPLES=20 tries twenty times as many, others each time."""
+    times = int(os.environ.get("FAIRPOST_EXAMPLES", "1"))
+    return settings(
+        max_examples=count * times,
+        derandomize=times == 1,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )
