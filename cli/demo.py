@@ -349,12 +349,15 @@ def _until(holds: Any, seconds: float = 20.0) -> None:
 
 
 def _how_to_call(server: Server, console: Console) -> None:
-    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
+    def here(name: str) -> str:
+        path = Path(sys.executable).with_name(name)
+        return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
     console.print(Rule("[bold]The server keeps running", align="left", style="dim"))
     console.print(
         f"""It listens on {server.target}; its log is {server.log}.
 
-From Python ({python}):
+From Python ({here("python")}):
 
     from fairpost.server import Client
     client = Client("{server.target}")
@@ -366,8 +369,8 @@ With any gRPC client (reflection is on), for example grpcurl:
 
 From the command line:
 
-    fairpost seller lookup seller-food --server {server.target}
-    fairpost check posts.csv --seller-column seller --registry {server.target}
+    {here("fairpost")} seller lookup seller-food --server {server.target}
+    {here("fairpost")} check posts.csv --seller-column seller --registry {server.target}
 
 Stop it with:
 
