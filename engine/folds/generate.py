@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -312,7 +313,10 @@ def class_lines() -> Iterator[str]:
 
 
 def main() -> None:
-    assert ucd.unidata_version == UNICODE, f"Unicode {UNICODE} is wanted, not {ucd.unidata_version}"
+    if ucd.unidata_version != UNICODE or sys.version_info[:2] != (3, 11):
+        raise SystemExit(
+            f"run with Python 3.11 (case mappings) and unicodedata2 {UNICODE}, so that tables can be compared"
+        )
     dropped = zero_width()
     width, digits, letters = compatibility(dropped)
     width |= {ord(c): (ord(image),) for c, image in RADICALS.items()}
