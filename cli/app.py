@@ -134,6 +134,8 @@ def check(
     options = bulk.Options(columns, channel, language, _day(date))
     for path in files:  # before any work: a wrong name as the last file must not cost the run
         readers.look(path, columns)
+        if output is not None and output.exists() and output.samefile(path):
+            raise CommandError(f"-o {output}: is one of the files to read; name another")
     opened = open_rules(rules)
     bulk.known_channel(opened, channel)
     sellers = open_registry(registry)

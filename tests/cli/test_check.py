@@ -238,6 +238,15 @@ def test_missing_and_unreadable_files(tmp_path: Path, bundle: Path, run: Run) ->
         assert "x.txt: no permission to read it" in run("check", "x.txt", "--rules", bundle).stderr
 
 
+def test_the_input_is_not_overwritten(tmp_path: Path, bundle: Path, run: Run) -> None:
+    posts = write(tmp_path, "jsonl")
+    before = posts.read_bytes()
+    done = run("check", posts, "--rules", bundle, "-o", "posts.jsonl")
+    assert done.returncode == 2
+    assert done.stderr == "fairpost: -o posts.jsonl: is one of the files to read; name another\n"
+    assert posts.read_bytes() == before
+
+
 def test_a_wrong_last_file_is_found_before_any_work(tmp_path: Path, bundle: Path, run: Run) -> None:
     (tmp_path / "x.txt").write_text("a\n")
     done = run("check", "x.txt", "no.txt", "--rules", bundle, "-o", "out.jsonl")
