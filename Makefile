@@ -25,7 +25,7 @@ NATIVE := $(wildcard engine/*.pyx engine/*.pxd engine/kernels/*.h)
 CYTHON := $(wildcard engine/*.pyx engine/*.pxd)
 PYTEST := $(BIN)/pytest
 
-.PHONY: help setup build demo test lint format types stubs check-stubs bench eval clean distclean
+.PHONY: help setup build demo test lint format types stubs check-stubs bench eval readme clean distclean
 
 help: ## this list
 	@echo "fairpost: judges social-commerce posts"
@@ -68,6 +68,9 @@ ifeq ($(FAIRPOST_CORPORA),)
 else
 	$(BIN)/python benchmarks/evaluate.py "$(FAIRPOST_CORPORA)"
 endif
+
+readme: $(VENV)/.installed-dev build/.native ## write the output shown in README anew
+	$(BIN)/python tests/test_readme.py
 
 clean: ## remove what was built
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks engine/*.so engine/*.html

@@ -1,4 +1,4 @@
-"""README.md shows real output. `python tests/test_readme.py` writes it anew after a change of packs or commands."""
+"""README.md shows real output. `make readme` writes it anew after a change of packs or commands."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_readme_shows_real_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
     text = README.read_text(encoding="utf-8")
-    assert masked(actual(text)) == masked(text)
+    assert masked(actual(text)) == masked(text), "what README shows has changed: look at it, then run 'make readme'"
 
 
 def test_pages_that_readme_names_are_there() -> None:
