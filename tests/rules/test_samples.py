@@ -41,7 +41,7 @@ UNKNOWN = "seller-unknown"
 MINIMUM = {"honest": 35, "claim": 54, "evasion": 20, "hard-negative": 40, "life": 15, "seller": 15}
 LAWFUL = {"honest", "hard-negative", "life"}
 POST_KEYS = {
-    "id", "kind", "seller", "registry", "channel", "language", "phonetic", "text", "expect", "arguable", "note",
+    "id", "kind", "seller", "registry", "channel", "language", "phonetic", "text", "expect", "arguable", "missed", "note",
 }  # fmt: skip
 
 
@@ -116,7 +116,13 @@ def told(post: dict[str, Any], verdict: Any) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("post", POSTS, ids=lambda post: post["id"])
+def judged(post: dict[str, Any]) -> Any:
+    """A parameter; a post that the packs are known to misjudge has to fail, so that a mark cannot outlive its miss."""
+    marks = [pytest.mark.xfail(reason=post["missed"], strict=True)] if "missed" in post else []
+    return pytest.param(post, id=post["id"], marks=marks)
+
+
+@pytest.mark.parametrize("post", [judged(post) for post in POSTS])
 def test_post_gets_the_expected_verdict(post: dict[str, Any]) -> None:
     verdict = verdicts()[post["id"]]
     actions = post["expect"]["action"]
@@ -147,6 +153,10 @@ def test_no_display_for_shielded_and_blocked_posts() -> None:
 def test_ids_are_unique() -> None:
     assert [name for name, n in Counter(post["id"] for post in POSTS).items() if n > 1] == []
     assert len(SELLERS) == len(REGISTRY["sellers"])
+
+
+def test_few_posts_are_known_to_be_misjudged() -> None:
+    assert sum("missed" in post for post in POSTS) <= len(POSTS) // 20
 
 
 def test_enough_posts_of_every_kind() -> None:
