@@ -40,6 +40,7 @@ class Sample:
     text: str
     expected: dict[str, Any]
     arguable: frozenset[str]
+    missed: bool
     verdict: Any
 
     @classmethod
@@ -52,6 +53,7 @@ class Sample:
             text=post["text"],
             expected=post.get("expect", {}),
             arguable=frozenset(post.get("arguable", ())),
+            missed="missed" in post,
             verdict=verdict,
         )
 
