@@ -53,6 +53,7 @@ cdef extern from "image.h":
     ctypedef struct image_t:
         const uint16_t *fold_block
         const uint16_t *fold_symbol
+        const uint16_t *fold_flat
         const expansion_t *expansions
         size_t expansion_count
         const uint16_t *expansion_symbols
@@ -96,6 +97,7 @@ cdef extern from "image.h":
 cdef class Image:
     cdef image_t view
     cdef readonly object sections  # tag -> read-only ndarray over the mapping: what keeps the mapping alive
+    cdef object flat  # the scan fold of the Basic Multilingual Plane in one piece
     cdef readonly dict meta
     cdef readonly str digest
     cdef readonly size_t size

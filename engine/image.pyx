@@ -63,6 +63,9 @@ cdef class Image:
         v = &self.view
         v.fold_block = <const uint16_t*>_start(s["FBLK"])
         v.fold_symbol = <const uint16_t*>_start(s["FSYM"])
+        plane = s["FSYM"].reshape(-1, 128)[s["FBLK"][:512]].ravel()
+        self.flat = np.concatenate([plane, np.zeros(2, np.uint16)])
+        v.fold_flat = <const uint16_t*>_start(self.flat)
         v.expansions = <const expansion_t*>_start(s["FEXP"])
         v.expansion_count = s["FEXP"].size
         v.expansion_symbols = <const uint16_t*>_start(s["FEXS"])

@@ -65,6 +65,38 @@ static inline const expansion_t *find_expansion(const image_t *image, uint32_t c
 
 enum { FOLD_OK = 0, FOLD_INVALID = 1, FOLD_NO_MEMORY = -1 };
 
+static inline uint16_t fold_symbol(const image_t *image, uint32_t c) {
+    /* SAFETY: c <= 0x10FFFF, and every block number is below the number of blocks. */
+    return image->fold_symbol[(size_t)image->fold_block[c >> BLOCK_SHIFT] << BLOCK_SHIFT | (c & BLOCK_MASK)];
+}
+
+/* Folds the character at *at of well-formed text to the end of the columns, and moves *at past it. There is room
+ * for one symbol; afterwards there is room for `slack` more than the bytes that are left. Returns 0 or -1 (memory). */
+static inline int fold_character(const image_t *image, const uint8_t *text, size_t length, size_t *at, column_u16 *symbols,
+                                 column_u32 *offsets, column_delimiter *delimiters, size_t slack) {
+    const uint32_t begin = (uint32_t)*at, c = decode_utf8(text, length, at);
+    const uint16_t symbol = fold_symbol(image, c);
+    if (symbol == SYMBOL_EXPANDS) {
+        const expansion_t *expansion = find_expansion(image, c);
+        const size_t extra = expansion ? expansion->length : 1, room = extra + length - *at + slack;
+        if (column_u16_reserve(symbols, room) || column_u32_reserve(offsets, room)) return -1;
+        for (size_t k = 0; k < extra; k++) {
+            symbols->at[symbols->count++] = expansion ? image->expansion_symbols[expansion->start + k] : SYMBOL_OTHER;
+            offsets->at[offsets->count++] = begin;
+        }
+    } else if (symbol > SYMBOL_BOUNDARY) {
+        symbols->at[symbols->count++] = symbol;
+        offsets->at[offsets->count++] = begin;
+    } else if (symbol != SYMBOL_SKIP) {
+        if (column_delimiter_reserve(delimiters, 1)) return -1;
+        delimiter_t *d = &delimiters->at[delimiters->count++];
+        d->symbol = (uint32_t)symbols->count;
+        d->offset = begin;
+        d->strength = symbol;
+    }
+    return 0;
+}
+
 /* Folds one text to the end of `symbols` and `offsets` (equal counts), and its delimiters to the end of
  * `delimiters`. On FOLD_INVALID, *fault is the byte at fault and the columns are as before.
  * No symbol that it appends is SYMBOL_BOUNDARY or a SKIP: only the batch writes boundaries. */
@@ -73,46 +105,26 @@ static inline int fold_text(const image_t *image, const uint8_t *text, size_t le
     const size_t symbols_before = symbols->count, delimiters_before = delimiters->count;
     /* A character gives one symbol at most, except by an expansion, which makes its own room. */
     if (column_u16_reserve(symbols, length + 1) || column_u32_reserve(offsets, length + 1)) return FOLD_NO_MEMORY;
-    uint16_t *symbol_at = symbols->at + symbols->count;
-    uint32_t *offset_at = offsets->at + offsets->count;
-    size_t i = 0;
-    while (i < length) {
-        const size_t begin = i;
-        const uint32_t c = decode_utf8(text, length, &i);
+    for (size_t i = 0; i < length;) {
+        size_t next = i;
+        const uint32_t c = decode_utf8(text, length, &next);
         if (c == INVALID_CODE_POINT) {
             symbols->count = offsets->count = symbols_before;
             delimiters->count = delimiters_before;
-            *fault = begin;
+            *fault = i;
             return FOLD_INVALID;
         }
-        /* SAFETY: c <= 0x10FFFF, and every block number is below the number of blocks. */
-        const uint16_t symbol = image->fold_symbol[(size_t)image->fold_block[c >> BLOCK_SHIFT] << BLOCK_SHIFT | (c & BLOCK_MASK)];
+        const uint16_t symbol = fold_symbol(image, c);
         if (symbol > SYMBOL_BOUNDARY && symbol != SYMBOL_EXPANDS) {
-            *symbol_at++ = symbol;
-            *offset_at++ = (uint32_t)begin;
-        } else if (symbol == SYMBOL_EXPANDS) {
-            const expansion_t *expansion = find_expansion(image, c);
-            const size_t extra = expansion ? expansion->length : 1;
-            symbols->count = (size_t)(symbol_at - symbols->at);
-            offsets->count = symbols->count;
-            if (column_u16_reserve(symbols, extra + length - i + 1) || column_u32_reserve(offsets, extra + length - i + 1))
-                return FOLD_NO_MEMORY;
-            symbol_at = symbols->at + symbols->count;
-            offset_at = offsets->at + offsets->count;
-            for (size_t k = 0; k < extra; k++) {
-                *symbol_at++ = expansion ? image->expansion_symbols[expansion->start + k] : SYMBOL_OTHER;
-                *offset_at++ = (uint32_t)begin;
-            }
-        } else if (symbol != SYMBOL_SKIP) {
-            if (column_delimiter_reserve(delimiters, 1)) return FOLD_NO_MEMORY;
-            delimiter_t *d = &delimiters->at[delimiters->count++];
-            d->symbol = (uint32_t)(symbol_at - symbols->at);
-            d->offset = (uint32_t)begin;
-            d->strength = symbol;
+            symbols->at[symbols->count++] = symbol;
+            offsets->at[offsets->count++] = (uint32_t)i;
+            i = next;
+        } else if (symbol == SYMBOL_SKIP) {
+            i = next;
+        } else if (fold_character(image, text, length, &i, symbols, offsets, delimiters, 1)) {
+            return FOLD_NO_MEMORY;
         }
     }
-    symbols->count = (size_t)(symbol_at - symbols->at);
-    offsets->count = symbols->count;
     return FOLD_OK;
 }
 
