@@ -9,7 +9,6 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from datetime import date, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,8 @@ UNKNOWN = "seller-unknown"
 MINIMUM = {"honest": 35, "claim": 54, "evasion": 20, "hard-negative": 40, "life": 15, "seller": 15}
 LAWFUL = {"honest", "hard-negative", "life"}
 POST_KEYS = {
-    "id", "kind", "seller", "registry", "channel", "language", "phonetic", "text", "expect", "arguable", "missed", "note",
+    "id", "kind", "seller", "registry", "channel", "language", "phonetic", "text", "expect", "arguable", "missed",
+    "note",
 }  # fmt: skip
 
 
@@ -81,9 +81,9 @@ def seller_row(post: dict[str, Any]) -> int:
     return list(SELLERS).index(post["seller"])
 
 
-@cache
+@pytest.fixture(scope="module")
 def verdicts() -> dict[str, Any]:
-    """Verdict of every post by id, from one batch on the day `as_of`."""
+    """Verdict of every post by id, from one batch on the day `as_of`. Packs that do not compile fail only once."""
     from fairpost.engine import RuleSet
     from fairpost.rules.shipped import shipped_bundle
 
@@ -123,8 +123,8 @@ def judged(post: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("post", [judged(post) for post in POSTS])
-def test_post_gets_the_expected_verdict(post: dict[str, Any]) -> None:
-    verdict = verdicts()[post["id"]]
+def test_post_gets_the_expected_verdict(post: dict[str, Any], verdicts: dict[str, Any]) -> None:
+    verdict = verdicts[post["id"]]
     actions = post["expect"]["action"]
     found = {label.category for label in verdict.labels} - {"COMMERCE"}
     expected = set(post["expect"]["categories"])
@@ -133,19 +133,18 @@ def test_post_gets_the_expected_verdict(post: dict[str, Any]) -> None:
     assert found - set(post.get("arguable", [])) == expected, told(post, verdict)
 
 
-def test_clean_posts_of_good_sellers_are_displayed_more() -> None:
-    by_id = verdicts()
+def test_clean_posts_of_good_sellers_are_displayed_more(verdicts: dict[str, Any]) -> None:
     good = [p for p in POSTS if p["kind"] == "honest" and p.get("seller") == "seller-food"]
     assert good
     for post in good:
-        verdict = by_id[post["id"]]
+        verdict = verdicts[post["id"]]
         assert verdict.commerce >= 0.4, told(post, verdict)  # else the boost cannot apply
         assert verdict.exposure > 1.0, told(post, verdict)
 
 
-def test_no_display_for_shielded_and_blocked_posts() -> None:
+def test_no_display_for_shielded_and_blocked_posts(verdicts: dict[str, Any]) -> None:
     for post in POSTS:
-        verdict = verdicts()[post["id"]]
+        verdict = verdicts[post["id"]]
         if verdict.action >= Action.SHIELD:
             assert verdict.exposure == 0.0, told(post, verdict)
 
