@@ -23,6 +23,7 @@ from fairpost.engine.native cimport (
     column_u32,
     column_u32_free,
 )
+from fairpost.engine.single cimport Single
 
 from fairpost.engine.dates import day_of_date, today
 from fairpost.engine.folds import DEFAULT, fold
@@ -44,6 +45,7 @@ cdef class RuleSet:
     cdef readonly list rule_ids
     cdef list _rules
     cdef list _spare  # Judges not in use: list.append and list.pop are atomic
+    cdef list _spare_singles
     cdef dict _channels
     cdef dict _languages
     cdef dict _citations
@@ -56,6 +58,7 @@ cdef class RuleSet:
         by_id = {rule["id"]: rule for rule in image.meta.get("rules", ())}
         self._rules = [by_id.get(name, {}) for name in self.rule_ids]
         self._spare = []
+        self._spare_singles = []
         self._channels = {name: number for number, name in enumerate(image.meta["channels"])}
         self._languages = {name: number for number, name in enumerate(image.meta["languages"])}
         self._citations = {}
@@ -199,16 +202,22 @@ cdef class RuleSet:
         Raises:
             InvalidPost: the text is empty, too long or not UTF-8.
         """
+        if unit not in UNITS:
+            raise ValueError(f"unit is {unit!r}, expected one of {', '.join(UNITS)}")
+        if not 0 < max_characters < 1 << 29:
+            raise ValueError(f"max_characters is {max_characters}, expected 1 to {(1 << 29) - 1}")
         standings = sellers = None
         if isinstance(seller, (int, np.integer)):
             sellers = np.array([seller], dtype=np.int32)
         elif seller is not None:
             standings = np.array(seller, dtype=STANDING_DTYPE).reshape(1)
             sellers = np.zeros(1, dtype=np.int32)
+        if not extra:
+            return self._check_one(text, _sellers(sellers, standings, 1), channel, language, day, unit, max_characters)
         texts = [text, *extra]
         batch = self.check_batch(
             texts,
-            segments=None if len(texts) == 1 else np.array([0, len(texts)]),
+            segments=np.array([0, len(texts)]),
             sellers=sellers,
             standings=standings,
             channels=channel,
@@ -221,6 +230,28 @@ cdef class RuleSet:
         if error is not None:
             raise InvalidPost(error)
         return batch[0]
+
+    def _check_one(self, text, sellers, channel, language, day, unit, max_characters):
+        """`check` of a post with one text, without columns for a batch."""
+        cdef Single single
+        if not isinstance(text, (str, bytes)):
+            raise TypeError(f"text is {type(text).__name__}, expected str or bytes")
+        try:
+            single = self._spare_singles.pop()
+        except IndexError:
+            single = Single(self.image)
+        on = day_of_date(today()) if day is None else int(day)
+        seller_column, standing_column = sellers
+        single.request.sellers = <const int32_t*>_at(seller_column)
+        single.request.standings = <const standing_t*>_at(standing_column)
+        single.request.channel = self._channels.get(channel, 0)
+        single.request.language = self._languages.get(language, 0)
+        single.request.day = on
+        single.request.unit = UNITS.index(unit)
+        single.request.max_characters = max_characters
+        verdict = single.check(self, text, unit, on)
+        self._spare_singles.append(single)
+        return verdict
 
     def check_batch(self, texts, *, segments=None, sellers=None, standings=None, channels=None, languages=None,
                     days=None, unit="codepoints", max_characters=100_000):

@@ -74,7 +74,7 @@ cdef object _of_list(object texts):
     for i in range(n):
         text = texts[i]
         if isinstance(text, str):
-            room += PyUnicode_GET_LENGTH(text) * _widest(text)
+            room += PyUnicode_GET_LENGTH(text) * widest(text)
         elif isinstance(text, bytes):
             room += PyBytes_GET_SIZE(text)
         else:
@@ -90,19 +90,19 @@ cdef object _of_list(object texts):
             memcpy(&out[at], PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
             at += PyBytes_GET_SIZE(text)
         else:
-            at += _encode(text, &out[at])
+            at += encode(text, &out[at])
         ends[i + 1] = at
     return Texts(buffer, offsets)
 
 
-cdef Py_ssize_t _widest(str text) noexcept:
+cdef Py_ssize_t widest(str text) noexcept:
     """Most bytes that a character of `text` takes in UTF-8, by the kind of its storage."""
     if PyUnicode_IS_ASCII(text):
         return 1
     return 4 if PyUnicode_KIND(text) == 4 else PyUnicode_KIND(text) + 1
 
 
-cdef Py_ssize_t _encode(str text, uint8_t *out) noexcept:
+cdef Py_ssize_t encode(str text, uint8_t *out) noexcept:
     """UTF-8 of `text` without the copy that PyUnicode_AsUTF8 would leave in the string. A lone surrogate comes
     out as its three bytes, which are not UTF-8, so that the post is refused when it is judged."""
     cdef Py_ssize_t n = PyUnicode_GET_LENGTH(text), i, at = 0

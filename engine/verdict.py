@@ -179,41 +179,51 @@ class VerdictBatch:
         status = Status(int(self.status[index]))
         if status is Status.OK:
             return None
-        part = int(self.status_text[index])
-        where = "text" if part == 0 else f"extra text {part}"
-        if status is Status.EMPTY:
-            return "text is empty: a post needs at least one character"
-        if status is Status.TOO_LONG:
-            size = int(self.status_offset[index])
-            return f"{where} is too long: {size} bytes, more than {self._max_characters} characters"
-        offset = int(self.status_offset[index])
-        byte = self.text(index, part)[offset]
-        return f"{where} is not UTF-8: byte {offset} is 0x{byte:02X}"
+        part, offset = int(self.status_text[index]), int(self.status_offset[index])
+        byte = self.text(index, part)[offset] if status is Status.INVALID_UTF8 else 0
+        return fault_message(status, part, offset, byte, self._max_characters)
 
     def evidence(self, index: int) -> tuple[Evidence, ...]:
         """Evidence of post `index`."""
-        ruleset = self.ruleset
-        rows = []
-        for k in range(int(self.evidence_begin[index]), int(self.evidence_begin[index + 1])):
-            rule = int(self.evidence_rule[k])
-            part = int(self.evidence_text[k])
-            begin, end = int(self.evidence_start[k]), int(self.evidence_stop[k])
-            matched = slice_text(self.text(index, part), begin, end, self.unit) if end > begin else ""
-            rows.append(
-                Evidence(
-                    ruleset.rule_ids[rule],
-                    ruleset.rule_category(rule),
-                    part,
-                    begin,
-                    end,
-                    matched,
-                    ruleset.fold(matched),
-                    ruleset.citations(rule, self.day(index)),
-                    ruleset.message(rule),
-                    bool(self.evidence_shadow[k]),
-                )
-            )
-        return tuple(rows)
+        day = self.day(index)
+        return tuple(
+            make_evidence(self.ruleset, self.text(index, part), rule, part, begin, end, self.unit, day, bool(shadow))
+            for rule, part, begin, end, shadow in zip(*self._evidence_columns(index), strict=True)
+        )
+
+    def _evidence_columns(self, index: int) -> Iterator[list[int]]:
+        rows = slice(int(self.evidence_begin[index]), int(self.evidence_begin[index + 1]))
+        columns = self.evidence_rule, self.evidence_text, self.evidence_start, self.evidence_stop, self.evidence_shadow
+        return (column[rows].tolist() for column in columns)
+
+
+def make_evidence(
+    ruleset: RuleSet, text: bytes, rule: int, part: int, begin: int, end: int, unit: str, day: int, shadow: bool
+) -> Evidence:
+    """Evidence of one row: rule number `rule` fired on [begin, end) of `text`, text `part` of the post."""
+    matched = slice_text(text, begin, end, unit) if end > begin else ""
+    return Evidence(
+        ruleset.rule_ids[rule],
+        ruleset.rule_category(rule),
+        part,
+        begin,
+        end,
+        matched,
+        ruleset.fold(matched),
+        ruleset.citations(rule, day),
+        ruleset.message(rule),
+        shadow,
+    )
+
+
+def fault_message(status: Status, part: int, offset: int, byte: int, max_characters: int) -> str:
+    """What is wrong with a post: `byte` stands at byte `offset` of text `part`, or that text has `offset` bytes."""
+    where = "text" if part == 0 else f"extra text {part}"
+    if status is Status.EMPTY:
+        return "text is empty: a post needs at least one character"
+    if status is Status.TOO_LONG:
+        return f"{where} is too long: {offset} bytes, more than {max_characters} characters"
+    return f"{where} is not UTF-8: byte {offset} is 0x{byte:02X}"
 
 
 def slice_text(text: bytes, begin: int, end: int, unit: str) -> str:

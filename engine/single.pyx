@@ -1,0 +1,130 @@
+"""Judges one post without making columns: the answer's memory stays from call to call."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_GET_LENGTH
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+from fairpost.engine.image cimport Image
+from fairpost.engine.native cimport (
+    column_f32_free,
+    column_u8_free,
+    column_u8_reserve,
+    column_u16_free,
+    column_u32_free,
+)
+from fairpost.engine.texts cimport encode, widest
+
+from fairpost.engine.verdict import InvalidPost, Label, Verdict, fault_message, make_evidence
+from fairpost.engine.vocabulary import CATEGORIES, SEVERITIES, Action, Status
+
+cdef tuple _actions = tuple(Action)
+cdef tuple _categories = CATEGORIES
+cdef tuple _severities = SEVERITIES
+
+
+cdef class Single:
+    """A Judge with room for one answer. Not thread-safe: one for each call under way."""
+
+    def __cinit__(self, Image image not None):
+        self.judge = Judge(image)
+        memset(&self.request, 0, sizeof(self.request))
+        memset(&self.answer, 0, sizeof(self.answer))
+        self.request.posts = 1
+        self.answer.status = &self.status
+        self.answer.status_offset = &self.status_offset
+        self.answer.status_text = &self.status_text
+        self.answer.action = &self.action
+        self.answer.risk = &self.risk
+        self.answer.commerce = &self.commerce
+        self.answer.exposure = &self.exposure
+        self.answer.flags = &self.flags
+        self.answer.label_end = &self.label_end
+        self.answer.evidence_end = &self.evidence_end
+        self.answer.fired_end = &self.fired_end
+
+    def __dealloc__(self):
+        column_u8_free(&self.text)
+        column_u8_free(&self.answer.label_category)
+        column_f32_free(&self.answer.label_score)
+        column_u8_free(&self.answer.label_severity)
+        column_u16_free(&self.answer.evidence_rule)
+        column_u32_free(&self.answer.evidence_pattern)
+        column_u16_free(&self.answer.evidence_list)
+        column_u16_free(&self.answer.evidence_text)
+        column_u32_free(&self.answer.evidence_start)
+        column_u32_free(&self.answer.evidence_stop)
+        column_u8_free(&self.answer.evidence_shadow)
+        column_u16_free(&self.answer.fired_rule)
+
+    cdef object check(self, ruleset, text, str unit, int day):
+        """The verdict on `text`, str or bytes; the caller has filled the rest of the request.
+
+        Raises:
+            InvalidPost: the text is empty, too long or not UTF-8.
+        """
+        cdef int64_t[2] offsets
+        cdef answer_t *answer = &self.answer
+        cdef int outcome
+        cdef size_t k
+        offsets[0] = 0
+        if isinstance(text, bytes):
+            self.request.bytes = <const uint8_t*>PyBytes_AS_STRING(text)
+            offsets[1] = PyBytes_GET_SIZE(text)
+        else:
+            self.text.count = 0
+            if column_u8_reserve(&self.text, PyUnicode_GET_LENGTH(text) * widest(text) + 1):
+                raise MemoryError
+            offsets[1] = encode(text, self.text.at)
+            self.request.bytes = self.text.at
+        self.request.offsets = offsets
+        self.status = 0
+        answer.label_category.count = answer.label_score.count = answer.label_severity.count = 0
+        answer.evidence_rule.count = answer.evidence_pattern.count = answer.evidence_list.count = 0
+        answer.evidence_text.count = answer.evidence_start.count = answer.evidence_stop.count = 0
+        answer.evidence_shadow.count = answer.fired_rule.count = 0
+        with nogil:
+            outcome = self.judge.run(&self.request, answer)
+        if outcome != 0:
+            raise MemoryError
+        if self.status != 0:
+            fault = Status(self.status)
+            byte = self.request.bytes[self.status_offset] if fault is Status.INVALID_UTF8 else 0
+            raise InvalidPost(fault_message(fault, 0, self.status_offset, byte, self.request.max_characters))
+        labels = evidence = ()
+        if answer.label_category.count:
+            labels = tuple([
+                Label(
+                    _categories[answer.label_category.at[k]],
+                    answer.label_score.at[k],
+                    _severities[answer.label_severity.at[k]],
+                )
+                for k in range(answer.label_category.count)
+            ])
+        if answer.evidence_rule.count:
+            whole = self.request.bytes[:offsets[1]]
+            evidence = tuple([
+                make_evidence(
+                    ruleset,
+                    whole,
+                    answer.evidence_rule.at[k],
+                    0,
+                    answer.evidence_start.at[k],
+                    answer.evidence_stop.at[k],
+                    unit,
+                    day,
+                    bool(answer.evidence_shadow.at[k]),
+                )
+                for k in range(answer.evidence_rule.count)
+            ])
+        return Verdict(
+            _actions[self.action],
+            self.risk,
+            self.commerce,
+            self.exposure,
+            labels,
+            evidence,
+            ruleset.revision,
+            self.flags,
+            None,
+        )
