@@ -93,6 +93,8 @@ def _check_anchors(s: Sections) -> None:
         inside = (anchor + 2 <= length) | ((anchor == 0) & (length == 1))
         _require(inside.all(), "section ENTR: an anchor is outside its pattern")
         _require(((beside >= 0) & (beside < length)).all(), "section ENTR: a neighbour is outside its pattern")
+        reach = entries["where"]
+        _require(((reach >= -1) & (reach <= 2)).all(), "section ENTR: a neighbour is too far from its anchor")
 
 
 def _check_patterns(s: Sections) -> None:

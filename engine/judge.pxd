@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t
 from fairpost.engine.image cimport Image, image_t, standing_t
-from fairpost.engine.native cimport column_delimiter, column_hit, column_u16, column_u32, path_t, text_t
+from fairpost.engine.native cimport column_delimiter, column_hit, column_u16, column_u32, text_t
 
 # Columns of the request. Post i owns texts segments[i] .. segments[i + 1] (or text i where segments is NULL);
 # text k is bytes offsets[k] .. offsets[k + 1]. sellers, channels, languages: NULL = none for every post.
@@ -28,7 +28,6 @@ ctypedef struct request_t:
 cdef class Judge:
     cdef Image image
     cdef const image_t *view
-    cdef const path_t *path
     cdef column_u16 symbols
     cdef column_u32 offsets
     cdef column_delimiter delimiters

@@ -1,7 +1,5 @@
 """Judges posts column-wise: fold -> match -> conditions -> scores -> verdict columns, without the GIL."""
 
-import os
-
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
@@ -28,19 +26,16 @@ from fairpost.engine.native cimport (
     column_u32_free,
     column_u32_reserve,
     count_units,
+    fold_text,
     hit_t,
+    match_text,
     matcher_t,
-    path_count,
-    path_runs_here,
-    path_t,
-    paths,
     prepare_recognisers,
     recognise_text,
     remove_allowed,
     sort_hits,
     unique_hits,
 )
-
 from fairpost.engine.scores cimport ALLOW, category_score, exposure
 
 cdef enum:
@@ -50,37 +45,10 @@ cdef enum:
     STATUS_TOO_LONG = 3
     CATEGORIES_MAX = 32
     SHADOW = 1  # position in vocabulary.MODES
-    SYMBOL_SLACK = 64  # vectors are loaded whole, past a text's end
+    SYMBOL_SLACK = 16  # a pattern's neighbour is read up to two symbols past a text's end
     EVIDENCE_MAX = 1024  # rows for one post
 
 prepare_recognisers()
-
-cdef const path_t *chosen = NULL
-
-
-def available_paths():
-    """Names of the kernels' paths that this machine runs, best first."""
-    return tuple(paths[k].name.decode() for k in range(path_count()) if path_runs_here(&paths[k]))
-
-
-def choose_path(name=None):
-    """Use this path for every Judge made from now on; None: the best. Returns its name.
-
-    Raises:
-        ValueError: this machine does not run it, or there is no such path.
-    """
-    global chosen
-    here = available_paths()
-    wanted = here[0] if name is None else name
-    if wanted not in here:
-        raise ValueError(f"kernels {wanted!r}: this machine runs {', '.join(here)}")
-    for k in range(path_count()):
-        if paths[k].name.decode() == wanted:
-            chosen = &paths[k]
-    return wanted
-
-
-choose_path(os.environ.get("FAIRPOST_KERNELS") or None)
 
 
 cdef class Judge:
@@ -89,7 +57,6 @@ cdef class Judge:
     def __cinit__(self, Image image not None):
         self.image = image
         self.view = &image.view
-        self.path = chosen
         cdef size_t rules = image.view.rule_count, lists = image.view.list_count
         self.head = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
         self.stamps = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
@@ -243,7 +210,7 @@ cdef class Judge:
             text.post = <uint32_t>post
             text.symbol_begin = <uint32_t>self.symbols.count
             text.delimiter_begin = <uint32_t>self.delimiters.count
-            outcome = self.path.fold(
+            outcome = fold_text(
                 self.view, text.bytes, length, &self.symbols, &self.offsets, &self.delimiters, &fault
             )
             if outcome == FOLD_NO_MEMORY:
@@ -284,7 +251,7 @@ cdef class Judge:
         for k in range(count):
             matcher.text = &self.texts[k]
             matcher.text_index = <uint32_t>k
-            if self.path.match(&matcher) != 0 or recognise_text(&matcher) != 0:
+            if match_text(&matcher) != 0 or recognise_text(&matcher) != 0:
                 return -1
         self.flags |= matcher.flags
         self.facts.pairs = 0

@@ -46,6 +46,8 @@ cdef extern from "fold.h" nogil:
         FOLD_OK
         FOLD_INVALID
         FOLD_NO_MEMORY
+    int fold_text(const image_t *image, const uint8_t *text, size_t length, column_u16 *symbols, column_u32 *offsets,
+                  column_delimiter *delimiters, size_t *fault) noexcept
 
 cdef extern from "match.h" nogil:
     enum:
@@ -70,6 +72,7 @@ cdef extern from "match.h" nogil:
         uint32_t flags
         column_u32 *view_code_points
         column_u32 *view_offsets
+    int match_text(matcher_t *m) noexcept
 
 cdef extern from "hits.h" nogil:
     enum:
@@ -84,16 +87,6 @@ cdef extern from "hits.h" nogil:
     int delimiter_between(const delimiter_t *delimiters, const text_t *text, uint32_t begin, uint32_t end,
                           uint32_t strength) noexcept
     uint32_t count_units(const uint8_t *text, uint32_t bytes, int utf16) noexcept
-
-cdef extern from "paths.h" nogil:
-    ctypedef struct path_t:
-        const char *name
-        int (*fold)(const image_t *image, const uint8_t *text, size_t length, column_u16 *symbols, column_u32 *offsets,
-                    column_delimiter *delimiters, size_t *fault) noexcept nogil
-        int (*match)(matcher_t *m) noexcept nogil
-    const path_t *paths
-    int path_count() noexcept
-    int path_runs_here(const path_t *path) noexcept
 
 cdef extern from "recognise.h" nogil:
     int recognise_text(matcher_t *m) noexcept

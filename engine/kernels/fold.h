@@ -105,26 +105,34 @@ static inline int fold_text(const image_t *image, const uint8_t *text, size_t le
     const size_t symbols_before = symbols->count, delimiters_before = delimiters->count;
     /* A character gives one symbol at most, except by an expansion, which makes its own room. */
     if (column_u16_reserve(symbols, length + 1) || column_u32_reserve(offsets, length + 1)) return FOLD_NO_MEMORY;
+    const uint16_t *const flat = image->fold_flat;
+    uint16_t *symbol_at = symbols->at + symbols->count;
+    uint32_t *offset_at = offsets->at + offsets->count;
     for (size_t i = 0; i < length;) {
-        size_t next = i;
-        const uint32_t c = decode_utf8(text, length, &next);
+        const size_t begin = i;
+        const uint32_t c = decode_utf8(text, length, &i);
         if (c == INVALID_CODE_POINT) {
             symbols->count = offsets->count = symbols_before;
             delimiters->count = delimiters_before;
-            *fault = i;
+            *fault = begin;
             return FOLD_INVALID;
         }
-        const uint16_t symbol = fold_symbol(image, c);
+        const uint16_t symbol = c < 0x10000 ? flat[c] : fold_symbol(image, c);
+        /* Stored in any case: a symbol that does not count is written over by the next. */
+        *symbol_at = symbol;
+        *offset_at = (uint32_t)begin;
         if (symbol > SYMBOL_BOUNDARY && symbol != SYMBOL_EXPANDS) {
-            symbols->at[symbols->count++] = symbol;
-            offsets->at[offsets->count++] = (uint32_t)i;
-            i = next;
-        } else if (symbol == SYMBOL_SKIP) {
-            i = next;
-        } else if (fold_character(image, text, length, &i, symbols, offsets, delimiters, 1)) {
-            return FOLD_NO_MEMORY;
+            symbol_at++;
+            offset_at++;
+        } else if (symbol != SYMBOL_SKIP) {
+            i = begin;
+            symbols->count = offsets->count = (size_t)(symbol_at - symbols->at);
+            if (fold_character(image, text, length, &i, symbols, offsets, delimiters, 1)) return FOLD_NO_MEMORY;
+            symbol_at = symbols->at + symbols->count;
+            offset_at = offsets->at + offsets->count;
         }
     }
+    symbols->count = offsets->count = (size_t)(symbol_at - symbols->at);
     return FOLD_OK;
 }
 

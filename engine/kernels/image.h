@@ -80,7 +80,7 @@ typedef struct {
     uint32_t displacement_shift;
     const slot_t *slots; /* 1 << (32 - slot_shift) records; start + count inside entries */
     uint32_t slot_shift;
-    const entry_t *entries; /* pattern < pattern_count; anchor < length; anchor + where inside the pattern */
+    const entry_t *entries; /* pattern < pattern_count; anchor + 2 <= length (or both 0 and 1); -1 <= where <= 2 */
     const pattern_t *patterns; /* start + length inside pattern_symbols; lists + list_count inside pattern_lists */
     size_t pattern_count;
     const uint16_t *pattern_symbols;

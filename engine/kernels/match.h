@@ -200,14 +200,15 @@ static inline int verify_repeat(matcher_t *m, const entry_t *entry, const patter
 }
 
 static inline int verify(matcher_t *m, const entry_t *entry, uint32_t position) {
+    /* Most entries of a bucket end here, before their pattern is touched.
+     * SAFETY: where is -1, 0 or 2; a boundary stands before the text, and slack behind it. */
+    if (m->symbols[(int64_t)position + entry->where] != entry->neighbour) return 0;
     const pattern_t *pattern = &m->image->patterns[entry->pattern];
     if (pattern->flags & PATTERN_REPEAT) return verify_repeat(m, entry, pattern, position);
     const text_t *text = m->text;
     if (position < text->symbol_begin + entry->anchor) return 0;
     const uint32_t begin = position - entry->anchor, end = begin + entry->length;
     if (end > text->symbol_end) return 0;
-    /* SAFETY: anchor + where lies inside the pattern, so inside [begin, end). */
-    if (m->symbols[(int64_t)position + entry->where] != entry->neighbour) return 0;
     if (memcmp(m->symbols + begin, m->image->pattern_symbols + pattern->start, (size_t)entry->length * 2) != 0) return 0;
     if (pattern->flags & PATTERN_FINE) return verify_fine(m, entry->pattern, begin, end);
     if ((pattern->flags & PATTERN_BOUNDED) && touches(m, pattern->flags, begin, end)) return 0;
