@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fairpost.engine import layout
 from fairpost.engine.layout import Cmp, Op, PatternFlag, Symbol
-from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
+from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, RECOGNISERS
 
 __all__ = ["InvalidBundle", "check_sections"]
 
@@ -147,7 +147,7 @@ def _check_lists(s: Sections) -> None:
 def _check_rules(s: Sections) -> None:
     rules, code = s["RULE"], s["CODE"]
     _require(_inside(rules["code"], rules["code_count"], code.size), "section RULE: a condition reaches past CODE")
-    _require((rules["category"] < MAX_CATEGORIES).all(), "section RULE: a category is out of range")
+    _require((rules["category"] < len(CATEGORIES)).all(), "section RULE: a category is out of range")
     _require((rules["severity"] < 4).all(), "section RULE: a severity is out of range")
     _require((rules["mode"] < 2).all(), "section RULE: a mode is out of range")
     _require(

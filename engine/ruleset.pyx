@@ -1,7 +1,7 @@
 """RuleSet: a compiled rule set, ready to judge batches of posts."""
 
 import datetime
-import threading
+import functools
 
 import numpy as np
 
@@ -28,11 +28,20 @@ from fairpost.engine.single cimport Single
 from fairpost.engine.dates import day_of_date, today
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.image import InvalidBundle
+from fairpost.engine.request import check_options, days_of, numbers_of, segments_of, sellers_of
 from fairpost.engine.texts import Texts
 from fairpost.engine.verdict import InvalidPost, VerdictBatch
-from fairpost.engine.vocabulary import CATEGORIES, SELLER_UNAVAILABLE, STANDING_DTYPE, UNITS
+from fairpost.engine.vocabulary import CATEGORIES, STANDING_DTYPE, UNITS
 
 __all__ = ["InvalidBundle", "RuleSet"]
+
+_WORDS = 32  # the words of evidence repeat; longer spans are seldom and not remembered
+
+
+@functools.lru_cache(maxsize=16384)
+def _fold_words(text):
+    return "".join(map(chr, fold(text, DEFAULT)[0]))
+
 
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
@@ -44,12 +53,12 @@ cdef class RuleSet:
     cdef readonly object path
     cdef readonly list rule_ids
     cdef list _rules
+    cdef list _rule_categories
     cdef list _spare  # Judges not in use: list.append and list.pop are atomic
     cdef list _spare_singles
     cdef dict _channels
     cdef dict _languages
     cdef dict _citations
-    cdef object _lock
 
     def __init__(self, Image image not None, path=None):
         self.image = image
@@ -57,12 +66,12 @@ cdef class RuleSet:
         self.rule_ids = image.meta["rule_ids"]
         by_id = {rule["id"]: rule for rule in image.meta.get("rules", ())}
         self._rules = [by_id.get(name, {}) for name in self.rule_ids]
+        self._rule_categories = [CATEGORIES[k] for k in image.sections["RULE"]["category"].tolist()]
         self._spare = []
         self._spare_singles = []
         self._channels = {name: number for number, name in enumerate(image.meta["channels"])}
         self._languages = {name: number for number, name in enumerate(image.meta["languages"])}
         self._citations = {}
-        self._lock = threading.Lock()
 
     @staticmethod
     def open(path):
@@ -123,7 +132,7 @@ cdef class RuleSet:
 
     def fold(self, text):
         """`text` as the scan reads it."""
-        return "".join(map(chr, fold(text, DEFAULT)[0]))
+        return _fold_words(text) if len(text) <= _WORDS else "".join(map(chr, fold(text, DEFAULT)[0]))
 
     def patterns(self):
         """[(text as written, names of its lists)] of all patterns, by number."""
@@ -157,7 +166,7 @@ cdef class RuleSet:
 
     def rule_category(self, rule):
         """Category code of rule number `rule`."""
-        return CATEGORIES[self.image.sections["RULE"]["category"][rule]]
+        return self._rule_categories[rule]
 
     def message(self, rule, language="zh"):
         """The rule's message for people; "" if it has none."""
@@ -202,10 +211,7 @@ cdef class RuleSet:
         Raises:
             InvalidPost: the text is empty, too long or not UTF-8.
         """
-        if unit not in UNITS:
-            raise ValueError(f"unit is {unit!r}, expected one of {', '.join(UNITS)}")
-        if not 0 < max_characters < 1 << 29:
-            raise ValueError(f"max_characters is {max_characters}, expected 1 to {(1 << 29) - 1}")
+        check_options(unit, max_characters)
         standings = sellers = None
         if isinstance(seller, (int, np.integer)):
             sellers = np.array([seller], dtype=np.int32)
@@ -213,7 +219,8 @@ cdef class RuleSet:
             standings = np.array(seller, dtype=STANDING_DTYPE).reshape(1)
             sellers = np.zeros(1, dtype=np.int32)
         if not extra:
-            return self._check_one(text, _sellers(sellers, standings, 1), channel, language, day, unit, max_characters)
+            checked = sellers_of(sellers, standings, 1)
+            return self._check_one(text, checked, channel, language, day, unit, max_characters)
         texts = [text, *extra]
         batch = self.check_batch(
             texts,
@@ -275,15 +282,12 @@ cdef class RuleSet:
         cdef Judge judge
         cdef int outcome
         columns = Texts.of(texts)
-        posts, spans = _segments(segments, len(columns))
-        seller_column, standing_column = _sellers(sellers, standings, posts)
-        channel_column, channel = _numbers(channels, posts, self._channels, "channels")
-        language_column, language = _numbers(languages, posts, self._languages, "languages")
-        day_column, day = _days(days, posts)
-        if unit not in UNITS:
-            raise ValueError(f"unit is {unit!r}, expected one of {', '.join(UNITS)}")
-        if not 0 < max_characters < 1 << 29:
-            raise ValueError(f"max_characters is {max_characters}, expected 1 to {(1 << 29) - 1}")
+        posts, spans = segments_of(segments, len(columns))
+        seller_column, standing_column = sellers_of(sellers, standings, posts)
+        channel_column, channel = numbers_of(channels, posts, self._channels, "channels")
+        language_column, language = numbers_of(languages, posts, self._languages, "languages")
+        day_column, day = days_of(days, posts)
+        check_options(unit, max_characters)
 
         request.bytes = <const uint8_t*>_at(columns.bytes)
         request.offsets = <const int64_t*>_at(columns.offsets)
@@ -367,63 +371,6 @@ cdef class RuleSet:
 cdef void* _at(column) except? NULL:
     """First byte of a column; NULL for None."""
     return NULL if column is None else cnp.PyArray_DATA(<cnp.ndarray>column)
-
-
-def _segments(segments, texts):
-    """(number of posts, int64[n + 1] or None)."""
-    if segments is None:
-        return texts, None
-    spans = np.ascontiguousarray(segments, dtype=np.int64)
-    if spans.ndim != 1 or spans.size == 0 or spans.min() < 0 or spans.max() > texts or (np.diff(spans) < 0).any():
-        raise ValueError(f"segments must be one-dimensional and ascend inside the {texts} texts")
-    if spans.size > 1 and np.diff(spans).max() > 65535:
-        raise ValueError("segments: a post has more than 65535 texts")
-    return spans.size - 1, spans
-
-
-def _sellers(sellers, standings, posts):
-    if sellers is None:
-        return None, None
-    column = np.ascontiguousarray(sellers, dtype=np.int32)
-    if column.shape != (posts,):
-        raise ValueError(f"sellers has shape {column.shape}, expected ({posts},)")
-    rows = 0
-    if standings is not None:
-        if getattr(standings, "dtype", None) != STANDING_DTYPE:
-            raise TypeError("standings must be an array of STANDING_DTYPE")
-        standings = np.ascontiguousarray(standings)
-        rows = standings.size
-    if posts and (column.min() < SELLER_UNAVAILABLE or column.max() >= rows):
-        raise ValueError(f"sellers holds {column.min()} to {column.max()}, but standings has {rows} rows")
-    return column, standings
-
-
-def _numbers(values, posts, names, what):
-    """(uint16[n] or None, number for all)."""
-    if values is None:
-        return None, 0
-    if isinstance(values, str):
-        return None, names.get(values, 0)
-    if not isinstance(values, np.ndarray):
-        values = [names.get(value, 0) if isinstance(value, str) or value is None else value for value in values]
-    column = np.ascontiguousarray(values, dtype=np.uint16)
-    if column.shape != (posts,):
-        raise ValueError(f"{what} has shape {column.shape}, expected ({posts},)")
-    if posts and column.max() >= len(names):
-        raise ValueError(f"{what} holds {column.max()}, but there are {len(names)}")
-    return column, 0
-
-
-def _days(days, posts):
-    """(int32[n] or None, day for all)."""
-    if days is None:
-        return None, day_of_date(today())
-    if isinstance(days, (int, np.integer)):
-        return None, int(days)
-    column = np.ascontiguousarray(days, dtype=np.int32)
-    if column.shape != (posts,):
-        raise ValueError(f"days has shape {column.shape}, expected ({posts},)")
-    return column, 0
 
 
 cdef _take_u8(column_u8 *column):
