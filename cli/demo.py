@@ -377,7 +377,7 @@ From the command line:
 
 Stop it with:
 
-    kill {server.process.pid} && rm -r {server.folder}
+    kill {server.process.pid} && tail --pid={server.process.pid} -f /dev/null && rm -r {server.folder}
 """,
         markup=False,
         soft_wrap=True,
