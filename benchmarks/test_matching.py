@@ -10,22 +10,12 @@ from typing import Any
 import ahocorasick
 import numpy as np
 import pytest
+from reference.sample import EXPOSURE
 
 from fairpost.engine import RuleSet
 from fairpost.engine.build import Instruction, Op, Pattern, Policy, Rule, RuleSetSource, build
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
-
-EXPOSURE = {
-    "limit": 0.3,
-    "review": 0.0,
-    "unregistered": 0.7,
-    "clean": 1.2,
-    "per_year": 0.05,
-    "per_strike": 0.1,
-    "max": 1.5,
-    "commerce": 0.4,
-}
 
 
 @pytest.fixture(scope="session")

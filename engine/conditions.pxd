@@ -42,7 +42,6 @@ cdef enum op_t:
 ctypedef struct facts_t:
     const image_t *image
     const hit_t *hits
-    size_t hit_count
     const text_t *texts  # of the chunk: hit_t.text is an index into it
     const delimiter_t *delimiters
     const uint32_t *head

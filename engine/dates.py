@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta, timezone
 from typing import Final
 
-__all__ = ["LAW_ZONE", "day_of_date", "day_of_seconds", "today"]
+__all__ = ["LAW_ZONE", "date_of_day", "day_of_date", "day_of_seconds", "today"]
 
 LAW_ZONE: Final = timezone(timedelta(hours=8), "CST")
 """PRC law takes effect at midnight in China: UTC+8, without daylight saving time."""
@@ -21,6 +21,10 @@ def day_of_seconds(seconds: int) -> int:
 
 def day_of_date(on: date) -> int:
     return (on - _EPOCH).days
+
+
+def date_of_day(day: int) -> date:
+    return _EPOCH + timedelta(days=day)
 
 
 def today() -> date:

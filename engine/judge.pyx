@@ -144,7 +144,6 @@ cdef class Judge:
             return -1
         facts.image = self.view
         facts.hits = self.hits_.at
-        facts.hit_count = self.hits_.count
         facts.texts = self.texts
         facts.delimiters = self.delimiters.at
         facts.head = self.head
@@ -207,7 +206,6 @@ cdef class Judge:
                 answer.status_offset[post] = <uint32_t>length if length < 0xFFFFFFFFu else 0xFFFFFFFFu
                 return 1
             text.length = <uint32_t>length
-            text.post = <uint32_t>post
             text.symbol_begin = <uint32_t>self.symbols.count
             text.delimiter_begin = <uint32_t>self.delimiters.count
             outcome = fold_text(

@@ -59,7 +59,7 @@ cdef extern from "match.h" nogil:
         WORK_PER_SYMBOL
     ctypedef struct text_t:
         const uint8_t *bytes
-        uint32_t length, symbol_begin, symbol_end, delimiter_begin, delimiter_end, post
+        uint32_t length, symbol_begin, symbol_end, delimiter_begin, delimiter_end
     ctypedef struct matcher_t:
         const image_t *image
         const uint16_t *symbols

@@ -1,6 +1,5 @@
 """RuleSet: a compiled rule set, ready to judge batches of posts."""
 
-import datetime
 import functools
 
 import numpy as np
@@ -25,7 +24,7 @@ from fairpost.engine.native cimport (
 )
 from fairpost.engine.single cimport Single
 
-from fairpost.engine.dates import day_of_date, today
+from fairpost.engine.dates import date_of_day, day_of_date, today
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.image import InvalidBundle
 from fairpost.engine.request import check_options, days_of, numbers_of, segments_of, sellers_of
@@ -41,9 +40,6 @@ _WORDS = 32  # the words of evidence repeat; longer spans are seldom and not rem
 @functools.lru_cache(maxsize=16384)
 def _fold_words(text):
     return "".join(map(chr, fold(text, DEFAULT)[0]))
-
-
-_EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
 cdef class RuleSet:
@@ -180,7 +176,7 @@ cdef class RuleSet:
         key = (rule, day)
         found = self._citations.get(key)
         if found is None:
-            date = datetime.date.fromordinal(_EPOCH + day).isoformat()
+            date = date_of_day(day).isoformat()
             found = tuple(self._cite(article, date) for article in self._rules[rule].get("basis", ()))
             found = tuple(citation for citation in found if citation)
             if len(self._citations) > 65536:  # crafted dates must not fill the memory
@@ -256,7 +252,11 @@ cdef class RuleSet:
         single.request.day = on
         single.request.unit = UNITS.index(unit)
         single.request.max_characters = max_characters
-        verdict = single.check(self, text, unit, on)
+        try:
+            verdict = single.check(self, text, unit, on)
+        except InvalidPost:  # refused before anything fired; after a MemoryError it would not be clean
+            self._spare_singles.append(single)
+            raise
         self._spare_singles.append(single)
         return verdict
 

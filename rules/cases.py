@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from fairpost.engine import RuleSet
 from fairpost.engine import vocabulary as v
+from fairpost.engine.dates import day_of_date
 
 from .compiler import bundle_of
 from .explain import CaseResult, explain, with_parts
 from .problems import PackError, PackErrors
 from .schema import SellerModel
-from .source import CaseSource, RuleSource, Source, day_of
+from .source import CaseSource, RuleSource, Source
 
 __all__ = ["DEFAULT_DAY", "CaseResult", "check_cases", "default_day", "run_cases"]
 
-DEFAULT_DAY: Final = day_of(datetime.date(2026, 1, 1))
+DEFAULT_DAY: Final = day_of_date(datetime.date(2026, 1, 1))
 """The day of a case that says none. A constant: a pack must not stop compiling because time goes by."""
 
 
@@ -50,7 +51,7 @@ def run_cases(source: Source, bundle: bytes | RuleSet) -> list[CaseResult]:
 def _judge(source: Source, rules: RuleSet, pairs: Sequence[tuple[RuleSource, CaseSource]]) -> list[CaseResult]:
     if not pairs:
         return []
-    days = [day_of(case.date) if case.date else default_day(rule, source) for rule, case in pairs]
+    days = [day_of_date(case.date) if case.date else default_day(rule, source) for rule, case in pairs]
     sellers, standings = _sellers([case for _, case in pairs])
     batch = rules.check_batch(
         [case.text for _, case in pairs],

@@ -5,12 +5,12 @@ The parts are judged by the engine itself: each becomes a shadow rule of its own
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from fairpost.engine import RuleSet
+from fairpost.engine.dates import date_of_day
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.vocabulary import CATEGORIES
 
@@ -87,7 +87,7 @@ def explain(source: Source, rules: RuleSet, result: CaseResult, fired: Sequence[
     if any(isinstance(part, _SELLER_PARTS) for part in e.walk(rule.condition)):
         lines.append(f"seller: {_seller(case.seller)}")
     if not rule.from_day <= result.day < rule.until_day:
-        day = datetime.date(1970, 1, 1) + datetime.timedelta(days=result.day)
+        day = date_of_day(result.day)
         lines.append(f"day: {day}, on which the rule is not in force")
     return "\n".join(f"    {line}" for line in lines)
 

@@ -10,22 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from fairpost.engine.dates import day_of_date
+
 from .expression import Node
 from .problems import PackWarning, Place
 from .schema import LawModel, PolicyFile, SellerModel, Texts, Thresholds
 
-__all__ = ["NEVER", "CaseSource", "ListSource", "PackSource", "RuleSource", "Source", "day_of"]
+__all__ = ["NEVER", "CaseSource", "ListSource", "PackSource", "RuleSource", "Source"]
 
 NEVER: Final = 2**31 - 1
 """`until_day` of a rule that has no end."""
 ALWAYS: Final = -(2**31)
 """`from_day` of a rule that has no begin."""
-_EPOCH: Final = datetime.date(1970, 1, 1).toordinal()
-
-
-def day_of(date: datetime.date) -> int:
-    """Days since 1970-01-01."""
-    return date.toordinal() - _EPOCH
 
 
 @dataclass(frozen=True)
@@ -87,11 +83,11 @@ class RuleSource:
 
     @property
     def from_day(self) -> int:
-        return ALWAYS if self.effective_from is None else day_of(self.effective_from)
+        return ALWAYS if self.effective_from is None else day_of_date(self.effective_from)
 
     @property
     def until_day(self) -> int:
-        return NEVER if self.effective_until is None else day_of(self.effective_until)
+        return NEVER if self.effective_until is None else day_of_date(self.effective_until)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ typedef struct {
     uint32_t length;
     uint32_t symbol_begin, symbol_end;
     uint32_t delimiter_begin, delimiter_end;
-    uint32_t post; /* in the chunk */
 } text_t;
 
 typedef struct {

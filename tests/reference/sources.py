@@ -17,19 +17,9 @@ from fairpost.rules.schema import PolicyFile
 from fairpost.rules.source import ListSource, PackSource, RuleSource, Source
 
 from .matching import Pattern
+from .sample import EXPOSURE
 
 __all__ = ["fold_set", "matcher_bundle", "policy", "rule_of", "source_of"]
-
-EXPOSURE = {
-    "limit": 0.3,
-    "review": 0.0,
-    "unregistered": 0.7,
-    "clean": 1.2,
-    "per_year": 0.05,
-    "per_strike": 0.1,
-    "max": 1.5,
-    "commerce": 0.4,
-}
 
 
 def fold_set(names: Iterable[str]) -> frozenset[str]:

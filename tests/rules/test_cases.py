@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from fairpost.engine.dates import day_of_date
 from fairpost.rules import PackErrors, bundle_of, compile_packs, lint, load_packs, run_cases
 from fairpost.rules.cases import DEFAULT_DAY, default_day
-from fairpost.rules.source import day_of
 
 Write = Callable[..., Path]
 
@@ -123,4 +123,4 @@ def test_day_of_a_case(write: Write, sound: dict[str, str]) -> None:
     source = load_packs(write(medical=medical))
     days = {rule.id: default_day(rule, source) for rule in source.rules}
     assert days["medical.sale"] == DEFAULT_DAY
-    assert days["medical.cure-claim"] == days["medical.sold-cure"] == day_of(datetime.date(2027, 1, 1))
+    assert days["medical.cure-claim"] == days["medical.sold-cure"] == day_of_date(datetime.date(2027, 1, 1))
