@@ -3,6 +3,15 @@ from numpy.typing import NDArray
 
 class AnchorsNotPlaced(RuntimeError): ...
 
+def choose_anchors(
+    symbols: NDArray[np.uint16],
+    starts: NDArray[np.int64],
+    flags: NDArray[np.uint8],
+    sketch: NDArray[np.uint64],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint32]]: ...
+def filter_map(
+    symbols: NDArray[np.uint16], anchors: NDArray[np.int64], widths: NDArray[np.uint8], bits: int
+) -> NDArray[np.uint64]: ...
 def perfect_hash(
-    keys: NDArray[np.uint32], slot_bits: int, bucket_bits: int
+    keys: NDArray[np.uint32], slot_count: int, bucket_count: int
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]: ...

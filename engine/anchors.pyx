@@ -1,71 +1,191 @@
-"""Perfect hash over the anchors of a rule set: used when a bundle is built, never when it is read."""
+"""Anchors of patterns, and the perfect hash over them: used when a bundle is built, never when it is read."""
 
 import numpy as np
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-cdef extern from "match.h":
-    uint32_t hash_displaced(uint32_t key, uint32_t displacement) noexcept nogil
+cdef extern from "anchor.h" nogil:
+    uint32_t anchor_key(uint32_t s0, uint32_t s1, uint32_t s2) noexcept
+    uint32_t filter_bit(uint32_t s0, uint32_t s1, uint32_t s2, uint32_t group_shift) noexcept
+    uint32_t hash_bucket(uint32_t key, uint32_t displacement_count) noexcept
+    uint32_t hash_slot(uint32_t key, uint32_t displacement, uint32_t slot_count) noexcept
 
-__all__ = ["AnchorsNotPlaced", "perfect_hash"]
+__all__ = ["AnchorsNotPlaced", "choose_anchors", "filter_map", "perfect_hash"]
+
+cdef enum:
+    REPEAT = 1  # PatternFlag.REPEAT
+    BUCKET_CAP = 8191  # costs stop growing there: frequency < 2**37, so that a cost stays below 2**63
 
 
 class AnchorsNotPlaced(RuntimeError):
     """No displacement below 65,536 separates the keys of some bucket; the tables must grow."""
 
 
-def perfect_hash(const uint32_t[::1] keys, int slot_bits, int bucket_bits):
-    """Place distinct keys in 2**slot_bits slots by "hash and displace" (Belazzougui, Botelho, Dietzfelbinger 2009).
+ctypedef struct filed_t:  # how many patterns are filed under a key; key 0 is a free place
+    uint32_t key, count
+
+
+cdef inline filed_t* _filed(filed_t *table, uint32_t shift, uint32_t mask, uint32_t key) noexcept nogil:
+    cdef uint32_t place = (key * <uint32_t>0x9E3779B1) >> shift
+    while table[place].key != 0 and table[place].key != key:
+        place = (place + 1) & mask
+    return &table[place]
+
+
+cdef inline uint64_t _frequency(const uint64_t[::1] sketch, uint32_t s0, uint32_t s1) noexcept nogil:
+    return sketch[((s0 << 16 | s1) * <uint32_t>0x9E3779B1) >> 16]
+
+
+cdef inline bint _is_plain(uint32_t key, uint32_t s0, uint32_t s1) noexcept nogil:
+    """Whether a trigram's key is no other anchor's at the same position: a bucket is looked up once a position."""
+    return key != anchor_key(s0, s1, 0) and key != anchor_key(s0, 0, 0)
+
+
+def choose_anchors(
+    const uint16_t[::1] symbols,
+    const int64_t[::1] starts,
+    const uint8_t[::1] flags,
+    const uint64_t[::1] sketch,
+):
+    """The anchor of each pattern: of those it may have, the one that costs least, counting how often text holds it and
+    how many patterns would be compared there. Patterns choose in their order.
+
+    A pattern of one symbol is filed under it, one of two and every `repeat` pattern under a bigram, any other under a
+    trigram (under a bigram where the keys of all its trigrams are ambiguous).
 
     Args:
-        keys: uint32[n], distinct, n <= 2**slot_bits.
-        slot_bits: log2 of the number of slots, 1 to 31.
-        bucket_bits: log2 of the number of buckets, 1 to 31.
+        symbols: uint16[total]; starts: int64[n + 1], pattern k is symbols[starts[k]:starts[k + 1]], 1 to 255 of them.
+        flags: uint8[n], PatternFlag.
+        sketch: uint64[65536], how often text holds each hashed bigram (`index.sketch_position`), below 2**37.
 
     Returns:
-        (displacement uint16[2**bucket_bits], slot_of uint32[n]): the slot of key i is slot_of[i].
+        (place uint8[n], width uint8[n], key uint32[n]): anchor k is pattern k's symbols[place:place + width].
+    """
+    cdef Py_ssize_t n = starts.shape[0] - 1, k, i, length
+    cdef uint32_t bits = max(4, int(2 * n).bit_length()), shift = 32 - bits, mask = (<uint32_t>1 << bits) - 1
+    cdef const uint16_t *s
+    cdef uint32_t width, key
+    cdef uint64_t cost, best, frequency, bucket
+    cdef filed_t *place
+    cdef filed_t *best_place
+    table_np = np.zeros(1 << bits, dtype=np.uint64)
+    cdef uint64_t[::1] table_view = table_np
+    cdef filed_t *table = <filed_t*>&table_view[0]
+    place_np, width_np, key_np = np.zeros(n, np.uint8), np.zeros(n, np.uint8), np.zeros(n, np.uint32)
+    cdef uint8_t[::1] places = place_np, widths = width_np
+    cdef uint32_t[::1] keys = key_np
+    with nogil:
+        for k in range(n):
+            s = &symbols[starts[k]]
+            length = starts[k + 1] - starts[k]
+            width = 1 if length == 1 else 2 if length == 2 or flags[k] & REPEAT else 3
+            while True:
+                best = <uint64_t>-1
+                best_place = NULL
+                for i in range(length - width + 1):
+                    if width == 1:
+                        key, frequency = anchor_key(s[i], 0, 0), 1
+                    elif width == 2:
+                        key, frequency = anchor_key(s[i], s[i + 1], 0), _frequency(sketch, s[i], s[i + 1])
+                    else:
+                        key = anchor_key(s[i], s[i + 1], s[i + 2])
+                        if not _is_plain(key, s[i], s[i + 1]):
+                            continue
+                        frequency = min(_frequency(sketch, s[i], s[i + 1]), _frequency(sketch, s[i + 1], s[i + 2]))
+                    place = _filed(table, shift, mask, key)
+                    bucket = min(place.count, <uint32_t>BUCKET_CAP)
+                    cost = frequency * (2 + bucket) * (64 + bucket)
+                    if cost < best:
+                        best, best_place = cost, place
+                        places[k], keys[k] = <uint8_t>i, key
+                if best_place != NULL:
+                    break
+                width = 2
+            widths[k] = <uint8_t>width
+            best_place.key = keys[k]
+            best_place.count += 1
+    return place_np, width_np, key_np
+
+
+def filter_map(
+    const uint16_t[::1] symbols,
+    const int64_t[::1] anchors,
+    const uint8_t[::1] widths,
+    uint32_t bits,
+):
+    """The filter's bitmap, uint64[2**bits / 64]: anchor k, of widths[k] symbols, starts at symbols[anchors[k]]."""
+    cdef Py_ssize_t k
+    cdef uint32_t bit, shift = 32 - (bits - 4)
+    cdef const uint16_t *s
+    filter_np = np.zeros((1 << bits) // 64, dtype=np.uint64)
+    cdef uint64_t[::1] words = filter_np
+    with nogil:
+        for k in range(anchors.shape[0]):
+            s = &symbols[anchors[k]]
+            if widths[k] == 3:
+                bit = filter_bit(s[0], s[1], s[2], shift)
+                words[bit >> 6] |= <uint64_t>1 << (bit & 63)
+            elif widths[k] == 2:
+                bit = filter_bit(s[0], s[1], 0, shift) & ~<uint32_t>15
+                words[bit >> 6] |= <uint64_t>0xFFFF << (bit & 63)
+    return filter_np
+
+
+def perfect_hash(const uint32_t[::1] keys, uint32_t slot_count, uint32_t bucket_count):
+    """Place distinct keys in `slot_count` slots by "hash and displace" (Belazzougui, Botelho, Dietzfelbinger 2009).
+
+    Args:
+        keys: uint32[n], distinct, n <= slot_count.
+        slot_count, bucket_count: at least 1.
+
+    Returns:
+        (displacement uint16[bucket_count], slot_of uint32[n]): the slot of key i is slot_of[i].
 
     Raises:
         AnchorsNotPlaced: the tables are too full.
     """
-    cdef Py_ssize_t n = keys.shape[0], j, begin, end, k
-    cdef uint32_t displacement_shift = 32 - bucket_bits, slot_shift = 32 - slot_bits
+    cdef Py_ssize_t n = keys.shape[0], i, j, begin, end, k
     cdef uint32_t d, slot
     cdef bint placed
-    bucket_np = (np.asarray(keys) * np.uint32(0xCC9E2D51)) >> np.uint32(displacement_shift)
-    counts_np = np.bincount(bucket_np, minlength=1 << bucket_bits)
+    bucket_np = np.zeros(n, dtype=np.uint32)
+    cdef uint32_t[::1] bucket = bucket_np
+    for i in range(n):
+        bucket[i] = hash_bucket(keys[i], bucket_count)
     # The fullest buckets are placed first, while most slots are free; ties by bucket number, so that
     # the same keys always give the same tables.
-    order_np = np.lexsort((np.asarray(keys), bucket_np, -counts_np[bucket_np])).astype(np.int64)
-    cdef const long long[::1] order = order_np
-    cdef const uint32_t[::1] bucket = np.ascontiguousarray(bucket_np, dtype=np.uint32)
-    displacement_np = np.zeros(1 << bucket_bits, dtype=np.uint16)
+    size_np = np.bincount(bucket_np, minlength=bucket_count)
+    by_bucket = np.argsort(bucket_np, kind="stable")
+    order_np = by_bucket[np.argsort(-size_np[bucket_np[by_bucket]], kind="stable")].astype(np.int64)
+    cdef const int64_t[::1] order = order_np
+    displacement_np = np.zeros(bucket_count, dtype=np.uint16)
     slot_of_np = np.zeros(n, dtype=np.uint32)
-    taken_np = np.zeros(1 << slot_bits, dtype=np.uint8)
+    taken_np = np.zeros(slot_count, dtype=np.uint8)
     cdef uint16_t[::1] displacement = displacement_np
     cdef uint32_t[::1] slot_of = slot_of_np
-    cdef unsigned char[::1] taken = taken_np
+    cdef uint8_t[::1] taken = taken_np
     begin = 0
-    while begin < n:
-        end = begin + 1
-        while end < n and bucket[order[end]] == bucket[order[begin]]:
-            end += 1
-        placed = False
-        for d in range(65536):
-            placed = True
-            for j in range(begin, end):
-                slot = <uint32_t>(<uint64_t>hash_displaced(keys[order[j]], d) >> slot_shift)
-                if taken[slot]:
-                    placed = False
-                    for k in range(begin, j):
-                        taken[slot_of[order[k]]] = 0
+    with nogil:
+        while begin < n:
+            end = begin + 1
+            while end < n and bucket[order[end]] == bucket[order[begin]]:
+                end += 1
+            placed = False
+            for d in range(65536):
+                placed = True
+                for j in range(begin, end):
+                    slot = hash_slot(keys[order[j]], d, slot_count)
+                    if taken[slot]:
+                        placed = False
+                        for k in range(begin, j):
+                            taken[slot_of[order[k]]] = 0
+                        break
+                    taken[slot] = 1
+                    slot_of[order[j]] = slot
+                if placed:
+                    displacement[bucket[order[begin]]] = <uint16_t>d
                     break
-                taken[slot] = 1
-                slot_of[order[j]] = slot
-            if placed:
-                displacement[bucket[order[begin]]] = <uint16_t>d
-                break
-        if not placed:
-            raise AnchorsNotPlaced(f"{n} anchors do not fit 2**{slot_bits} slots")
-        begin = end
+            if not placed:
+                with gil:
+                    raise AnchorsNotPlaced(f"{n} anchors do not fit {slot_count} slots")
+            begin = end
     return displacement_np, slot_of_np

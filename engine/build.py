@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
-from fairpost.engine.index import Anchored, build_index
+from fairpost.engine.index import PatternColumns, build_index
 from fairpost.engine.layout import Cmp, Op, PatternFlag
 from fairpost.engine.symbols import FineFolds, ScanFold
 from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
@@ -105,14 +105,15 @@ def build(source: RuleSetSource) -> bytes:
     """
     _check(source)
     fine_folds = FineFolds()
-    anchored, texts, scan = _patterns(source, fine_folds)
-    sections = build_index(anchored)
+    columns, texts, scan = _patterns(source, fine_folds)
+    sections = build_index(columns)
     sections.update(scan.sections())
     sections.update(fine_folds.sections())
     sections.update(_texts(texts))
     sections.update(_lists(source))
     sections.update(_rules(source))
     sections.update(_policy(source))
+    sections["RARE"] = np.zeros(0, dtype=np.uint32)
     meta = dict(source.meta)
     meta["list_names"] = list(source.lists)
     meta["channels"] = list(source.channels)
@@ -123,7 +124,7 @@ def build(source: RuleSetSource) -> bytes:
     return assemble(sections)
 
 
-def assemble(sections: Mapping[str, NDArray[Any]]) -> bytes:
+def assemble(sections: Mapping[str, NDArray[Any]], flags: int = 0) -> bytes:
     """Lay the sections out as a file, and seal it with its SHA-256."""
     table = np.zeros(len(layout.SECTIONS), dtype=layout.SECTION_DTYPE)
     at = _align(layout.HEADER_DTYPE.itemsize + table.nbytes)
@@ -136,7 +137,7 @@ def assemble(sections: Mapping[str, NDArray[Any]]) -> bytes:
         at = _align(at + len(body))
     size = at + layout.PADDING
     header = np.zeros(1, dtype=layout.HEADER_DTYPE)
-    header[0] = (layout.MAGIC, layout.FORMAT_VERSION, len(table), size, 0, 0, b"")
+    header[0] = (layout.MAGIC, layout.FORMAT_VERSION, len(table), size, flags, 0, b"")
     image = bytearray(size)
     image[:64] = header.tobytes()
     image[64 : 64 + table.nbytes] = table.tobytes()
@@ -176,7 +177,7 @@ def _check(source: RuleSetSource) -> None:
             raise InvalidSource(f"rule {rule.id}: its condition is empty")
 
 
-def _patterns(source: RuleSetSource, fine_folds: FineFolds) -> tuple[list[Anchored], list[str], ScanFold]:
+def _patterns(source: RuleSetSource, fine_folds: FineFolds) -> tuple[PatternColumns, list[str], ScanFold]:
     """Fold, merge patterns that match alike, and give the scan the symbols that they need."""
     from fairpost.engine.folds import DEFAULT, fold
 
@@ -204,15 +205,27 @@ def _patterns(source: RuleSetSource, fine_folds: FineFolds) -> tuple[list[Anchor
         entry = merged.setdefault(key, (pattern, scanned, own, int(flags), set()))
         entry[4].update(pattern.lists)
     scan = ScanFold(DEFAULT, (c for _, scanned, *_ in merged.values() for c in scanned))
-    anchored: list[Anchored] = []
     texts: list[str] = []
-    for pattern, scanned, own, flags, lists in merged.values():
-        fine_number = layout.NO_FINE
+    symbols: list[list[int]] = []
+    fine_numbers: list[int] = []
+    for pattern, scanned, own, flags, _ in merged.values():
+        number = layout.NO_FINE
         if flags & PatternFlag.FINE:
-            fine_number = fine_folds.pattern(pattern.text, pattern.folds - {"repeat"}, own)
-        anchored.append(Anchored(scan.symbols(scanned), flags, fine_number, sorted(lists)))
+            number = fine_folds.pattern(pattern.text, pattern.folds - {"repeat"}, own)
+        symbols.append(scan.symbols(scanned))
+        fine_numbers.append(number)
         texts.append(pattern.text)
-    return anchored, texts, scan
+    starts, column = _ragged(symbols)
+    list_starts, lists = _ragged([sorted(lists) for *_, lists in merged.values()])
+    columns = PatternColumns(
+        symbols=column.astype(np.uint16),
+        starts=starts,
+        flags=np.array([flags for *_, flags, _ in merged.values()], dtype=np.uint8),
+        fine=np.array(fine_numbers, dtype=np.uint32),
+        lists=lists.astype(np.uint16),
+        list_starts=list_starts,
+    )
+    return columns, texts, scan
 
 
 def collapse(symbols: Iterable[int]) -> list[int]:

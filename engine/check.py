@@ -46,12 +46,6 @@ def _inside(start: NDArray[Any], length: NDArray[Any], size: int) -> bool:
     return bool((start.astype(np.uint64) + length.astype(np.uint64) <= size).all())
 
 
-def _power_of_two(column: NDArray[Any], tag: str, least: int = 2) -> None:
-    size = column.size
-    holds = least <= size <= 1 << 31 and size & (size - 1) == 0
-    _require(holds, f"section {tag}: {size} items is no power of two")
-
-
 def _check_folds(s: Sections) -> None:
     _require(s["FBLK"].size == layout.CODE_POINT_BLOCKS, f"section FBLK: {s['FBLK'].size} blocks")
     _require(s["FSYM"].size and s["FSYM"].size % 128 == 0, f"section FSYM: {s['FSYM'].size} symbols")
@@ -79,32 +73,37 @@ def _check_folds(s: Sections) -> None:
 
 def _check_anchors(s: Sections) -> None:
     _require(s["UMAP"].size == 1024, f"section UMAP: {s['UMAP'].size} words, expected 1024")
-    _power_of_two(s["BMAP"], "BMAP")
-    _power_of_two(s["DISP"], "DISP")
-    _power_of_two(s["SLOT"], "SLOT")
+    least, most = layout.FILTER_BITS
+    words = s["FMAP"].size
+    _require(words in [1 << b >> 6 for b in range(least, most + 1)], f"section FMAP: {words} words of 64 bits")
+    _require(0 < s["DISP"].size < 1 << 32, f"section DISP: {s['DISP'].size} displacements")
+    _require(0 < s["SLOT"].size < 1 << 32, f"section SLOT: {s['SLOT'].size} slots")
     slots, entries, patterns = s["SLOT"], s["ENTR"], s["PATT"]
-    _require(_inside(slots["start"], slots["count"], entries.size), "section SLOT: a bucket reaches past ENTR")
-    if entries.size:
-        _require(entries["pattern"].max() < patterns.size, "section ENTR: a pattern number is out of range")
-        length = patterns["length"][entries["pattern"]]
-        _require((entries["length"] == length).all(), "section ENTR: a length differs from its pattern's")
-        anchor = entries["anchor"].astype(np.int64)
-        beside = anchor + entries["where"]
-        inside = (anchor + 2 <= length) | ((anchor == 0) & (length == 1))
-        _require(inside.all(), "section ENTR: an anchor is outside its pattern")
-        _require(((beside >= 0) & (beside < length)).all(), "section ENTR: a neighbour is outside its pattern")
-        reach = entries["where"]
-        _require(((reach >= -1) & (reach <= 2)).all(), "section ENTR: a neighbour is too far from its anchor")
+    used = slots["start"][slots["key"] != 0]
+    _require(not used.size or used.max() < entries.size, "section SLOT: a bucket starts past the end of ENTR")
+    if not entries.size:
+        return
+    number, flags = entries["pattern"], entries["flags"]
+    _require(number.max() < patterns.size, "section ENTR: a pattern number is out of range")
+    record = patterns[number]
+    length = record["length"]
+    _require((entries["length"] == length).all(), "section ENTR: a length differs from its pattern's")
+    _require(((flags & 0x7FFF) == record["flags"]).all(), "section ENTR: flags differ from the pattern's")
+    _require((entries["anchor"] < length).all(), "section ENTR: an anchor is outside its pattern")
+    _require(flags[-1] & layout.ENTRY_LAST, "section ENTR: the last bucket has no end")
+    head = np.zeros(entries.size, dtype=np.uint64)
+    for k in range(4):
+        has = np.flatnonzero(length > k)
+        head[has] |= s["PSYM"][record["start"][has] + np.uint64(k)].astype(np.uint64) << np.uint64(16 * k)
+    _require((entries["head"] == head).all(), "section ENTR: a head differs from its pattern's first symbols")
 
 
 def _check_patterns(s: Sections) -> None:
     patterns, fine = s["PATT"], s["FINE"]
-    _require(
-        not patterns.size or (patterns["length"].min() >= 1 and patterns["length"].max() <= layout.MAX_PATTERN_SYMBOLS),
-        f"section PATT: a length is outside 1..{layout.MAX_PATTERN_SYMBOLS}",
-    )
+    _require((patterns["length"] > 0).all(), f"section PATT: a length is outside 1..{layout.MAX_PATTERN_SYMBOLS}")
     _require(_inside(patterns["start"], patterns["length"], s["PSYM"].size), "section PATT: symbols reach past PSYM")
-    _require((s["PSYM"] > Symbol.BOUNDARY).all(), "section PSYM: holds a reserved symbol")
+    symbols = s["PSYM"]
+    _require(((symbols > Symbol.BOUNDARY) & (symbols != Symbol.EXPANDS)).all(), "section PSYM: holds a reserved symbol")
     _require(_inside(patterns["lists"], patterns["list_count"], s["PLST"].size), "section PATT: lists reach past PLST")
     count = s["ALST"].size - 1
     _require(not s["PLST"].size or s["PLST"].max() < count, "section PLST: a list number is out of range")

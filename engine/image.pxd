@@ -13,16 +13,16 @@ cdef extern from "image.h":
     ctypedef struct expansion_t:
         uint32_t code_point, start, length
     ctypedef struct slot_t:
-        uint32_t key, start, count
+        uint32_t key, start
     ctypedef struct entry_t:
+        uint64_t head
         uint32_t pattern
-        uint16_t neighbour
-        int16_t where
-        uint16_t anchor, length
+        uint8_t anchor, length
+        uint16_t flags
     ctypedef struct pattern_t:
-        uint32_t start
-        uint16_t length, flags
-        uint32_t fine, lists, list_count
+        uint32_t start, fine, lists
+        uint8_t length, flags
+        uint16_t list_count
     ctypedef struct fine_t:
         uint32_t start
         uint16_t length, lead
@@ -51,6 +51,7 @@ cdef extern from "image.h":
         uint8_t strikes[32]
 
     ctypedef struct image_t:
+        int is_identity
         const uint16_t *fold_block
         const uint16_t *fold_symbol
         const uint16_t *fold_flat
@@ -63,13 +64,15 @@ cdef extern from "image.h":
         const uint32_t *fine_expansion_code_points
         const uint64_t *unigram_map
         int has_unigrams
-        const uint64_t *anchor_map
-        uint32_t anchor_shift
+        const uint64_t *filter_map
+        uint32_t filter_bits
+        uint32_t filter_shift
         const uint16_t *displacement
-        uint32_t displacement_shift
+        uint32_t displacement_count
         const slot_t *slots
-        uint32_t slot_shift
+        uint32_t slot_count
         const entry_t *entries
+        size_t entry_count
         const pattern_t *patterns
         size_t pattern_count
         const uint16_t *pattern_symbols
@@ -101,5 +104,6 @@ cdef class Image:
     cdef readonly dict meta
     cdef readonly str digest
     cdef readonly size_t size
+    cdef readonly bint is_pattern_set
 
     cdef int _point(self) except -1

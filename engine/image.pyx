@@ -18,11 +18,6 @@ cdef const void* _start(column) except? NULL:
     return <const void*><size_t>column.__array_interface__["data"][0]
 
 
-cdef uint32_t _shift(column, bits_per_item=1) except? 0:
-    """32 - log2 of the number of items (or bits) of a column that was checked to be a power of two."""
-    return 33 - int(column.size * bits_per_item).bit_length()
-
-
 cdef class Image:
     """A checked bundle, mapped or in memory. Immutable, safe to share between threads.
 
@@ -75,13 +70,15 @@ cdef class Image:
         v.fine_expansion_code_points = <const uint32_t*>_start(s["VEXS"])
         v.unigram_map = <const uint64_t*>_start(s["UMAP"])
         v.has_unigrams = bool(s["UMAP"].any())
-        v.anchor_map = <const uint64_t*>_start(s["BMAP"])
-        v.anchor_shift = _shift(s["BMAP"], 64)
+        v.filter_map = <const uint64_t*>_start(s["FMAP"])
+        v.filter_bits = int(s["FMAP"].size * 64).bit_length() - 1  # checked to be a power of two
+        v.filter_shift = 32 - (v.filter_bits - 4)
         v.displacement = <const uint16_t*>_start(s["DISP"])
-        v.displacement_shift = _shift(s["DISP"])
+        v.displacement_count = s["DISP"].size
         v.slots = <const slot_t*>_start(s["SLOT"])
-        v.slot_shift = _shift(s["SLOT"])
+        v.slot_count = s["SLOT"].size
         v.entries = <const entry_t*>_start(s["ENTR"])
+        v.entry_count = s["ENTR"].size
         v.patterns = <const pattern_t*>_start(s["PATT"])
         v.pattern_count = s["PATT"].size
         v.pattern_symbols = <const uint16_t*>_start(s["PSYM"])

@@ -8,7 +8,7 @@ Header (64 bytes)
     8   u4   format version
     12  u4   number of sections
     16  u8   file size in bytes
-    24  u4   flags (0)
+    24  u4   flags (`BundleFlag`)
     28  u4   reserved (0)
     32  32s  SHA-256 of bytes 0..31 and 64..end; its first 12 hex digits are the revision
 Section table: one `SECTION_DTYPE` record a section, from byte 64.
@@ -17,7 +17,7 @@ Sections start at multiples of 64; the file ends with at least 64 zero bytes (pa
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Final
 
 import numpy as np
@@ -26,7 +26,9 @@ __all__ = [
     "ALIGNMENT",
     "CODE_POINT_BLOCKS",
     "ENTRY_DTYPE",
+    "ENTRY_LAST",
     "EXPANSION_DTYPE",
+    "FILTER_BITS",
     "FINE_DTYPE",
     "FINE_FOLD_DROP",
     "FINE_FOLD_EXPANDS",
@@ -46,6 +48,7 @@ __all__ = [
     "SECTIONS",
     "SECTION_DTYPE",
     "SLOT_DTYPE",
+    "BundleFlag",
     "Cmp",
     "Op",
     "PatternFlag",
@@ -53,13 +56,20 @@ __all__ = [
 ]
 
 MAGIC: Final = b"fairpost"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 ALIGNMENT: Final = 64
 PADDING: Final = 64
 MAX_PATTERN_SYMBOLS: Final = 255
 MAX_STACK: Final = 32
 CODE_POINT_BLOCKS: Final = 0x110000 >> 7
 """The fold tables are two-stage: code point >> 7 selects a block of 128 entries."""
+
+
+class BundleFlag(IntFlag):
+    """Bits of the header's flags."""
+
+    PATTERN_SET = 1  # patterns only: the sections of lists, rules and policy are empty
+    IDENTITY = 2  # the scan folds nothing, and no fold table is stored (see section RARE)
 
 
 class Symbol(IntEnum):
@@ -85,6 +95,7 @@ class PatternFlag(IntEnum):
     RIGHT_LATIN = 8
     RIGHT_DIGIT = 16
     FINE = 32
+    REGULAR = 64
 
 
 class Op(IntEnum):
@@ -137,20 +148,30 @@ SECTION_DTYPE: Final = np.dtype(
     [("tag", "S4"), ("item", "<u4"), ("offset", "<u8"), ("count", "<u8"), ("reserved", "<u8")]
 )
 EXPANSION_DTYPE: Final = np.dtype([("code_point", "<u4"), ("start", "<u4"), ("length", "<u4")])
-SLOT_DTYPE: Final = np.dtype([("key", "<u4"), ("start", "<u4"), ("count", "<u4")])
-"""One anchor: two symbols (first << 16 | second; second 0 for a pattern of one symbol) and its bucket.
-An empty slot has key 0xFFFFFFFF and count 0."""
+FILTER_BITS: Final = (13, 22)
+"""Least and greatest log2 of the filter's bits: 1 KB to 512 KB."""
+SLOT_DTYPE: Final = np.dtype([("key", "<u4"), ("start", "<u4")])
+"""One anchor's key and where its bucket starts in ENTR. An empty slot has key 0."""
+ENTRY_LAST: Final = 0x8000
+"""In `ENTRY_DTYPE.flags`: the last entry of its bucket. The other bits are those of the pattern's flags."""
 ENTRY_DTYPE: Final = np.dtype(
     [
+        ("head", "<u8"),  # the pattern's first 4 symbols, the first one in the lowest 16 bits; 0 where it has fewer
         ("pattern", "<u4"),
-        ("neighbour", "<u2"),  # a symbol of the pattern ...
-        ("where", "<i2"),  # ... at this distance from the anchor, compared before the rest
-        ("anchor", "<u2"),  # the anchor's place in the pattern
-        ("length", "<u2"),  # symbols of the pattern
+        ("anchor", "u1"),  # place of the anchor's first symbol in the pattern
+        ("length", "u1"),  # symbols of the pattern
+        ("flags", "<u2"),
     ]
 )
 PATTERN_DTYPE: Final = np.dtype(
-    [("start", "<u4"), ("length", "<u2"), ("flags", "<u2"), ("fine", "<u4"), ("lists", "<u4"), ("list_count", "<u4")]
+    [
+        ("start", "<u4"),  # first symbol in PSYM
+        ("fine", "<u4"),  # record in FINE or NO_FINE
+        ("lists", "<u4"),  # first list in PLST
+        ("length", "u1"),
+        ("flags", "u1"),
+        ("list_count", "<u2"),
+    ]
 )
 NO_FINE: Final = 0xFFFFFFFF
 FINE_DTYPE: Final = np.dtype(
@@ -198,6 +219,7 @@ POLICY_DTYPE: Final = np.dtype(
 
 SECTIONS: Final[dict[str, np.dtype]] = {
     "META": np.dtype("u1"),  # JSON, UTF-8: names, messages, laws
+    "RARE": np.dtype("<u4"),  # identity scan: code points with symbols from the pool, ascending
     "FBLK": np.dtype("<u2"),  # scan fold: block of code point >> 7
     "FSYM": np.dtype("<u2"),  # scan fold: symbol, 128 a block
     "FEXP": EXPANSION_DTYPE,  # one-to-many folds, sorted by code point
@@ -207,10 +229,10 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "VEXP": EXPANSION_DTYPE,  # fine folds: expansions (code_point unused)
     "VEXS": np.dtype("<u4"),
     "UMAP": np.dtype("<u8"),  # bitmap of patterns of one symbol, 65,536 bits
-    "BMAP": np.dtype("<u8"),  # bitmap of hashed anchors, a power of two
-    "DISP": np.dtype("<u2"),  # perfect hash: displacement of each bucket, a power of two
-    "SLOT": SLOT_DTYPE,  # perfect hash: anchors, a power of two
-    "ENTR": ENTRY_DTYPE,  # patterns of each anchor
+    "FMAP": np.dtype("<u8"),  # filter: bitmap of hashed bigrams and trigrams, 2**b bits with b in FILTER_BITS
+    "DISP": np.dtype("<u2"),  # perfect hash: displacement of each bucket
+    "SLOT": SLOT_DTYPE,  # perfect hash: anchors
+    "ENTR": ENTRY_DTYPE,  # buckets: the patterns of each anchor
     "PATT": PATTERN_DTYPE,
     "PSYM": np.dtype("<u2"),  # their symbols
     "PLST": np.dtype("<u2"),  # their lists

@@ -137,8 +137,8 @@ cdef class RuleSet:
         content, ends = sections["PTXT"].tobytes(), sections["PTXO"].tolist()
         lists = sections["PLST"].tolist()
         return [
-            (content[begin:end].decode(), tuple(names[k] for k in lists[record[4]:record[4] + record[5]]))
-            for begin, end, record in zip(ends, ends[1:], sections["PATT"].tolist())
+            (content[begin:end].decode(), tuple(names[k] for k in lists[first:first + count]))
+            for begin, end, (first, count) in zip(ends, ends[1:], sections["PATT"][["lists", "list_count"]].tolist())
         ]
 
     def matches(self, text):

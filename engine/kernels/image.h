@@ -25,6 +25,8 @@ enum {
     PATTERN_RIGHT_LATIN = 8,
     PATTERN_RIGHT_DIGIT = 16,
     PATTERN_FINE = 32,
+    PATTERN_REGULAR = 64,
+    ENTRY_LAST = 0x8000, /* in entry_t.flags beside the bits above */
     PATTERN_BOUNDED = 2 | 4 | 8 | 16
 };
 
@@ -34,9 +36,9 @@ enum {
 
 #pragma pack(push, 1)
 typedef struct { uint32_t code_point, start, length; } expansion_t;
-typedef struct { uint32_t key, start, count; } slot_t;
-typedef struct { uint32_t pattern; uint16_t neighbour; int16_t where; uint16_t anchor, length; } entry_t;
-typedef struct { uint32_t start; uint16_t length, flags; uint32_t fine, lists, list_count; } pattern_t;
+typedef struct { uint32_t key, start; } slot_t;
+typedef struct { uint64_t head; uint32_t pattern; uint8_t anchor, length; uint16_t flags; } entry_t;
+typedef struct { uint32_t start, fine, lists; uint8_t length, flags; uint16_t list_count; } pattern_t;
 typedef struct { uint32_t start; uint16_t length, lead; uint32_t fold; } fine_t;
 typedef struct { uint16_t list; int16_t free_of; uint32_t within; } operand_t;
 typedef struct { uint8_t op, cmp; uint16_t a, b, reserved; int32_t n; float value; } instruction_t;
@@ -59,6 +61,8 @@ typedef struct {
 #pragma pack(pop)
 
 typedef struct {
+    /* A code point of the Basic Multilingual Plane is its own symbol; 0..4, 0xFFFF and the other planes need the table. */
+    int is_identity;
     /* scan fold: fold_block[CODE_POINT_BLOCKS], each value < blocks; fold_symbol[blocks << 7]; never SYMBOL_BOUNDARY */
     const uint16_t *fold_block;
     const uint16_t *fold_symbol;
@@ -74,16 +78,22 @@ typedef struct {
     /* anchors */
     const uint64_t *unigram_map; /* 65,536 bits */
     int has_unigrams;
-    const uint64_t *anchor_map; /* 1 << (32 - anchor_shift) bits, at least 64 */
-    uint32_t anchor_shift;
-    const uint16_t *displacement; /* 1 << displacement_bits values */
-    uint32_t displacement_shift;
-    const slot_t *slots; /* 1 << (32 - slot_shift) records; start + count inside entries */
-    uint32_t slot_shift;
-    const entry_t *entries; /* pattern < pattern_count; anchor + 2 <= length (or both 0 and 1); -1 <= where <= 2 */
-    const pattern_t *patterns; /* start + length inside pattern_symbols; lists + list_count inside pattern_lists */
+    const uint64_t *filter_map; /* 1 << filter_bits bits, 13 <= filter_bits <= 22 */
+    uint32_t filter_bits;
+    uint32_t filter_shift; /* 32 - (filter_bits - 4): what filter_bit() takes */
+    const uint16_t *displacement;
+    uint32_t displacement_count; /* at least 1 */
+    const slot_t *slots; /* start < entry_count unless key is 0 */
+    uint32_t slot_count; /* at least 1 */
+    /* The last entry is the last of its bucket. pattern < pattern_count; length and flags (but ENTRY_LAST) are the
+     * pattern's; anchor < length; head is the pattern's first symbols. */
+    const entry_t *entries;
+    size_t entry_count;
+    /* start + length inside pattern_symbols, 1 <= length; lists + list_count inside pattern_lists; if PATTERN_FINE,
+     * fine < the count of fine and not PATTERN_REPEAT */
+    const pattern_t *patterns;
     size_t pattern_count;
-    const uint16_t *pattern_symbols;
+    const uint16_t *pattern_symbols; /* values > SYMBOL_BOUNDARY and not SYMBOL_EXPANDS */
     const uint16_t *pattern_lists; /* values < list_count */
     const fine_t *fine;            /* lead < length; start + length inside fine_symbols; fold < folds */
     const uint32_t *fine_symbols;

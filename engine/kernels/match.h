@@ -1,10 +1,11 @@
 /* Symbols -> hits: anchor filter, perfect hash, bucket, verification. Scalar path.
  *
- * Every pattern is filed under one of its bigrams (its anchor; a pattern of one symbol under the symbol
- * alone). A position whose bigram is in no bucket costs one multiplication and one bit test. */
+ * Every pattern is filed under one of its trigrams (its anchor; a pattern of two symbols under its bigram, of one under
+ * the symbol alone). Most positions that start no anchor cost one multiplication and one bit test. */
 #ifndef FAIRPOST_MATCH_H
 #define FAIRPOST_MATCH_H
 
+#include "anchor.h"
 #include "columns.h"
 #include "fold.h"
 #include "image.h"
@@ -34,24 +35,9 @@ typedef struct {
     column_u32 *view_code_points, *view_offsets; /* working memory of the recognisers */
 } matcher_t;
 
-static inline uint32_t hash_anchor(uint32_t key) { return key * 0x9E3779B1u; }
-
-/* Which slot holds `key` if any does: a bucket's displacement stirs the key so that no two keys of the
- * rule set share a slot. */
-static inline uint32_t hash_displaced(uint32_t key, uint32_t displacement) {
-    uint32_t x = key ^ displacement * 0x85EBCA6Bu;
-    x *= 0xC2B2AE35u;
-    x ^= x >> 15;
-    return x * 0x27D4EB2Fu;
-}
-
-static inline uint32_t bucket_of(const image_t *image, uint32_t key) {
-    return (uint32_t)((uint64_t)(key * 0xCC9E2D51u) >> image->displacement_shift);
-}
-
 static inline const slot_t *find_slot(const image_t *image, uint32_t key) {
-    const uint32_t displacement = image->displacement[bucket_of(image, key)];
-    const slot_t *slot = &image->slots[(uint64_t)hash_displaced(key, displacement) >> image->slot_shift];
+    const uint32_t displacement = image->displacement[hash_bucket(key, image->displacement_count)];
+    const slot_t *slot = &image->slots[hash_slot(key, displacement, image->slot_count)];
     return slot->key == key ? slot : NULL;
 }
 
@@ -199,9 +185,6 @@ static inline int verify_repeat(matcher_t *m, const entry_t *entry, const patter
 }
 
 static inline int verify(matcher_t *m, const entry_t *entry, uint32_t position) {
-    /* Most entries of a bucket end here, before their pattern is touched.
-     * SAFETY: where is -1, 0 or 2; a boundary stands before the text, and slack behind it. */
-    if (m->symbols[(int64_t)position + entry->where] != entry->neighbour) return 0;
     const pattern_t *pattern = &m->image->patterns[entry->pattern];
     if (pattern->flags & PATTERN_REPEAT) return verify_repeat(m, entry, pattern, position);
     const text_t *text = m->text;
@@ -218,14 +201,14 @@ static inline int verify(matcher_t *m, const entry_t *entry, uint32_t position) 
 static inline int match_anchor(matcher_t *m, uint32_t key, uint32_t position) {
     const slot_t *slot = find_slot(m->image, key);
     if (slot == NULL) return 0;
-    for (uint32_t k = 0; k < slot->count; k++) {
+    for (const entry_t *entry = &m->image->entries[slot->start];; entry++) {
         if (++m->work > m->work_limit) {
             m->flags |= WORK_CAPPED;
             return 0;
         }
-        if (verify(m, &m->image->entries[slot->start + k], position)) return -1;
+        if (verify(m, entry, position)) return -1;
+        if (entry->flags & ENTRY_LAST) return 0;
     }
-    return 0;
 }
 
 /* All hits of one text, appended to m->hits (not sorted: anchors come in order, matches may not). */
@@ -237,14 +220,15 @@ static inline int match_text(matcher_t *m) {
         for (uint32_t i = begin; i < end; i++) {
             const uint32_t s = symbols[i];
             if ((image->unigram_map[s >> 6] >> (s & 63)) & 1)
-                if (match_anchor(m, s << 16, i)) return -1;
+                if (match_anchor(m, anchor_key(s, 0, 0), i)) return -1;
         }
     }
     for (uint32_t i = begin; i + 1 < end; i++) {
-        const uint32_t key = (uint32_t)symbols[i] << 16 | symbols[i + 1];
-        const uint32_t h = hash_anchor(key) >> image->anchor_shift;
-        if ((image->anchor_map[h >> 6] >> (h & 63)) & 1)
-            if (match_anchor(m, key, i)) return -1;
+        const uint32_t s0 = symbols[i], s1 = symbols[i + 1], s2 = symbols[i + 2];
+        const uint32_t bit = filter_bit(s0, s1, s2, image->filter_shift);
+        if (!((image->filter_map[bit >> 6] >> (bit & 63)) & 1)) continue;
+        if (match_anchor(m, anchor_key(s0, s1, 0), i)) return -1;
+        if (i + 2 < end && match_anchor(m, anchor_key(s0, s1, s2), i)) return -1;
     }
     return 0;
 }

@@ -57,7 +57,7 @@ def test_opens_a_mapped_file(tmp_path: Path, sample_bundle: bytes) -> None:
     [
         (lambda b: b[:40], "40 bytes is shorter than a bundle's header"),
         (lambda b: b"PK\x03\x04" + b[4:], "not a compiled rule set"),
-        (lambda b: b[:8] + (2).to_bytes(4, "little") + b[12:], "format version 2, this fairpost reads version 1"),
+        (lambda b: b[:8] + (1).to_bytes(4, "little") + b[12:], "format version 1, this fairpost reads version 2"),
         (lambda b: b[: len(b) // 2], "truncated"),
         (lambda b: b + b"\0", "longer than written"),
         (lambda b: b[:-1000] + bytes([b[-1000] ^ 1]) + b[-999:], "checksum does not match: the file is damaged"),
@@ -96,10 +96,12 @@ def test_every_flipped_bit_is_noticed(sample_bundle: bytes) -> None:
         ("FBLK", None, 60000, "section FBLK: a block number is out of range"),
         ("FSYM", None, layout.Symbol.BOUNDARY, "folds to the boundary symbol"),
         ("FEXP", "start", 2**31, "section FEXP: reaches past FEXS"),
-        ("SLOT", "start", 2**31, "section SLOT: a bucket reaches past ENTR"),
+        ("SLOT", "start", 2**31, "section SLOT: a bucket starts past the end of ENTR"),
         ("ENTR", "pattern", 9999, "section ENTR: a pattern number is out of range"),
-        ("ENTR", "where", 300, "section ENTR: a neighbour is outside its pattern"),
-        ("ENTR", "anchor", 300, "section ENTR: an anchor is outside its pattern"),
+        ("ENTR", "length", 9, "section ENTR: a length differs from its pattern's"),
+        ("ENTR", "flags", layout.PatternFlag.REGULAR, "section ENTR: flags differ from the pattern's"),
+        ("ENTR", "anchor", 255, "section ENTR: an anchor is outside its pattern"),
+        ("ENTR", "head", 1, "section ENTR: a head differs from its pattern's first symbols"),
         ("PATT", "start", 2**31, "section PATT: symbols reach past PSYM"),
         ("PATT", "length", 0, "section PATT: a length is outside 1..255"),
         ("PLST", None, 9999, "section PLST: a list number is out of range"),
@@ -123,10 +125,11 @@ def test_a_forged_section_is_refused(
 ) -> None:
     forged = bytearray(sample_bundle)
     column = section(forged, tag)
+    at = np.flatnonzero(column["key"])[0] if tag == "SLOT" else 0  # a used slot
     if field is None:
-        column[0] = value
+        column[at] = value
     else:
-        column[field][0] = value
+        column[field][at] = value
     with pytest.raises(InvalidBundle) as error:
         RuleSet.from_bytes(seal(forged))
     assert message in str(error.value)
