@@ -10,7 +10,7 @@ cdef extern from "anchor.h" nogil:
     uint32_t hash_bucket(uint32_t key, uint32_t displacement_count) noexcept
     uint32_t hash_slot(uint32_t key, uint32_t displacement, uint32_t slot_count) noexcept
 
-__all__ = ["AnchorsNotPlaced", "choose_anchors", "filter_map", "perfect_hash"]
+__all__ = ["AnchorsNotPlaced", "bucket_keys", "choose_anchors", "filter_map", "perfect_hash"]
 
 cdef enum:
     REPEAT = 1  # PatternFlag.REPEAT
@@ -36,11 +36,6 @@ cdef inline uint64_t _frequency(const uint64_t[::1] sketch, uint32_t s0, uint32_
     return sketch[((s0 << 16 | s1) * <uint32_t>0x9E3779B1) >> 16]
 
 
-cdef inline bint _is_plain(uint32_t key, uint32_t s0, uint32_t s1) noexcept nogil:
-    """Whether a trigram's key is no other anchor's at the same position: a bucket is looked up once a position."""
-    return key != anchor_key(s0, s1, 0) and key != anchor_key(s0, 0, 0)
-
-
 def choose_anchors(
     const uint16_t[::1] symbols,
     const int64_t[::1] starts,
@@ -51,7 +46,8 @@ def choose_anchors(
     how many patterns would be compared there. Patterns choose in their order.
 
     A pattern of one symbol is filed under it, one of two and every `repeat` pattern under a bigram, any other under a
-    trigram (under a bigram where the keys of all its trigrams are ambiguous).
+    trigram. These choose last: a trigram that begins with another pattern's bigram shares that one's bucket, see
+    `bucket_keys`, and costs accordingly.
 
     Args:
         symbols: uint16[total]; starts: int64[n + 1], pattern k is symbols[starts[k]:starts[k + 1]], 1 to 255 of them.
@@ -59,52 +55,85 @@ def choose_anchors(
         sketch: uint64[65536], how often text holds each hashed bigram (`index.sketch_position`), below 2**37.
 
     Returns:
-        (place uint8[n], width uint8[n], key uint32[n]): anchor k is pattern k's symbols[place:place + width].
+        (place uint8[n], width uint8[n]): anchor k is pattern k's symbols[place:place + width].
     """
     cdef Py_ssize_t n = starts.shape[0] - 1, k, i, length
     cdef uint32_t bits = max(4, int(2 * n).bit_length()), shift = 32 - bits, mask = (<uint32_t>1 << bits) - 1
     cdef const uint16_t *s
-    cdef uint32_t width, key
+    cdef uint32_t width, turn
     cdef uint64_t cost, best, frequency, bucket
     cdef filed_t *place
     cdef filed_t *best_place
+    cdef uint32_t key, best_key
     table_np = np.zeros(1 << bits, dtype=np.uint64)
     cdef uint64_t[::1] table_view = table_np
     cdef filed_t *table = <filed_t*>&table_view[0]
-    place_np, width_np, key_np = np.zeros(n, np.uint8), np.zeros(n, np.uint8), np.zeros(n, np.uint32)
+    place_np, width_np = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
     cdef uint8_t[::1] places = place_np, widths = width_np
-    cdef uint32_t[::1] keys = key_np
     with nogil:
-        for k in range(n):
-            s = &symbols[starts[k]]
-            length = starts[k + 1] - starts[k]
-            width = 1 if length == 1 else 2 if length == 2 or flags[k] & REPEAT else 3
-            while True:
+        for turn in range(2):
+            for k in range(n):
+                s = &symbols[starts[k]]
+                length = starts[k + 1] - starts[k]
+                width = 1 if length == 1 else 2 if length == 2 or flags[k] & REPEAT else 3
+                if (width == 3) != (turn == 1):
+                    continue
                 best = <uint64_t>-1
                 best_place = NULL
+                best_key = 0
                 for i in range(length - width + 1):
                     if width == 1:
                         key, frequency = anchor_key(s[i], 0, 0), 1
-                    elif width == 2:
-                        key, frequency = anchor_key(s[i], s[i + 1], 0), _frequency(sketch, s[i], s[i + 1])
+                        place = _filed(table, shift, mask, key)
                     else:
-                        key = anchor_key(s[i], s[i + 1], s[i + 2])
-                        if not _is_plain(key, s[i], s[i + 1]):
-                            continue
-                        frequency = min(_frequency(sketch, s[i], s[i + 1]), _frequency(sketch, s[i + 1], s[i + 2]))
-                    place = _filed(table, shift, mask, key)
+                        key, frequency = anchor_key(s[i], s[i + 1], 0), _frequency(sketch, s[i], s[i + 1])
+                        place = _filed(table, shift, mask, key)
+                        if width == 3 and place.count == 0:
+                            key = anchor_key(s[i], s[i + 1], s[i + 2])
+                            frequency = min(frequency, _frequency(sketch, s[i + 1], s[i + 2]))
+                            place = _filed(table, shift, mask, key)
                     bucket = min(place.count, <uint32_t>BUCKET_CAP)
                     cost = frequency * (2 + bucket) * (64 + bucket)
                     if cost < best:
-                        best, best_place = cost, place
-                        places[k], keys[k] = <uint8_t>i, key
-                if best_place != NULL:
-                    break
-                width = 2
-            widths[k] = <uint8_t>width
-            best_place.key = keys[k]
-            best_place.count += 1
-    return place_np, width_np, key_np
+                        best, best_place, best_key = cost, place, key
+                        places[k] = <uint8_t>i
+                widths[k] = <uint8_t>width
+                best_place.key = best_key
+                best_place.count += 1
+    return place_np, width_np
+
+
+def bucket_keys(
+    const uint16_t[::1] symbols,
+    const int64_t[::1] anchors,
+    const uint8_t[::1] widths,
+    const uint64_t[::1] words,
+):
+    """The key of each anchor's bucket, uint32[n].
+
+    A position is looked up once: under its trigram, or under its bigram where the filter's whole group is set. So a
+    trigram anchor in such a group (another anchor's bigram, or one of the same hash) is filed under its bigram.
+
+    Args:
+        symbols, anchors, widths: as in `filter_map`; words: what it returned.
+    """
+    cdef Py_ssize_t k
+    cdef uint32_t bit, shift = 32 - (int(words.shape[0] * 64).bit_length() - 1 - 4)
+    cdef const uint16_t *s
+    key_np = np.zeros(anchors.shape[0], dtype=np.uint32)
+    cdef uint32_t[::1] keys = key_np
+    with nogil:
+        for k in range(anchors.shape[0]):
+            s = &symbols[anchors[k]]
+            if widths[k] == 1:
+                keys[k] = anchor_key(s[0], 0, 0)
+                continue
+            bit = filter_bit(s[0], s[1], 0, shift) & ~<uint32_t>15
+            if (words[bit >> 6] >> (bit & 63)) & 0xFFFF == 0xFFFF:
+                keys[k] = anchor_key(s[0], s[1], 0)
+            else:
+                keys[k] = anchor_key(s[0], s[1], s[2])
+    return key_np
 
 
 def filter_map(

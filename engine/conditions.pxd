@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fairpost.engine.image cimport image_t, instruction_t, rule_t, standing_t
-from fairpost.engine.native cimport delimiter_t, hit_t, text_t
+from fairpost.engine.native cimport hit_t, text_t
 
 cdef enum:
     MAX_STACK = 32
@@ -42,8 +42,7 @@ cdef enum op_t:
 ctypedef struct facts_t:
     const image_t *image
     const hit_t *hits
-    const text_t *texts  # of the chunk: hit_t.text is an index into it
-    const delimiter_t *delimiters
+    const text_t *texts  # of the post: hit_t.text is an index into it
     const uint32_t *head
     const uint32_t *stamps
     uint32_t stamp

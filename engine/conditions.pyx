@@ -62,7 +62,7 @@ cdef bint is_free(facts_t *facts, const operand_t *operand, const hit_t *hit) no
             other.text == hit.text
             and other.end <= hit.begin
             and hit.symbol_begin - other.symbol_end <= operand.within
-            and not delimiter_between(facts.delimiters, text, other.end, hit.begin, SYMBOL_SKIP_CLAUSE)
+            and not delimiter_between(facts.image, text, other.end, hit.begin, SYMBOL_SKIP_CLAUSE, &facts.pairs)
         ):
             return False
         k = other.next
@@ -118,26 +118,26 @@ cdef int32_t count_hits(facts_t *facts, const operand_t *operand, bint distinct)
     return count
 
 
-cdef inline bint is_near(const facts_t *facts, const hit_t *x, const hit_t *y, int32_t within) noexcept nogil:
+cdef inline bint is_near(facts_t *facts, const hit_t *x, const hit_t *y, int32_t within) noexcept nogil:
     if x.text != y.text:
         return False
     if y.symbol_begin >= x.symbol_end and y.begin >= x.end:
         return y.symbol_begin - x.symbol_end <= <uint32_t>within and not delimiter_between(
-            facts.delimiters, &facts.texts[x.text], x.end, y.begin, SYMBOL_SKIP_SENTENCE
+            facts.image, &facts.texts[x.text], x.end, y.begin, SYMBOL_SKIP_SENTENCE, &facts.pairs
         )
     if x.symbol_begin >= y.symbol_end and x.begin >= y.end:
         return x.symbol_begin - y.symbol_end <= <uint32_t>within and not delimiter_between(
-            facts.delimiters, &facts.texts[x.text], y.end, x.begin, SYMBOL_SKIP_SENTENCE
+            facts.image, &facts.texts[x.text], y.end, x.begin, SYMBOL_SKIP_SENTENCE, &facts.pairs
         )
     return True
 
 
-cdef inline bint is_before(const facts_t *facts, const hit_t *x, const hit_t *y, int32_t within) noexcept nogil:
+cdef inline bint is_before(facts_t *facts, const hit_t *x, const hit_t *y, int32_t within) noexcept nogil:
     return (
         x.text == y.text
         and x.end <= y.begin
         and y.symbol_begin - x.symbol_end <= <uint32_t>within
-        and not delimiter_between(facts.delimiters, &facts.texts[x.text], x.end, y.begin, SYMBOL_SKIP_CLAUSE)
+        and not delimiter_between(facts.image, &facts.texts[x.text], x.end, y.begin, SYMBOL_SKIP_CLAUSE, &facts.pairs)
     )
 
 

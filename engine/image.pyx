@@ -59,7 +59,9 @@ cdef class Image:
         v.fold_block = <const uint16_t*>_start(s["FBLK"])
         v.fold_symbol = <const uint16_t*>_start(s["FSYM"])
         plane = s["FSYM"].reshape(-1, 128)[s["FBLK"][:512]].ravel()
-        self.flat = np.concatenate([plane, np.zeros(2, np.uint16)])
+        # No character of well-formed text is a surrogate: the vector paths use three of them, see utf8_tables.h.
+        plane[0xD800], plane[0xDFFE], plane[0xDFFF] = layout.Symbol.EXPANDS, layout.Symbol.SKIP, layout.Symbol.BOUNDARY
+        self.flat = plane
         v.fold_flat = <const uint16_t*>_start(self.flat)
         v.expansions = <const expansion_t*>_start(s["FEXP"])
         v.expansion_count = s["FEXP"].size

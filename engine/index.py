@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
-from fairpost.engine.anchors import AnchorsNotPlaced, choose_anchors, filter_map, perfect_hash
+from fairpost.engine.anchors import AnchorsNotPlaced, bucket_keys, choose_anchors, filter_map, perfect_hash
 
 __all__ = ["PatternColumns", "build_index", "sketch_position"]
 
@@ -59,7 +59,10 @@ def build_index(patterns: PatternColumns) -> dict[str, NDArray[Any]]:
     symbols, starts = patterns.symbols, patterns.starts
     count = len(starts) - 1
     lengths = np.diff(starts)
-    places, widths, keys = choose_anchors(symbols, starts, patterns.flags, sketch())
+    places, widths = choose_anchors(symbols, starts, patterns.flags, sketch())
+    anchors = starts[:-1] + places
+    words = filter_map(symbols, anchors, widths, _filter_bits(int((widths > 1).sum())))
+    keys = bucket_keys(symbols, anchors, widths, words)
     order = np.argsort(keys, kind="stable")  # buckets by key, in a bucket by pattern
     filed = keys[order]
     first = np.ones(count, dtype=bool)
@@ -84,7 +87,7 @@ def build_index(patterns: PatternColumns) -> dict[str, NDArray[Any]]:
     records["list_count"] = np.diff(patterns.list_starts)
     return {
         "UMAP": _unigram_map(symbols[starts[:-1][widths == 1]]),
-        "FMAP": filter_map(symbols, starts[:-1] + places, widths, _filter_bits(int((widths > 1)[order][first].sum()))),
+        "FMAP": words,
         "DISP": displacement,
         "SLOT": slots,
         "ENTR": entries,

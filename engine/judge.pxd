@@ -5,7 +5,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t
 from fairpost.engine.image cimport Image, image_t, standing_t
-from fairpost.engine.native cimport column_delimiter, column_hit, column_u16, column_u32, text_t
+from fairpost.engine.native cimport column_hit, column_u32, text_t
+from fairpost.engine.scanner cimport Scanner
 
 # Columns of the request. Post i owns texts segments[i] .. segments[i + 1] (or text i where segments is NULL);
 # text k is bytes offsets[k] .. offsets[k + 1]. sellers, channels, languages: NULL = none for every post.
@@ -28,14 +29,12 @@ ctypedef struct request_t:
 cdef class Judge:
     cdef Image image
     cdef const image_t *view
-    cdef column_u16 symbols
-    cdef column_u32 offsets
-    cdef column_delimiter delimiters
+    cdef Scanner scanner
+    cdef size_t match  # the next match of the chunk to be looked at
+    cdef text_t *texts  # of the post at hand, in the chunk
     cdef column_hit hits_
     cdef column_u32 view_code_points
     cdef column_u32 view_offsets
-    cdef text_t *texts
-    cdef size_t text_capacity
     cdef uint32_t *head
     cdef uint32_t *stamps
     cdef uint32_t stamp
@@ -46,9 +45,10 @@ cdef class Judge:
     cdef uint32_t flags
 
     cdef int run(self, const request_t *request, answer_t *answer) noexcept nogil
-    cdef int judge_post(self, const request_t *request, answer_t *answer, size_t post) noexcept nogil
-    cdef int read_texts(self, const request_t *request, answer_t *answer, size_t post, size_t *count) noexcept nogil
-    cdef int find_hits(self, size_t count) noexcept nogil
+    cdef size_t stage(self, const request_t *request, size_t post) noexcept nogil
+    cdef int judge_post(self, const request_t *request, answer_t *answer, size_t post, size_t first_text) noexcept nogil
+    cdef int examine(self, const request_t *request, answer_t *answer, size_t post, size_t count) noexcept nogil
+    cdef int find_hits(self, size_t first_text, size_t count) noexcept nogil
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil
     cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil

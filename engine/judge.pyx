@@ -1,54 +1,64 @@
 """Judges posts column-wise: fold -> match -> conditions -> scores -> verdict columns, without the GIL."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from fairpost.engine.answer cimport answer_t, append_evidence, reserve_evidence
 from fairpost.engine.conditions cimport MAX_WITNESSES, SELLER_FOUND, SELLER_NONE, evaluate
-from fairpost.engine.image cimport NO_PATTERN, SYMBOL_BOUNDARY, Image, policy_t, rule_t
+from fairpost.engine.image cimport NO_PATTERN, Image, policy_t, rule_t
 from fairpost.engine.native cimport (
+    CHUNK_BYTES,
     EVIDENCE_CAPPED,
-    FOLD_INVALID,
-    FOLD_NO_MEMORY,
     MAX_HITS,
     PAIR_LIMIT,
-    WORK_BASE,
+    TEXT_OK,
+    TEXT_TOO_LONG,
     WORK_CAPPED,
-    WORK_PER_SYMBOL,
+    append_hits,
     chain_hits,
-    column_delimiter_free,
+    chunk_add,
+    chunk_add_fault,
+    chunk_begin,
+    chunk_offsets,
+    chunk_symbols,
+    chunk_t,
     column_f32_reserve,
     column_hit_free,
+    column_match,
     column_u8_reserve,
-    column_u16_free,
     column_u16_reserve,
     column_u32_free,
-    column_u32_reserve,
     count_units,
-    fold_text,
     hit_t,
-    match_text,
-    matcher_t,
+    match_t,
     prepare_recognisers,
+    reader_t,
     recognise_text,
     remove_allowed,
     sort_hits,
+    text_t,
     unique_hits,
 )
+from fairpost.engine.scanner cimport Scanner
 from fairpost.engine.scores cimport ALLOW, category_score, exposure
 
 cdef enum:
     STATUS_OK = 0
-    STATUS_INVALID_UTF8 = 1
-    STATUS_EMPTY = 2
-    STATUS_TOO_LONG = 3
+    STATUS_EMPTY = 2  # the others are the faults of a text, TEXT_...
     CATEGORIES_MAX = 32
     SHADOW = 1  # position in vocabulary.MODES
-    SYMBOL_SLACK = 16  # a pattern's neighbour is read up to two symbols past a text's end
     EVIDENCE_MAX = 1024  # rows for one post
 
 prepare_recognisers()
+
+
+cdef inline int64_t first_text(const request_t *request, size_t post) noexcept nogil:
+    return request.segments[post] if request.segments != NULL else <int64_t>post
+
+
+cdef inline size_t text_count(const request_t *request, size_t post) noexcept nogil:
+    return <size_t>(first_text(request, post + 1) - first_text(request, post))
 
 
 cdef class Judge:
@@ -57,6 +67,7 @@ cdef class Judge:
     def __cinit__(self, Image image not None):
         self.image = image
         self.view = &image.view
+        self.scanner = Scanner(image)
         cdef size_t rules = image.view.rule_count, lists = image.view.list_count
         self.head = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
         self.stamps = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
@@ -70,13 +81,9 @@ cdef class Judge:
             self.allows[image.view.allow_lists[k]] = 1
 
     def __dealloc__(self):
-        column_u16_free(&self.symbols)
-        column_u32_free(&self.offsets)
-        column_delimiter_free(&self.delimiters)
         column_hit_free(&self.hits_)
         column_u32_free(&self.view_code_points)
         column_u32_free(&self.view_offsets)
-        free(self.texts)
         free(self.head)
         free(self.stamps)
         free(self.candidates)
@@ -89,63 +96,103 @@ cdef class Judge:
         Raises:
             ValueError: the text is not UTF-8; the argument is the byte at fault.
         """
-        cdef request_t request
-        cdef answer_t answer
-        cdef int64_t[2] offsets
-        cdef uint8_t status = 0
-        cdef uint32_t status_offset = 0
-        cdef uint16_t status_text = 0
-        cdef size_t texts = 0, k
+        cdef Scanner scanner = self.scanner
         cdef const hit_t *hit
-        memset(&request, 0, sizeof(request))
-        memset(&answer, 0, sizeof(answer))
-        offsets[0], offsets[1] = 0, len(text)
-        request.bytes = <const uint8_t*>text
-        request.offsets = offsets
-        request.posts = 1
-        request.max_characters = 1 << 29
-        answer.status = &status
-        answer.status_offset = &status_offset
-        answer.status_text = &status_text
+        cdef size_t k
         self.flags = 0
-        if self.read_texts(&request, &answer, 0, &texts) < 0 or (status == STATUS_OK and self.find_hits(texts) != 0):
+        self.match = 0
+        if chunk_begin(&scanner.chunk, 1, len(text), <const uint8_t*>text + len(text)):
             raise MemoryError
-        if status == STATUS_INVALID_UTF8:
-            raise ValueError(status_offset)
+        chunk_add(&scanner.chunk, <const uint8_t*>text, len(text), 0)
+        if scanner.run(True) != 0 or self.find_hits(0, 1) != 0:
+            raise MemoryError
+        if scanner.chunk.texts[0].fault != TEXT_OK:
+            raise ValueError(scanner.chunk.texts[0].fault_at)
         found = []
-        for k in range(self.hits_.count if status == STATUS_OK else 0):
+        for k in range(self.hits_.count):
             hit = &self.hits_.at[k]
             found.append((None if hit.pattern == NO_PATTERN else hit.pattern, hit.list, hit.begin, hit.end))
         return found
 
     cdef int run(self, const request_t *request, answer_t *answer) noexcept nogil:
-        """Judge every post of the request. Returns 0, or -1 when memory runs out."""
-        cdef size_t post
-        for post in range(request.posts):
-            if self.judge_post(request, answer, post) != 0:
+        """Judge every post of the request, a chunk of them at a time. Returns 0, or -1 when memory runs out."""
+        cdef size_t first = 0, post, end, text
+        while first < request.posts:
+            end = self.stage(request, first)
+            if end == 0 or self.scanner.run(True) != 0:
                 return -1
-            answer.label_end[post] = <uint32_t>answer.label_category.count
-            answer.evidence_end[post] = <uint32_t>answer.evidence_rule.count
-            answer.fired_end[post] = <uint32_t>answer.fired_rule.count
+            self.match = text = 0
+            for post in range(first, end):
+                if self.judge_post(request, answer, post, text) != 0:
+                    return -1
+                answer.label_end[post] = <uint32_t>answer.label_category.count
+                answer.evidence_end[post] = <uint32_t>answer.evidence_rule.count
+                answer.fired_end[post] = <uint32_t>answer.fired_rule.count
+                text += text_count(request, post)
+            first = end
         return 0
 
-    cdef int judge_post(self, const request_t *request, answer_t *answer, size_t post) noexcept nogil:
+    cdef size_t stage(self, const request_t *request, size_t post) noexcept nogil:
+        """Put the texts of the posts from `post` on into the chunk. Returns the post after the last, or 0 (memory)."""
+        cdef size_t end = post, texts = 0, length
+        cdef int64_t first = first_text(request, post), k
+        while end < request.posts and (
+            end == post or request.offsets[first_text(request, end + 1)] - request.offsets[first] <= CHUNK_BYTES
+        ):
+            texts += text_count(request, end)
+            end += 1
+        if chunk_begin(
+            &self.scanner.chunk,
+            texts,
+            <size_t>(request.offsets[first + <int64_t>texts] - request.offsets[first]),
+            request.bytes + request.offsets[first_text(request, request.posts)],
+        ):
+            return 0
+        while post < end:
+            for k in range(first_text(request, post), first_text(request, post + 1)):
+                length = <size_t>(request.offsets[k + 1] - request.offsets[k])
+                if length > request.max_characters and (
+                    length > 4 * <size_t>request.max_characters
+                    or count_units(request.bytes + request.offsets[k], <uint32_t>length, 0) > request.max_characters
+                ):
+                    length = length if length < 0xFFFFFFFFu else 0xFFFFFFFFu
+                    chunk_add_fault(&self.scanner.chunk, TEXT_TOO_LONG, <uint32_t>length, <uint32_t>post)
+                else:
+                    chunk_add(&self.scanner.chunk, request.bytes + request.offsets[k], length, <uint32_t>post)
+            post += 1
+        return end
+
+    cdef int judge_post(self, const request_t *request, answer_t *answer, size_t post, size_t first) noexcept nogil:
+        """Judge the post whose texts begin at text `first` of the chunk."""
+        cdef size_t count = text_count(request, post), k
+        cdef const text_t *texts = self.scanner.chunk.texts + first
+        cdef bint is_empty = True
+        self.flags = 0
+        for k in range(count):
+            if texts[k].fault != TEXT_OK:
+                answer.status[post] = <uint8_t>texts[k].fault
+                answer.status_text[post] = <uint16_t>k
+                answer.status_offset[post] = texts[k].fault_at
+                return 0
+            is_empty = is_empty and texts[k].length == 0
+        if is_empty:
+            answer.status[post] = STATUS_EMPTY
+            return 0
+        if self.find_hits(first, count) != 0:
+            return -1
+        return self.examine(request, answer, post, count)
+
+    cdef int examine(self, const request_t *request, answer_t *answer, size_t post, size_t count) noexcept nogil:
+        """The verdict on a post from its hits."""
         cdef facts_t *facts = &self.facts
-        cdef size_t texts = 0, first_fired = answer.fired_rule.count, first_evidence = answer.evidence_rule.count
+        cdef size_t first_fired = answer.fired_rule.count, first_evidence = answer.evidence_rule.count
         cdef uint16_t *fired
         cdef int32_t day = request.days[post] if request.days != NULL else request.day
         cdef int32_t seller = request.sellers[post] if request.sellers != NULL else SELLER_NONE
         cdef size_t k
-        self.flags = 0
-        cdef int outcome = self.read_texts(request, answer, post, &texts)
-        if outcome != 0:
-            return outcome if outcome < 0 else 0
-        if self.find_hits(texts) != 0:
-            return -1
         facts.image = self.view
         facts.hits = self.hits_.at
         facts.texts = self.texts
-        facts.delimiters = self.delimiters.at
         facts.head = self.head
         facts.stamps = self.stamps
         facts.stamp = self.stamp
@@ -167,91 +214,40 @@ cdef class Judge:
             self.flags |= WORK_CAPPED
         return self.conclude(request, answer, post, first_fired)
 
-    cdef int read_texts(self, const request_t *request, answer_t *answer, size_t post, size_t *count) noexcept nogil:
-        """Fold the post's texts, with a boundary before, between and after them.
+    cdef int find_hits(self, size_t first, size_t count) noexcept nogil:
+        """All hits of the post's texts, sorted, unique, rid of allowed ones, chained by list.
 
-        Returns 0, 1 if the post is at fault (its status says how), or -1 when memory runs out.
+        Takes the chunk's next matches: posts are looked at in order.
         """
-        cdef int64_t first = request.segments[post] if request.segments != NULL else <int64_t>post
-        cdef int64_t last = request.segments[post + 1] if request.segments != NULL else <int64_t>post + 1
-        cdef int64_t k
-        cdef size_t length, fault = 0, total = 0, texts = <size_t>(last - first)
-        cdef text_t *text
-        cdef text_t *grown
-        cdef int outcome
-        count[0] = texts
-        if texts > self.text_capacity:
-            grown = <text_t*>realloc(self.texts, texts * sizeof(text_t))
-            if grown == NULL:
-                return -1
-            self.texts = grown
-            self.text_capacity = texts
-        self.symbols.count = self.offsets.count = self.delimiters.count = 0
-        if column_u16_reserve(&self.symbols, 1) or column_u32_reserve(&self.offsets, 1):
-            return -1
-        self.symbols.at[0] = SYMBOL_BOUNDARY
-        self.offsets.at[0] = 0
-        self.symbols.count = self.offsets.count = 1
-        for k in range(first, last):
-            text = &self.texts[k - first]
-            text.bytes = request.bytes + request.offsets[k]
-            length = <size_t>(request.offsets[k + 1] - request.offsets[k])
-            total += length
-            if length > request.max_characters and (
-                length > 4 * <size_t>request.max_characters
-                or count_units(text.bytes, <uint32_t>length, 0) > request.max_characters
-            ):
-                answer.status[post] = STATUS_TOO_LONG
-                answer.status_text[post] = <uint16_t>(k - first)
-                answer.status_offset[post] = <uint32_t>length if length < 0xFFFFFFFFu else 0xFFFFFFFFu
-                return 1
-            text.length = <uint32_t>length
-            text.symbol_begin = <uint32_t>self.symbols.count
-            text.delimiter_begin = <uint32_t>self.delimiters.count
-            outcome = fold_text(
-                self.view, text.bytes, length, &self.symbols, &self.offsets, &self.delimiters, &fault
-            )
-            if outcome == FOLD_NO_MEMORY:
-                return -1
-            if outcome == FOLD_INVALID:
-                answer.status[post] = STATUS_INVALID_UTF8
-                answer.status_text[post] = <uint16_t>(k - first)
-                answer.status_offset[post] = <uint32_t>fault
-                return 1
-            text.symbol_end = <uint32_t>self.symbols.count
-            text.delimiter_end = <uint32_t>self.delimiters.count
-            if column_u16_reserve(&self.symbols, SYMBOL_SLACK) or column_u32_reserve(&self.offsets, SYMBOL_SLACK):
-                return -1
-            self.symbols.at[self.symbols.count] = SYMBOL_BOUNDARY
-            self.offsets.at[self.offsets.count] = text.length
-            self.symbols.count += 1
-            self.offsets.count += 1
-        if total == 0:
-            answer.status[post] = STATUS_EMPTY
-            return 1
-        return 0
-
-    cdef int find_hits(self, size_t count) noexcept nogil:
-        """All hits of the folded texts, sorted, unique, rid of allowed ones, chained by list."""
-        cdef matcher_t matcher
+        cdef chunk_t *chunk = &self.scanner.chunk
+        cdef column_match *matches = &self.scanner.matches
+        cdef reader_t reader
+        cdef const match_t *match
         cdef size_t k
+        self.texts = chunk.texts + first
         self.hits_.count = 0
-        matcher.image = self.view
-        matcher.symbols = self.symbols.at
-        matcher.offsets = self.offsets.at
-        matcher.hits = &self.hits_
-        matcher.hit_limit = MAX_HITS
-        matcher.work = 0
-        matcher.work_limit = WORK_BASE + <uint64_t>WORK_PER_SYMBOL * self.symbols.count
-        matcher.flags = 0
-        matcher.view_code_points = &self.view_code_points
-        matcher.view_offsets = &self.view_offsets
-        for k in range(count):
-            matcher.text = &self.texts[k]
-            matcher.text_index = <uint32_t>k
-            if match_text(&matcher) != 0 or recognise_text(&matcher) != 0:
+        while self.match < matches.count and matches.at[self.match].text < first + count:
+            match = &matches.at[self.match]
+            self.match += 1
+            if match.text >= first and append_hits(
+                self.view, chunk, match, match.text - <uint32_t>first, &self.hits_, MAX_HITS, &self.flags
+            ):
                 return -1
-        self.flags |= matcher.flags
+        reader.image = self.view
+        reader.symbols = chunk_symbols(chunk)
+        reader.offsets = chunk_offsets(chunk)
+        reader.hits = &self.hits_
+        reader.hit_limit = MAX_HITS
+        reader.flags = 0
+        reader.view_code_points = &self.view_code_points
+        reader.view_offsets = &self.view_offsets
+        for k in range(count):
+            self.flags |= self.texts[k].flags
+            reader.text = &self.texts[k]
+            reader.text_index = <uint32_t>k
+            if recognise_text(&reader) != 0:
+                return -1
+        self.flags |= reader.flags
         self.facts.pairs = 0
         self.stamp += 1
         if self.stamp == 0:  # after 2**32 posts: old stamps would look new

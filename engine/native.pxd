@@ -7,8 +7,6 @@ from fairpost.engine.image cimport image_t
 cdef extern from "columns.h" nogil:
     ctypedef struct hit_t:
         uint32_t begin, end, symbol_begin, symbol_end, pattern, text, list, next
-    ctypedef struct delimiter_t:
-        uint32_t symbol, offset, strength
 
     ctypedef struct column_u8:
         uint8_t *at
@@ -25,9 +23,6 @@ cdef extern from "columns.h" nogil:
     ctypedef struct column_hit:
         hit_t *at
         size_t count, capacity
-    ctypedef struct column_delimiter:
-        delimiter_t *at
-        size_t count, capacity
 
     int column_u8_reserve(column_u8 *c, size_t extra) noexcept
     int column_u16_reserve(column_u16 *c, size_t extra) noexcept
@@ -39,15 +34,26 @@ cdef extern from "columns.h" nogil:
     void column_u32_free(column_u32 *c) noexcept
     void column_f32_free(column_f32 *c) noexcept
     void column_hit_free(column_hit *c) noexcept
-    void column_delimiter_free(column_delimiter *c) noexcept
 
-cdef extern from "fold.h" nogil:
+cdef extern from "chunk.h" nogil:
     enum:
-        FOLD_OK
-        FOLD_INVALID
-        FOLD_NO_MEMORY
-    int fold_text(const image_t *image, const uint8_t *text, size_t length, column_u16 *symbols, column_u32 *offsets,
-                  column_delimiter *delimiters, size_t *fault) noexcept
+        CHUNK_BYTES
+        TEXT_OK
+        TEXT_ILL_FORMED
+        TEXT_TOO_LONG
+    ctypedef struct text_t:
+        const uint8_t *bytes
+        uint32_t length, byte_begin, symbol_begin, symbol_end, group, fault, fault_at, flags
+    ctypedef struct chunk_t:
+        text_t *texts
+        size_t text_count, byte_count, symbol_count
+    int chunk_begin(chunk_t *chunk, size_t count, size_t bytes, const uint8_t *readable) noexcept
+    void chunk_add(chunk_t *chunk, const uint8_t *bytes, size_t length, uint32_t group) noexcept
+    void chunk_add_fault(chunk_t *chunk, uint32_t fault, uint32_t fault_at, uint32_t group) noexcept
+    int chunk_end(chunk_t *chunk) noexcept
+    void chunk_free(chunk_t *chunk) noexcept
+    uint16_t *chunk_symbols(const chunk_t *chunk) noexcept
+    uint32_t *chunk_offsets(const chunk_t *chunk) noexcept
 
 cdef extern from "match.h" nogil:
     enum:
@@ -55,24 +61,29 @@ cdef extern from "match.h" nogil:
         WORK_CAPPED
         EVIDENCE_CAPPED
         MAX_HITS
-        WORK_BASE
-        WORK_PER_SYMBOL
-    ctypedef struct text_t:
-        const uint8_t *bytes
-        uint32_t length, symbol_begin, symbol_end, delimiter_begin, delimiter_end
+    ctypedef struct match_t:
+        uint32_t pattern, text, begin, end, byte_begin, byte_end
+    ctypedef struct column_match:
+        match_t *at
+        size_t count, capacity
+    void column_match_free(column_match *c) noexcept
     ctypedef struct matcher_t:
-        const image_t *image
         const uint16_t *symbols
         const uint32_t *offsets
-        const text_t *text
-        uint32_t text_index
-        column_hit *hits
-        uint32_t hit_limit
-        uint64_t work, work_limit
-        uint32_t flags
-        column_u32 *view_code_points
-        column_u32 *view_offsets
-    int match_text(matcher_t *m) noexcept
+    void matcher_begin(matcher_t *m, const image_t *image, chunk_t *chunk, column_match *matches,
+                       bint is_limited) noexcept
+    int match_chunk(matcher_t *m) noexcept
+
+cdef extern from "paths.h" nogil:
+    enum:
+        PATH_COUNT
+    ctypedef struct path_t:
+        const char *name
+        bint (*runs_here)() noexcept nogil
+        int (*fold)(const image_t *, chunk_t *) noexcept nogil
+        int (*filter)(const image_t *, chunk_t *) noexcept nogil
+    const path_t *paths
+    int fold_chunk(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
 
 cdef extern from "hits.h" nogil:
     enum:
@@ -84,10 +95,23 @@ cdef extern from "hits.h" nogil:
         const image_t *image, const uint8_t *allows, hit_t *hits, size_t count, uint64_t *pairs
     ) noexcept
     void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
-    int delimiter_between(const delimiter_t *delimiters, const text_t *text, uint32_t begin, uint32_t end,
-                          uint32_t strength) noexcept
+    int append_hits(const image_t *image, const chunk_t *chunk, const match_t *match, uint32_t text, column_hit *hits,
+                    size_t limit, uint32_t *flags) noexcept
+    bint delimiter_between(const image_t *image, const text_t *text, uint32_t begin, uint32_t end, uint32_t strength,
+                           uint64_t *pairs) noexcept
     uint32_t count_units(const uint8_t *text, uint32_t bytes, int utf16) noexcept
 
 cdef extern from "recognise.h" nogil:
-    int recognise_text(matcher_t *m) noexcept
+    ctypedef struct reader_t:
+        const image_t *image
+        const uint16_t *symbols
+        const uint32_t *offsets
+        const text_t *text
+        uint32_t text_index
+        column_hit *hits
+        size_t hit_limit
+        uint32_t flags
+        column_u32 *view_code_points
+        column_u32 *view_offsets
+    int recognise_text(reader_t *m) noexcept
     void prepare_recognisers() noexcept

@@ -15,12 +15,6 @@ typedef struct {
     uint32_t next;                   /* next hit of the same list in this post */
 } hit_t;
 
-typedef struct {
-    uint32_t symbol;   /* dropped before this symbol of the chunk */
-    uint32_t offset;   /* byte in the text */
-    uint32_t strength; /* SYMBOL_SKIP_CLAUSE or SYMBOL_SKIP_SENTENCE */
-} delimiter_t;
-
 #define COLUMN(T, name)                                                                  \
     typedef struct { T *at; size_t count, capacity; } name;                               \
     static inline int name##_reserve(name *c, size_t extra) {                             \
@@ -42,8 +36,8 @@ typedef struct {
 COLUMN(uint8_t, column_u8)
 COLUMN(uint16_t, column_u16)
 COLUMN(uint32_t, column_u32)
+COLUMN(uint64_t, column_u64)
 COLUMN(float, column_f32)
 COLUMN(hit_t, column_hit)
-COLUMN(delimiter_t, column_delimiter)
 
 #endif

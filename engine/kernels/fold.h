@@ -1,9 +1,8 @@
-/* UTF-8 -> folded symbols with the byte offset of each symbol's source character. Scalar path. */
+/* UTF-8 -> folded symbols with the byte offset of each symbol's source character. Scalar path, and what every path shares. */
 #ifndef FAIRPOST_FOLD_H
 #define FAIRPOST_FOLD_H
 
-#include "columns.h"
-#include "image.h"
+#include "chunk.h"
 
 #define INVALID_CODE_POINT 0xFFFFFFFFu
 
@@ -70,69 +69,91 @@ static inline uint16_t fold_symbol(const image_t *image, uint32_t c) {
     return image->fold_symbol[(size_t)image->fold_block[c >> BLOCK_SHIFT] << BLOCK_SHIFT | (c & BLOCK_MASK)];
 }
 
-/* Folds the character at *at of well-formed text to the end of the columns, and moves *at past it. There is room
- * for one symbol; afterwards there is room for `slack` more than the bytes that are left. Returns 0 or -1 (memory). */
-static inline int fold_character(const image_t *image, const uint8_t *text, size_t length, size_t *at, column_u16 *symbols,
-                                 column_u32 *offsets, column_delimiter *delimiters, size_t slack) {
-    const uint32_t begin = (uint32_t)*at, c = decode_utf8(text, length, at);
+/* Folds the character at byte `at` of the chunk's well-formed bytes to the end of the symbols, whatever it folds to, one
+ * symbol or several. `left` more symbols than these may follow: room is kept for them. Returns 0 or -1 (memory). */
+static inline int fold_character(const image_t *image, chunk_t *chunk, size_t *count, size_t at, size_t left) {
+    size_t next = at;
+    const uint32_t c = decode_utf8(chunk_bytes(chunk), chunk->byte_count, &next);
     const uint16_t symbol = fold_symbol(image, c);
-    if (symbol == SYMBOL_EXPANDS) {
-        const expansion_t *expansion = find_expansion(image, c);
-        const size_t extra = expansion ? expansion->length : 1, room = extra + length - *at + slack;
-        if (column_u16_reserve(symbols, room) || column_u32_reserve(offsets, room)) return -1;
-        for (size_t k = 0; k < extra; k++) {
-            symbols->at[symbols->count++] = expansion ? image->expansion_symbols[expansion->start + k] : SYMBOL_OTHER;
-            offsets->at[offsets->count++] = begin;
-        }
-    } else if (symbol > SYMBOL_BOUNDARY) {
-        symbols->at[symbols->count++] = symbol;
-        offsets->at[offsets->count++] = begin;
-    } else if (symbol != SYMBOL_SKIP) {
-        if (column_delimiter_reserve(delimiters, 1)) return -1;
-        delimiter_t *d = &delimiters->at[delimiters->count++];
-        d->symbol = (uint32_t)symbols->count;
-        d->offset = begin;
-        d->strength = symbol;
+    if (symbol <= SYMBOL_SKIP_SENTENCE) return 0;
+    const expansion_t *expansion = symbol == SYMBOL_EXPANDS ? find_expansion(image, c) : NULL;
+    const size_t extra = expansion ? expansion->length : 1;
+    if (chunk_reserve_symbols(chunk, *count + extra + left)) return -1;
+    for (size_t k = 0; k < extra; k++) {
+        chunk_symbols(chunk)[*count] = expansion ? image->expansion_symbols[expansion->start + k] : symbol == SYMBOL_EXPANDS ? (uint16_t)SYMBOL_OTHER : symbol;
+        chunk_offsets(chunk)[*count] = (uint32_t)at;
+        ++*count;
     }
     return 0;
 }
 
-/* Folds one text to the end of `symbols` and `offsets` (equal counts), and its delimiters to the end of
- * `delimiters`. On FOLD_INVALID, *fault is the byte at fault and the columns are as before.
- * No symbol that it appends is SYMBOL_BOUNDARY or a SKIP: only the batch writes boundaries. */
-static inline int fold_text(const image_t *image, const uint8_t *text, size_t length, column_u16 *symbols, column_u32 *offsets,
-                     column_delimiter *delimiters, size_t *fault) {
-    const size_t symbols_before = symbols->count, delimiters_before = delimiters->count;
-    /* A character gives one symbol at most, except by an expansion, which makes its own room. */
-    if (column_u16_reserve(symbols, length + 1) || column_u32_reserve(offsets, length + 1)) return FOLD_NO_MEMORY;
-    const uint16_t *const flat = image->fold_flat;
-    uint16_t *symbol_at = symbols->at + symbols->count;
-    uint32_t *offset_at = offsets->at + offsets->count;
-    for (size_t i = 0; i < length;) {
-        const size_t begin = i;
-        const uint32_t c = decode_utf8(text, length, &i);
-        if (c == INVALID_CODE_POINT) {
-            symbols->count = offsets->count = symbols_before;
-            delimiters->count = delimiters_before;
-            *fault = begin;
-            return FOLD_INVALID;
-        }
-        const uint16_t symbol = c < 0x10000 ? flat[c] : fold_symbol(image, c);
-        /* Stored in any case: a symbol that does not count is written over by the next. */
-        *symbol_at = symbol;
-        *offset_at = (uint32_t)begin;
-        if (symbol > SYMBOL_BOUNDARY && symbol != SYMBOL_EXPANDS) {
-            symbol_at++;
-            offset_at++;
-        } else if (symbol != SYMBOL_SKIP) {
-            i = begin;
-            symbols->count = offsets->count = (size_t)(symbol_at - symbols->at);
-            if (fold_character(image, text, length, &i, symbols, offsets, delimiters, 1)) return FOLD_NO_MEMORY;
-            symbol_at = symbols->at + symbols->count;
-            offset_at = offsets->at + offsets->count;
+/* Notes the fault of every ill-formed text; returns how many there are. */
+static inline size_t find_faults(chunk_t *chunk) {
+    size_t faults = 0;
+    for (size_t k = 0; k < chunk->text_count; k++) {
+        text_t *text = &chunk->texts[k];
+        for (size_t i = 0; i < text->length;) {
+            if (decode_utf8(text->bytes, text->length, &i) != INVALID_CODE_POINT) continue;
+            text->fault = TEXT_ILL_FORMED;
+            text->fault_at = (uint32_t)i;
+            faults++;
+            break;
         }
     }
-    symbols->count = offsets->count = (size_t)(symbol_at - symbols->at);
+    return faults;
+}
+
+/* Folds one text of the chunk to the end of the symbols (*count of them). FOLD_INVALID: it is ill-formed. */
+static inline int fold_text(const image_t *image, chunk_t *chunk, text_t *text, size_t *count) {
+    const uint16_t *const flat = image->fold_flat;
+    const uint8_t *const bytes = chunk_bytes(chunk);
+    const size_t end = (size_t)text->byte_begin + text->length;
+    uint16_t *symbols = chunk_symbols(chunk);
+    uint32_t *offsets = chunk_offsets(chunk);
+    size_t at = *count;
+    for (size_t i = text->byte_begin; i < end;) {
+        const size_t begin = i;
+        uint32_t four, c;
+        memcpy(&four, bytes + i, 4); /* SAFETY: slack stands behind the texts */
+        if ((four & 0xC0C0F0u) == 0x8080E0u) {
+            c = (four & 15) << 12 | (four >> 2 & 0xFC0) | (four >> 16 & 63);
+            if (c < 0x800 || c >> 11 == 27) return FOLD_INVALID;
+            i += 3;
+        } else if ((four & 0x80) == 0) {
+            c = four & 0x7F;
+            i++;
+        } else {
+            c = decode_utf8(bytes, end, &i);
+            if (c == INVALID_CODE_POINT) return FOLD_INVALID;
+        }
+        const uint16_t symbol = c < 0x10000 ? flat[c] : (uint16_t)SYMBOL_EXPANDS;
+        if (symbol == SYMBOL_EXPANDS) {
+            if (fold_character(image, chunk, &at, begin, chunk->byte_count - i)) return FOLD_NO_MEMORY;
+            symbols = chunk_symbols(chunk);
+            offsets = chunk_offsets(chunk);
+            continue;
+        }
+        /* Stored in any case: a symbol that does not count is written over by the next. */
+        symbols[at] = symbol;
+        offsets[at] = (uint32_t)begin;
+        at += symbol > SYMBOL_SKIP_SENTENCE;
+    }
+    *count = at;
+    return FOLD_OK;
+}
+
+static int fold_scalar(const image_t *image, chunk_t *chunk) {
+    size_t count = 0;
+    for (size_t k = 0; k < chunk->text_count; k++) {
+        text_t *text = &chunk->texts[k];
+        text->symbol_begin = (uint32_t)count;
+        const int outcome = fold_text(image, chunk, text, &count);
+        if (outcome != FOLD_OK) return outcome;
+        text->symbol_end = (uint32_t)count;
+        chunk_symbols(chunk)[count] = SYMBOL_BOUNDARY;
+        chunk_offsets(chunk)[count++] = text->byte_begin + text->length;
+    }
+    chunk_close_symbols(chunk, count);
     return FOLD_OK;
 }
 

@@ -84,19 +84,44 @@ static inline void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_
     }
 }
 
-/* Whether a delimiter of at least `strength` was dropped in bytes [from, to) of the text. */
-static inline int delimiter_between(const delimiter_t *delimiters, const text_t *text, uint32_t from, uint32_t to,
-                                    uint32_t strength) {
-    uint32_t low = text->delimiter_begin, high = text->delimiter_end;
-    while (low < high) {
-        const uint32_t middle = (low + high) / 2;
-        if (delimiters[middle].offset < from)
-            low = middle + 1;
-        else
-            high = middle;
+/* One hit for each list of the match's pattern, in the post's text number `text`. Returns 0, or -1 (memory). */
+static inline int append_hits(const image_t *image, const chunk_t *chunk, const match_t *match, uint32_t text, column_hit *hits,
+                              size_t limit, uint32_t *flags) {
+    const pattern_t *pattern = &image->patterns[match->pattern];
+    const text_t *home = &chunk->texts[match->text];
+    const uint32_t *offsets = chunk_offsets(chunk);
+    uint32_t begin = match->begin, end = match->end;
+    /* Distances count from whole characters, also where a match begins or ends inside an expansion. */
+    while (begin > home->symbol_begin && offsets[begin - 1] == offsets[begin]) begin--;
+    while (end < home->symbol_end && offsets[end] == offsets[end - 1]) end++;
+    if (column_hit_reserve(hits, pattern->list_count)) return -1;
+    for (uint32_t k = 0; k < pattern->list_count; k++) {
+        if (hits->count >= limit) {
+            *flags |= MATCHES_CAPPED;
+            return 0;
+        }
+        hit_t *hit = &hits->at[hits->count++];
+        hit->begin = match->byte_begin;
+        hit->end = match->byte_end;
+        hit->symbol_begin = begin;
+        hit->symbol_end = end;
+        hit->pattern = match->pattern;
+        hit->text = text;
+        hit->list = image->pattern_lists[pattern->lists + k];
+        hit->next = 0;
     }
-    for (; low < text->delimiter_end && delimiters[low].offset < to; low++)
-        if (delimiters[low].strength >= strength) return 1;
+    return 0;
+}
+
+/* Whether a delimiter of at least `strength` was dropped in bytes [from, to) of the text. Every 16 bytes read count as a pair
+ * of hits: reading is bounded with them. */
+static inline int delimiter_between(const image_t *image, const text_t *text, uint32_t from, uint32_t to, uint32_t strength, uint64_t *pairs) {
+    for (size_t i = from; i < to;) {
+        const uint32_t c = decode_utf8(text->bytes, text->length, &i);
+        const uint16_t symbol = c < 0x10000 ? image->fold_flat[c] : fold_symbol(image, c);
+        if (symbol < SYMBOL_BOUNDARY && symbol >= strength) return 1;
+    }
+    *pairs += to > from ? (to - from) / 16 : 0;
     return 0;
 }
 

@@ -66,7 +66,7 @@ typedef struct {
     /* scan fold: fold_block[CODE_POINT_BLOCKS], each value < blocks; fold_symbol[blocks << 7]; never SYMBOL_BOUNDARY */
     const uint16_t *fold_block;
     const uint16_t *fold_symbol;
-    const uint16_t *fold_flat; /* the same for the Basic Multilingual Plane in one piece: 65,536 + 2 */
+    const uint16_t *fold_flat; /* the same for the Basic Multilingual Plane in one piece: 65,536; RAW_... surrogates: utf8_tables.h */
     const expansion_t *expansions; /* sorted by code_point; start + length inside expansion_symbols */
     size_t expansion_count;
     const uint16_t *expansion_symbols;

@@ -1,92 +1,91 @@
-/* Symbols -> hits: anchor filter, perfect hash, bucket, verification. Scalar path.
+/* Survivors of the filter -> matches: perfect hash, bucket, verification. The same code for every path.
  *
  * Every pattern is filed under one of its trigrams (its anchor; a pattern of two symbols under its bigram, of one under
- * the symbol alone). Most positions that start no anchor cost one multiplication and one bit test. */
+ * the symbol alone). Boundaries stand between texts and before the first, further than the longest pattern reaches, so
+ * that a comparison needs no bounds. */
 #ifndef FAIRPOST_MATCH_H
 #define FAIRPOST_MATCH_H
 
 #include "anchor.h"
+#include "chunk.h"
 #include "columns.h"
+#include "filter.h"
 #include "fold.h"
 #include "image.h"
 
 enum { MATCHES_CAPPED = 1, WORK_CAPPED = 2, EVIDENCE_CAPPED = 4 };
 enum { MAX_HITS = 4096, WORK_BASE = 1 << 16, WORK_PER_SYMBOL = 256, FINE_WINDOW = 2048 };
+#define NO_LIMIT UINT64_MAX
 
-/* One text of a batch, and where its symbols lie in the chunk. symbols[symbol_begin - 1] and
- * symbols[symbol_end] are SYMBOL_BOUNDARY, so a neighbour always exists. */
+/* One match of a pattern. */
 typedef struct {
-    const uint8_t *bytes;
-    uint32_t length;
-    uint32_t symbol_begin, symbol_end;
-    uint32_t delimiter_begin, delimiter_end;
-} text_t;
+    uint32_t pattern;
+    uint32_t text;                 /* index in the chunk */
+    uint32_t begin, end;           /* in the chunk's symbols */
+    uint32_t byte_begin, byte_end; /* in the text */
+} match_t;
+
+COLUMN(match_t, column_match)
 
 typedef struct {
     const image_t *image;
+    chunk_t *chunk;
     const uint16_t *symbols;
-    const uint32_t *offsets;
-    const text_t *text;
-    uint32_t text_index;
-    column_hit *hits;
-    uint32_t hit_limit; /* hits.count at which this post is full */
+    const uint32_t *offsets; /* in the chunk's bytes */
+    text_t *text;            /* the one at hand */
+    column_match *matches;
+    size_t match_limit;      /* matches->count at which this post is full */
     uint64_t work, work_limit;
-    uint32_t flags;
-    column_u32 *view_code_points, *view_offsets; /* working memory of the recognisers */
+    int is_limited;
 } matcher_t;
-
-static inline const slot_t *find_slot(const image_t *image, uint32_t key) {
-    const uint32_t displacement = image->displacement[hash_bucket(key, image->displacement_count)];
-    const slot_t *slot = &image->slots[hash_slot(key, displacement, image->slot_count)];
-    return slot->key == key ? slot : NULL;
-}
 
 static inline int is_latin(uint32_t c) { return (c | 32) - 'a' < 26; }
 static inline int is_digit(uint32_t c) { return c - '0' < 10; }
 
+/* Byte in the text where the source character of a symbol ends. */
+static inline uint32_t byte_after(const matcher_t *m, uint32_t symbol) {
+    const uint32_t at = m->offsets[symbol] - m->text->byte_begin;
+    return at + utf8_length(m->text->bytes[at]);
+}
+
 /* Whether a neighbour of the same kind touches an edge of the match [begin, end), in symbols. */
 static inline int touches(const matcher_t *m, uint32_t flags, uint32_t begin, uint32_t end) {
     const uint16_t *symbols = m->symbols;
-    const uint8_t *bytes = m->text->bytes;
-    if (flags & (PATTERN_LEFT_LATIN | PATTERN_LEFT_DIGIT)) {
+    if (flags & (PATTERN_LEFT_LATIN | PATTERN_LEFT_DIGIT) && begin > m->text->symbol_begin) {
         const uint32_t before = symbols[begin - 1];
         if ((flags & PATTERN_LEFT_LATIN) ? is_latin(before) : is_digit(before)) {
             const uint32_t at = m->offsets[begin - 1], here = m->offsets[begin];
-            if (at == here || at + utf8_length(bytes[at]) == here) return 1;
+            if (at == here || byte_after(m, begin - 1) + m->text->byte_begin == here) return 1;
         }
     }
-    if (flags & (PATTERN_RIGHT_LATIN | PATTERN_RIGHT_DIGIT)) {
+    if (flags & (PATTERN_RIGHT_LATIN | PATTERN_RIGHT_DIGIT) && end < m->text->symbol_end) {
         const uint32_t after = symbols[end];
         if ((flags & PATTERN_RIGHT_LATIN) ? is_latin(after) : is_digit(after)) {
             const uint32_t at = m->offsets[end - 1], next = m->offsets[end];
-            if (at == next || at + utf8_length(bytes[at]) == next) return 1;
+            if (at == next || byte_after(m, end - 1) + m->text->byte_begin == next) return 1;
         }
     }
     return 0;
 }
 
-static inline int emit(matcher_t *m, uint32_t pattern_id, uint32_t begin, uint32_t end, uint32_t byte_begin, uint32_t byte_end) {
-    const pattern_t *pattern = &m->image->patterns[pattern_id];
-    /* Distances count from whole characters, also where a match begins or ends inside an expansion. */
-    while (begin > m->text->symbol_begin && m->offsets[begin - 1] == m->offsets[begin]) begin--;
-    while (end < m->text->symbol_end && m->offsets[end] == m->offsets[end - 1]) end++;
-    for (uint32_t k = 0; k < pattern->list_count; k++) {
-        if (m->hits->count >= m->hit_limit) {
-            m->flags |= MATCHES_CAPPED;
-            return 0;
-        }
-        if (column_hit_reserve(m->hits, 1)) return -1;
-        hit_t *hit = &m->hits->at[m->hits->count++];
-        hit->begin = byte_begin;
-        hit->end = byte_end;
-        hit->symbol_begin = begin;
-        hit->symbol_end = end;
-        hit->pattern = pattern_id;
-        hit->text = m->text_index;
-        hit->list = m->image->pattern_lists[pattern->lists + k];
-        hit->next = 0;
+static inline int emit(matcher_t *m, uint32_t pattern, uint32_t begin, uint32_t end, uint32_t byte_begin, uint32_t byte_end) {
+    if (m->matches->count >= m->match_limit) {
+        m->text->flags |= MATCHES_CAPPED;
+        return 0;
     }
+    if (column_match_reserve(m->matches, 1)) return -1;
+    match_t *match = &m->matches->at[m->matches->count++];
+    match->pattern = pattern;
+    match->text = (uint32_t)(m->text - m->chunk->texts);
+    match->begin = begin;
+    match->end = end;
+    match->byte_begin = byte_begin;
+    match->byte_end = byte_end;
     return 0;
+}
+
+static inline int emit_symbols(matcher_t *m, uint32_t pattern, uint32_t begin, uint32_t end) {
+    return emit(m, pattern, begin, end, m->offsets[begin] - m->text->byte_begin, byte_after(m, end - 1));
 }
 
 /* One code point of a text under a fine fold; expansions are written whole. Returns how many code points
@@ -114,7 +113,7 @@ static inline int verify_fine(matcher_t *m, uint32_t pattern_id, uint32_t begin,
     const fine_t *fine = &image->fine[pattern->fine];
     const uint32_t *want = image->fine_symbols + fine->start;
     const uint8_t *bytes = m->text->bytes;
-    const uint32_t length = m->text->length, origin = m->offsets[begin];
+    const uint32_t length = m->text->length, origin = m->offsets[begin] - m->text->byte_begin;
     uint32_t value[FINE_WINDOW], from[FINE_WINDOW], scratch[32];
     size_t count = 0, first = 0;
 
@@ -166,9 +165,11 @@ static inline int verify_fine(matcher_t *m, uint32_t pattern_id, uint32_t begin,
 /* Verifies a pattern whose anchor stands at `position`, with runs of equal symbols counted as one. */
 static inline int verify_repeat(matcher_t *m, const entry_t *entry, const pattern_t *pattern, uint32_t position) {
     const uint16_t *symbols = m->symbols, *want = m->image->pattern_symbols + pattern->start;
-    uint32_t begin = position, end = position + 1; /* the anchor's first symbol is the last of its run */
+    int64_t begin = position; /* the anchor's first symbol is the last of its run */
+    uint32_t end = position + 1;
     for (uint32_t k = entry->anchor;; k--) {
         if (symbols[begin] != want[k]) return 0;
+        /* SAFETY: a boundary stands before the first symbol of a text, at the latest at index -1. */
         while (symbols[begin - 1] == want[k]) begin--, m->work++;
         if (k == 0) break;
         begin--;
@@ -179,58 +180,145 @@ static inline int verify_repeat(matcher_t *m, const entry_t *entry, const patter
         end++;
     }
     if (pattern->length == 1 && symbols[end] == want[0]) return 0; /* once a run, at its last symbol */
-    if ((pattern->flags & PATTERN_BOUNDED) && touches(m, pattern->flags, begin, end)) return 0;
-    const uint32_t last = m->offsets[end - 1];
-    return emit(m, entry->pattern, begin, end, m->offsets[begin], last + utf8_length(m->text->bytes[last]));
+    if ((pattern->flags & PATTERN_BOUNDED) && touches(m, pattern->flags, (uint32_t)begin, end)) return 0;
+    return emit_symbols(m, entry->pattern, (uint32_t)begin, end);
 }
 
+/* Verifies what is left to verify of a candidate: its first symbols stand in the text (or it is a `repeat` pattern). */
 static inline int verify(matcher_t *m, const entry_t *entry, uint32_t position) {
-    const pattern_t *pattern = &m->image->patterns[entry->pattern];
-    if (pattern->flags & PATTERN_REPEAT) return verify_repeat(m, entry, pattern, position);
-    const text_t *text = m->text;
-    if (position < text->symbol_begin + entry->anchor) return 0;
-    const uint32_t begin = position - entry->anchor, end = begin + entry->length;
-    if (end > text->symbol_end) return 0;
-    if (memcmp(m->symbols + begin, m->image->pattern_symbols + pattern->start, (size_t)entry->length * 2) != 0) return 0;
-    if (pattern->flags & PATTERN_FINE) return verify_fine(m, entry->pattern, begin, end);
-    if ((pattern->flags & PATTERN_BOUNDED) && touches(m, pattern->flags, begin, end)) return 0;
-    const uint32_t last = m->offsets[end - 1];
-    return emit(m, entry->pattern, begin, end, m->offsets[begin], last + utf8_length(text->bytes[last]));
+    if (++m->work > m->work_limit) {
+        m->text->flags |= WORK_CAPPED;
+        return 0;
+    }
+    const uint32_t length = entry->length, begin = position - entry->anchor, end = begin + length;
+    if (entry->flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_BOUNDED)) {
+        const pattern_t *pattern = &m->image->patterns[entry->pattern];
+        if (entry->flags & PATTERN_REPEAT) return verify_repeat(m, entry, pattern, position);
+        if (length > 4 && memcmp(m->symbols + begin + 4, m->image->pattern_symbols + pattern->start + 4, (length - 4) * 2) != 0) return 0;
+        if (entry->flags & PATTERN_FINE) return verify_fine(m, entry->pattern, begin, end);
+        if (touches(m, entry->flags, begin, end)) return 0;
+    } else if (length > 4) {
+        const pattern_t *pattern = &m->image->patterns[entry->pattern];
+        if (memcmp(m->symbols + begin + 4, m->image->pattern_symbols + pattern->start + 4, (length - 4) * 2) != 0) return 0;
+    }
+    return emit_symbols(m, entry->pattern, begin, end);
 }
 
-static inline int match_anchor(matcher_t *m, uint32_t key, uint32_t position) {
-    const slot_t *slot = find_slot(m->image, key);
-    if (slot == NULL) return 0;
-    for (const entry_t *entry = &m->image->entries[slot->start];; entry++) {
-        if (++m->work > m->work_limit) {
-            m->flags |= WORK_CAPPED;
-            return 0;
-        }
-        if (verify(m, entry, position)) return -1;
-        if (entry->flags & ENTRY_LAST) return 0;
-    }
+/* Begins the budget of the post whose first text is at hand: MAX_HITS matches, and work in proportion to its symbols. */
+static inline void begin_post(matcher_t *m) {
+    const text_t *last = m->chunk->texts + m->chunk->text_count;
+    uint64_t symbols = 0;
+    if (!m->is_limited) return;
+    for (const text_t *text = m->text; text < last && text->group == m->text->group; text++)
+        symbols += text->symbol_end - text->symbol_begin;
+    m->work = 0;
+    m->work_limit = WORK_BASE + WORK_PER_SYMBOL * symbols;
+    m->match_limit = m->matches->count + MAX_HITS;
 }
 
-/* All hits of one text, appended to m->hits (not sorted: anchors come in order, matches may not). */
-static inline int match_text(matcher_t *m) {
-    const image_t *image = m->image;
-    const uint16_t *symbols = m->symbols;
-    const uint32_t begin = m->text->symbol_begin, end = m->text->symbol_end;
-    if (image->has_unigrams) {
-        for (uint32_t i = begin; i < end; i++) {
-            const uint32_t s = symbols[i];
-            if ((image->unigram_map[s >> 6] >> (s & 63)) & 1)
-                if (match_anchor(m, anchor_key(s, 0, 0), i)) return -1;
-        }
+/* Goes to the text that holds `position`. */
+static inline void go_to(matcher_t *m, uint32_t position) {
+    const uint32_t group = m->text->group;
+    while (position >= m->text->symbol_end) m->text++;
+    if (m->text->group != group) begin_post(m);
+}
+
+enum { CANDIDATES = 256 };
+
+/* Pattern `entry` may stand around `position`. */
+typedef struct {
+    const entry_t *entry;
+    uint32_t position;
+} candidate_t;
+
+/* Verifies candidates in order. First the symbols of all, four each, without a branch; most are done with that. */
+static inline int verify_candidates(matcher_t *m, const candidate_t *candidates, size_t count) {
+    static const uint64_t heads[5] = {0, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFF, UINT64_MAX};
+    uint16_t kept[CANDIDATES];
+    size_t keep = 0;
+    for (size_t i = 0; i < count; i++) {
+        const entry_t *entry = candidates[i].entry;
+        uint64_t head;
+        /* SAFETY: SYMBOL_LEAD boundaries stand before the first text, more than `anchor` can be. */
+        memcpy(&head, m->symbols + ((int64_t)candidates[i].position - entry->anchor), sizeof head);
+        kept[keep] = (uint16_t)i;
+        keep += !((head ^ entry->head) & heads[entry->length < 4 ? entry->length : 4]) | (entry->flags & PATTERN_REPEAT);
     }
-    for (uint32_t i = begin; i + 1 < end; i++) {
-        const uint32_t s0 = symbols[i], s1 = symbols[i + 1], s2 = symbols[i + 2];
-        const uint32_t bit = filter_bit(s0, s1, s2, image->filter_shift);
-        if (!((image->filter_map[bit >> 6] >> (bit & 63)) & 1)) continue;
-        if (match_anchor(m, anchor_key(s0, s1, 0), i)) return -1;
-        if (i + 2 < end && match_anchor(m, anchor_key(s0, s1, s2), i)) return -1;
+    for (size_t i = 0; i < keep; i++) {
+        const candidate_t *candidate = &candidates[kept[i]];
+        if (candidate->position >= m->text->symbol_end) go_to(m, candidate->position);
+        if (verify(m, candidate->entry, candidate->position)) return -1;
     }
     return 0;
+}
+
+/* All matches of the chunk, in order of their anchors' positions, appended to m->matches. Returns 0, or -1 (memory).
+ * Survivors go through the tables in batches, a table at a time: their cache misses overlap, and what is not found costs no
+ * branch. */
+static inline int match_chunk(matcher_t *m) {
+    enum { BATCH = 64, KINDS = 2 };
+    const image_t *image = m->image;
+    const uint16_t *symbols = m->symbols;
+    const uint32_t *survivors = m->chunk->survivors.at;
+    candidate_t candidates[CANDIDATES];
+    size_t count = 0;
+    for (size_t from = 0; from < m->chunk->survivor_count; from += BATCH) {
+        const size_t left = m->chunk->survivor_count - from, size = left < BATCH ? left : BATCH;
+        uint32_t key[BATCH * KINDS], position[BATCH * KINDS];
+        const slot_t *slot[BATCH * KINDS];
+        size_t keys = 0, found = 0;
+        for (size_t i = 0; i < size; i++) {
+            const uint32_t at = survivors[from + i];
+            const uint16_t *s = symbols + at;
+            const uint32_t pair = anchor_key(s[0], s[1], has_group(image, s) ? 0 : s[2]);
+            if (image->has_unigrams) {
+                position[keys] = at;
+                key[keys] = anchor_key(s[0], 0, 0);
+                keys += has_bit(image->unigram_map, s[0]) & (key[keys] != pair);
+            }
+            position[keys] = at;
+            key[keys++] = pair;
+        }
+        for (size_t i = 0; i < keys; i++) __builtin_prefetch(&image->displacement[hash_bucket(key[i], image->displacement_count)]);
+        for (size_t i = 0; i < keys; i++) {
+            slot[i] = &image->slots[hash_slot(key[i], image->displacement[hash_bucket(key[i], image->displacement_count)], image->slot_count)];
+            __builtin_prefetch(slot[i]);
+        }
+        for (size_t i = 0; i < keys; i++) {
+            slot[found] = slot[i];
+            position[found] = position[i];
+            __builtin_prefetch(&image->entries[slot[i]->start]);
+            found += slot[i]->key == key[i];
+        }
+        for (size_t i = 0; i < found; i++) {
+            const entry_t *entry = &image->entries[slot[i]->start];
+            do {
+                if (count == CANDIDATES) {
+                    if (verify_candidates(m, candidates, count)) return -1;
+                    count = 0;
+                }
+                candidates[count].entry = entry;
+                candidates[count++].position = position[i];
+            } while (!(entry++->flags & ENTRY_LAST));
+        }
+    }
+    return verify_candidates(m, candidates, count);
+}
+
+/* Makes ready for match_chunk(); a limited matcher caps matches and work of every post and flags its text. */
+static inline void matcher_begin(matcher_t *m, const image_t *image, chunk_t *chunk, column_match *matches, int is_limited) {
+    m->image = image;
+    m->chunk = chunk;
+    m->symbols = chunk_symbols(chunk);
+    m->offsets = chunk_offsets(chunk);
+    m->matches = matches;
+    m->matches->count = 0;
+    m->match_limit = SIZE_MAX;
+    m->work = 0;
+    m->work_limit = NO_LIMIT;
+    m->is_limited = is_limited;
+    m->text = chunk->texts;
+    begin_post(m);
 }
 
 #endif

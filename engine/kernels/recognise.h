@@ -326,8 +326,9 @@ static inline int64_t percent(const view_t *v, int64_t i) {
 }
 
 /* Number of scan symbols of the text whose source character begins before byte `offset`. */
-static inline uint32_t symbols_before(const matcher_t *m, uint32_t offset) {
+static inline uint32_t symbols_before(const reader_t *m, uint32_t offset) {
     uint32_t low = m->text->symbol_begin, high = m->text->symbol_end;
+    offset += m->text->byte_begin;
     while (low < high) {
         const uint32_t middle = (low + high) / 2;
         if (m->offsets[middle] < offset)
@@ -339,7 +340,7 @@ static inline uint32_t symbols_before(const matcher_t *m, uint32_t offset) {
 }
 
 /* Appends the hits of all recognisers in one text to m->hits; leftmost, longest there, then on from its end. */
-static inline int recognise_text(matcher_t *m) {
+static inline int recognise_text(reader_t *m) {
     typedef int64_t (*recogniser_t)(const view_t *, int64_t);
     static const recogniser_t recognisers[RECOGNISER_COUNT] = {wechat, phone, qq, url, email, price, percent};
     if (!worth_a_view(m)) return 0;

@@ -5,6 +5,19 @@
 
 #include "match.h"
 
+/* A folded text, and where its recognisers' hits go. */
+typedef struct {
+    const image_t *image;
+    const uint16_t *symbols; /* of the chunk */
+    const uint32_t *offsets; /* in the chunk's bytes */
+    const text_t *text;
+    uint32_t text_index; /* in the post */
+    column_hit *hits;
+    size_t hit_limit; /* hits->count at which the post is full */
+    uint32_t flags;
+    column_u32 *view_code_points, *view_offsets; /* working memory */
+} reader_t;
+
 typedef struct {
     const uint32_t *code_points;
     const uint32_t *offsets;
@@ -126,7 +139,7 @@ static inline uint32_t recognisers_from(const view_t *v, int64_t i) {
 
 /* Whether any recogniser can match: they need a digit, a letter, a Chinese numeral before 元 or 块, or 百分.
  * Reads the scan's symbols, which keep those characters and their order. */
-static inline int worth_a_view(const matcher_t *m) {
+static inline int worth_a_view(const reader_t *m) {
     const uint16_t *symbols = m->symbols;
     uint32_t found = 0;
     for (uint32_t i = m->text->symbol_begin; i < m->text->symbol_end; i++) {
@@ -137,7 +150,7 @@ static inline int worth_a_view(const matcher_t *m) {
 }
 
 /* Builds the view in the matcher's working columns. */
-static inline int make_view(matcher_t *m, view_t *v) {
+static inline int make_view(reader_t *m, view_t *v) {
     const uint8_t *bytes = m->text->bytes;
     const size_t length = m->text->length;
     column_u32 *code_points = m->view_code_points, *offsets = m->view_offsets;

@@ -1,0 +1,45 @@
+/* The kernels' paths, and the choice among those that this machine runs. */
+#ifndef FAIRPOST_PATHS_H
+#define FAIRPOST_PATHS_H
+
+#include "filter.h"
+#include "filter_avx2.h"
+#include "filter_avx512.h"
+#include "fold.h"
+#include "fold_avx2.h"
+#include "fold_avx512.h"
+
+typedef struct {
+    const char *name;
+    int (*runs_here)(void);
+    int (*fold)(const image_t *, chunk_t *);   /* FOLD_OK, FOLD_INVALID or FOLD_NO_MEMORY */
+    int (*filter)(const image_t *, chunk_t *); /* 0, or -1 when memory runs out */
+} path_t;
+
+static inline int runs_everywhere(void) { return 1; }
+
+/* Best first; the scalar one is last and always there. */
+static const path_t paths[] = {
+#ifdef HAVE_AVX512
+    {"avx512", runs_avx512, fold_avx512, filter_avx512},
+#endif
+#ifdef HAVE_AVX2
+    {"avx2", runs_avx2, fold_avx2, filter_avx2},
+#endif
+    {"scalar", runs_everywhere, fold_scalar, filter_scalar},
+};
+
+enum { PATH_COUNT = sizeof paths / sizeof *paths };
+
+/* Folds the chunk; texts with a fault get no symbols. Returns 0, or -1 when memory runs out. */
+static inline int fold_chunk(const path_t *path, const image_t *image, chunk_t *chunk) {
+    int outcome = path->fold(image, chunk);
+    if (outcome == FOLD_INVALID) {
+        find_faults(chunk);
+        chunk_drop_faults(chunk);
+        outcome = path->fold(image, chunk);
+    }
+    return outcome == FOLD_OK ? 0 : -1;
+}
+
+#endif

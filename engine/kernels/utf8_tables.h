@@ -1,0 +1,52 @@
+/* The nibble tables of the range test of Keiser and Lemire (2020), for the vector paths: a bit for each way in which
+ * two neighbouring bytes can be wrong; a pair is wrong where all three tables agree on a bit. */
+#ifndef FAIRPOST_UTF8_TABLES_H
+#define FAIRPOST_UTF8_TABLES_H
+
+#include <stdint.h>
+
+enum {
+    UTF8_TOO_SHORT = 1,       /* a lead byte, then no continuation */
+    UTF8_TOO_LONG = 2,        /* ASCII, then a continuation */
+    UTF8_OVERLONG_3 = 4,      /* E0 80..9F */
+    UTF8_TOO_LARGE = 8,       /* F4 90.., F5.. */
+    UTF8_SURROGATE = 16,      /* ED A0..BF */
+    UTF8_OVERLONG_2 = 32,     /* C0, C1 */
+    UTF8_TOO_LARGE_1000 = 64, /* F5.. 80..8F */
+    UTF8_OVERLONG_4 = 64,     /* F0 80..8F */
+    UTF8_TWO_CONTINUATIONS = 128,
+    UTF8_CARRY = UTF8_TOO_SHORT | UTF8_TOO_LONG | UTF8_TWO_CONTINUATIONS
+};
+
+#define BITS(x) ((int8_t)(x))
+/* by the high nibble of the first byte */
+static const int8_t utf8_first_high[16] = {
+    UTF8_TOO_LONG, UTF8_TOO_LONG, UTF8_TOO_LONG, UTF8_TOO_LONG, UTF8_TOO_LONG, UTF8_TOO_LONG, UTF8_TOO_LONG, UTF8_TOO_LONG,
+    BITS(UTF8_TWO_CONTINUATIONS), BITS(UTF8_TWO_CONTINUATIONS), BITS(UTF8_TWO_CONTINUATIONS), BITS(UTF8_TWO_CONTINUATIONS),
+    UTF8_TOO_SHORT | UTF8_OVERLONG_2, UTF8_TOO_SHORT, UTF8_TOO_SHORT | UTF8_OVERLONG_3 | UTF8_SURROGATE,
+    UTF8_TOO_SHORT | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000};
+/* by the low nibble of the first byte */
+static const int8_t utf8_first_low[16] = {
+    BITS(UTF8_CARRY | UTF8_OVERLONG_3 | UTF8_OVERLONG_2 | UTF8_OVERLONG_4), BITS(UTF8_CARRY | UTF8_OVERLONG_2), BITS(UTF8_CARRY),
+    BITS(UTF8_CARRY), BITS(UTF8_CARRY | UTF8_TOO_LARGE), BITS(UTF8_CARRY | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000),
+    BITS(UTF8_CARRY | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000), BITS(UTF8_CARRY | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000),
+    BITS(UTF8_CARRY | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000), BITS(UTF8_CARRY | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000),
+    BITS(UTF8_CARRY | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000), BITS(UTF8_CARRY | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000),
+    BITS(UTF8_CARRY | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000),
+    BITS(UTF8_CARRY | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000 | UTF8_SURROGATE), BITS(UTF8_CARRY | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000),
+    BITS(UTF8_CARRY | UTF8_TOO_LARGE | UTF8_TOO_LARGE_1000)};
+/* by the high nibble of the second byte */
+static const int8_t utf8_second_high[16] = {
+    UTF8_TOO_SHORT, UTF8_TOO_SHORT, UTF8_TOO_SHORT, UTF8_TOO_SHORT, UTF8_TOO_SHORT, UTF8_TOO_SHORT, UTF8_TOO_SHORT, UTF8_TOO_SHORT,
+    BITS(UTF8_TOO_LONG | UTF8_OVERLONG_2 | UTF8_TWO_CONTINUATIONS | UTF8_OVERLONG_3 | UTF8_TOO_LARGE_1000 | UTF8_OVERLONG_4),
+    BITS(UTF8_TOO_LONG | UTF8_OVERLONG_2 | UTF8_TWO_CONTINUATIONS | UTF8_OVERLONG_3 | UTF8_TOO_LARGE),
+    BITS(UTF8_TOO_LONG | UTF8_OVERLONG_2 | UTF8_TWO_CONTINUATIONS | UTF8_SURROGATE | UTF8_TOO_LARGE),
+    BITS(UTF8_TOO_LONG | UTF8_OVERLONG_2 | UTF8_TWO_CONTINUATIONS | UTF8_SURROGATE | UTF8_TOO_LARGE),
+    UTF8_TOO_SHORT, UTF8_TOO_SHORT, UTF8_TOO_SHORT, UTF8_TOO_SHORT};
+#undef BITS
+
+/* Code points that the vector paths write where a character has no code point of the Basic Multilingual Plane of its own:
+ * surrogates, which well-formed text does not hold. image_t.fold_flat maps them. */
+enum { RAW_ASTRAL = 0xD800, RAW_NOTHING = 0xDFFE, RAW_SEPARATOR = 0xDFFF };
+
+#endif
