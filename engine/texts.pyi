@@ -11,4 +11,6 @@ class Texts:
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> bytes: ...  # type: ignore[valid-type]
     @staticmethod
-    def of(texts: Texts | Iterable[str | bytes] | Any) -> Texts: ...  # type: ignore[valid-type]
+    def of(texts: Texts | Iterable[str | bytes | None] | Any) -> Texts: ...  # type: ignore[valid-type]
+
+def parts_of(texts: Texts | Iterable[str | bytes | None] | Any) -> list[Texts]: ...

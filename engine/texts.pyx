@@ -2,21 +2,35 @@
 
 import numpy as np
 
+cimport numpy as cnp
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport (
-    PyUnicode_DATA,
+    PyUnicode_1BYTE_DATA,
+    PyUnicode_2BYTE_DATA,
+    PyUnicode_4BYTE_DATA,
     PyUnicode_GET_LENGTH,
     PyUnicode_KIND,
-    PyUnicode_READ,
 )
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
-__all__ = ["Texts"]
+from fairpost.engine.arrow import text_columns
+from fairpost.engine.buffers cimport adopt
+
+__all__ = ["Texts", "parts_of"]
+
+cnp.import_array()
 
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
+
+cdef extern from "encode.h" nogil:
+    size_t encode_latin1(const uint8_t *points, size_t n, uint8_t *out) noexcept
+    size_t encode_ucs2(const uint16_t *points, size_t n, uint8_t *out) noexcept
+    size_t encode_ucs4(const uint32_t *points, size_t n, uint8_t *out) noexcept
 
 
 class Texts:
@@ -27,7 +41,7 @@ class Texts:
         offsets: int64[n + 1], ascending, inside `bytes`.
 
     Built without copying the bytes from anything that has the buffer protocol. UTF-8 is checked when the
-    texts are judged, one by one.
+    texts are judged or searched, one by one.
     """
 
     __slots__ = ("bytes", "offsets")
@@ -54,45 +68,84 @@ class Texts:
 
     @staticmethod
     def of(texts):
-        """Columns from `Texts`, a list of str or bytes (mixed allowed), or a pyarrow string or binary array.
+        """Columns from `Texts`, a list of str or bytes (mixed allowed), or an Arrow column of strings or bytes.
+
+        An Arrow column is anything with `__arrow_c_array__` or `__arrow_c_stream__`: of pyarrow, Polars, pandas
+        and others. Its bytes are not copied where they lie behind each other; views are gathered, chunks joined.
+        None and nulls are empty texts.
 
         Raises:
             TypeError: anything else; the message names the position and the type.
         """
-        if isinstance(texts, Texts):
-            return texts
-        if isinstance(texts, (str, bytes)):
-            raise TypeError(f"texts must be a list of texts, not one {type(texts).__name__}")
-        if hasattr(texts, "__arrow_c_array__") or hasattr(texts, "chunks"):
-            return _of_arrow(texts)
-        return _of_list(texts if isinstance(texts, (list, tuple)) else list(texts))
+        parts = parts_of(texts)
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def parts_of(texts):
+    """[Texts] of what `Texts.of` takes: one, or one for each chunk of an Arrow column, which are not joined."""
+    if isinstance(texts, Texts):
+        return [texts]
+    if isinstance(texts, (str, bytes)):
+        raise TypeError(f"texts must be a list of texts, not one {type(texts).__name__}")
+    if hasattr(texts, "__arrow_c_array__") or hasattr(texts, "__arrow_c_stream__"):
+        return [_checked(content, offsets) for content, offsets in text_columns(texts)]
+    if not isinstance(texts, (list, tuple)):
+        if not hasattr(texts, "__iter__"):
+            raise TypeError(f"texts is {type(texts).__name__}, expected a list of str or bytes or an Arrow column")
+        texts = list(texts)
+    return [_of_list(texts)]
+
+
+def _checked(content, offsets):
+    """Texts of columns that are known to be right."""
+    texts = Texts.__new__(Texts)
+    texts.bytes, texts.offsets = content, offsets
+    return texts
+
+
+def _joined(parts):
+    contents = [part.bytes[part.offsets[0]:part.offsets[len(part)]] for part in parts]
+    starts = np.cumsum([0, *(content.size for content in contents)])
+    offsets = [part.offsets[1:] - part.offsets[0] + start for part, start in zip(parts, starts)]
+    content = np.concatenate(contents) if contents else np.empty(0, dtype=np.uint8)
+    return _checked(content, np.concatenate([np.zeros(1, dtype=np.int64), *offsets]))
 
 
 cdef object _of_list(object texts):
-    cdef Py_ssize_t n = len(texts), i, room = 0, at = 0
+    cdef Py_ssize_t n = len(texts), i, size, room = 0, at = 0
     cdef object text
-    for i in range(n):
-        text = texts[i]
-        if isinstance(text, str):
-            room += PyUnicode_GET_LENGTH(text) * widest(text)
-        elif isinstance(text, bytes):
-            room += PyBytes_GET_SIZE(text)
-        else:
-            raise TypeError(f"texts[{i}] is {type(text).__name__}, expected str or bytes")
-    buffer = np.empty(room + 1, dtype=np.uint8)
+    cdef uint8_t *out = NULL
+    cdef void *larger
     offsets = np.empty(n + 1, dtype=np.int64)
-    cdef uint8_t[::1] out = buffer
-    cdef int64_t[::1] ends = offsets
+    cdef int64_t *ends = <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>offsets)
     ends[0] = 0
-    for i in range(n):
-        text = texts[i]
-        if isinstance(text, bytes):
-            memcpy(&out[at], PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
-            at += PyBytes_GET_SIZE(text)
-        else:
-            at += encode(text, &out[at])
-        ends[i + 1] = at
-    return Texts(buffer, offsets)
+    try:
+        for i in range(n):
+            text = texts[i]
+            if isinstance(text, str):
+                size = PyUnicode_GET_LENGTH(text) * widest(text)
+            elif isinstance(text, bytes):
+                size = PyBytes_GET_SIZE(text)
+            elif text is None:
+                size = 0
+            else:
+                raise TypeError(f"texts[{i}] is {type(text).__name__}, expected str or bytes")
+            if size > room - at:
+                room = max(2 * room, at + size, 4096)
+                larger = realloc(out, room)
+                if larger == NULL:
+                    raise MemoryError(f"{room} bytes of text")
+                out = <uint8_t*>larger
+            if isinstance(text, bytes):
+                memcpy(out + at, PyBytes_AS_STRING(text), size)
+                at += size
+            elif size:
+                at += encode(text, out + at)
+            ends[i + 1] = at
+    except BaseException:
+        free(out)
+        raise
+    return _checked(adopt(out, at, cnp.NPY_UINT8), offsets)
 
 
 cdef Py_ssize_t widest(str text) noexcept:
@@ -104,51 +157,14 @@ cdef Py_ssize_t widest(str text) noexcept:
 
 cdef Py_ssize_t encode(str text, uint8_t *out) noexcept:
     """UTF-8 of `text` without the copy that PyUnicode_AsUTF8 would leave in the string. A lone surrogate comes
-    out as its three bytes, which are not UTF-8, so that the post is refused when it is judged."""
-    cdef Py_ssize_t n = PyUnicode_GET_LENGTH(text), i, at = 0
+    out as its three bytes, which are not UTF-8, so that the text is refused where UTF-8 is checked."""
+    cdef Py_ssize_t n = PyUnicode_GET_LENGTH(text)
     cdef int kind = PyUnicode_KIND(text)
-    cdef const void *data = PyUnicode_DATA(text)
-    cdef uint32_t c
     if PyUnicode_IS_ASCII(text):
-        memcpy(out, data, n)
+        memcpy(out, PyUnicode_1BYTE_DATA(text), n)
         return n
-    for i in range(n):
-        c = PyUnicode_READ(kind, data, i)
-        if c < 0x80:
-            out[at] = c
-            at += 1
-        elif c < 0x800:
-            out[at] = 0xC0 | c >> 6
-            out[at + 1] = 0x80 | c & 63
-            at += 2
-        elif c < 0x10000:
-            out[at] = 0xE0 | c >> 12
-            out[at + 1] = 0x80 | c >> 6 & 63
-            out[at + 2] = 0x80 | c & 63
-            at += 3
-        else:
-            out[at] = 0xF0 | c >> 18
-            out[at + 1] = 0x80 | c >> 12 & 63
-            out[at + 2] = 0x80 | c >> 6 & 63
-            out[at + 3] = 0x80 | c & 63
-            at += 4
-    return at
-
-
-def _of_arrow(array):
-    """Zero-copy view of a pyarrow String, LargeString, Binary or LargeBinary array; a chunked one is joined."""
-    if hasattr(array, "combine_chunks") and hasattr(array, "chunks"):
-        array = array.combine_chunks()
-        if hasattr(array, "chunks"):
-            array = array.chunk(0)
-    kind = str(array.type)
-    widths = {"string": np.int32, "binary": np.int32, "large_string": np.int64, "large_binary": np.int64}
-    if kind not in widths:
-        raise TypeError(f"texts: an Arrow column of {kind}, expected string, large_string, binary or large_binary")
-    _, offsets, content = array.buffers()
-    if len(array) == 0:
-        return Texts(b"", np.zeros(1, dtype=np.int64))
-    width = np.dtype(widths[kind])
-    ends = np.frombuffer(offsets, dtype=width, count=len(array) + 1, offset=array.offset * width.itemsize)
-    # A null's offsets may span bytes in theory; Arrow writers leave it empty, and an empty text is reported.
-    return Texts(content if content is not None and content.size else b"", ends)
+    if kind == 1:
+        return encode_latin1(<const uint8_t*>PyUnicode_1BYTE_DATA(text), n, out)
+    if kind == 2:
+        return encode_ucs2(<const uint16_t*>PyUnicode_2BYTE_DATA(text), n, out)
+    return encode_ucs4(<const uint32_t*>PyUnicode_4BYTE_DATA(text), n, out)
