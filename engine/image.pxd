@@ -87,6 +87,7 @@ cdef extern from "image.h":
         const uint16_t *always
         size_t always_count
         const operand_t *operands
+        size_t operand_count
         const instruction_t *code
         const rule_t *rules
         size_t rule_count

@@ -95,6 +95,7 @@ cdef class Image:
         v.always = <const uint16_t*>_start(s["ALWA"])
         v.always_count = s["ALWA"].size
         v.operands = <const operand_t*>_start(s["OPND"])
+        v.operand_count = s["OPND"].size
         v.code = <const instruction_t*>_start(s["CODE"])
         v.rules = <const rule_t*>_start(s["RULE"])
         v.rule_count = s["RULE"].size

@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t
 from fairpost.engine.image cimport Image, image_t, standing_t
-from fairpost.engine.native cimport column_hit, column_u32, text_t
+from fairpost.engine.native cimport column_hit, reader_t, text_t
 from fairpost.engine.scanner cimport Scanner
 
 # Columns of the request. Post i owns texts segments[i] .. segments[i + 1] (or text i where segments is NULL);
@@ -33,8 +33,7 @@ cdef class Judge:
     cdef size_t match  # the next match of the chunk to be looked at
     cdef text_t *texts  # of the post at hand, in the chunk
     cdef column_hit hits_
-    cdef column_u32 view_code_points
-    cdef column_u32 view_offsets
+    cdef reader_t reader
     cdef uint32_t *head
     cdef uint32_t *stamps
     cdef uint32_t stamp

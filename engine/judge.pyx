@@ -8,6 +8,7 @@ from fairpost.engine.answer cimport answer_t, append_evidence, reserve_evidence
 from fairpost.engine.conditions cimport MAX_WITNESSES, SELLER_FOUND, SELLER_NONE, evaluate
 from fairpost.engine.image cimport NO_PATTERN, Image, policy_t, rule_t
 from fairpost.engine.native cimport (
+    ALL_RECOGNISERS,
     CHUNK_BYTES,
     EVIDENCE_CAPPED,
     MAX_HITS,
@@ -28,13 +29,16 @@ from fairpost.engine.native cimport (
     column_match,
     column_u8_reserve,
     column_u16_reserve,
-    column_u32_free,
     count_units,
     hit_t,
     match_t,
     prepare_recognisers,
+    prepare_seeds,
+    reader_close,
+    reader_open,
     reader_t,
     recognise_text,
+    recognisers_used,
     remove_allowed,
     sort_hits,
     text_t,
@@ -51,6 +55,7 @@ cdef enum:
     EVIDENCE_MAX = 1024  # rows for one post
 
 prepare_recognisers()
+prepare_seeds()
 
 
 cdef inline int64_t first_text(const request_t *request, size_t post) noexcept nogil:
@@ -76,14 +81,16 @@ cdef class Judge:
         self.allows = <uint8_t*>calloc(lists + 1, 1)
         if not (self.head and self.stamps and self.candidates and self.fired and self.allows):
             raise MemoryError
+        if reader_open(&self.reader, self.view) != 0:
+            raise MemoryError
+        self.reader.wanted = recognisers_used(self.view)
         cdef size_t k
         for k in range(image.view.allow_offsets[lists]):
             self.allows[image.view.allow_lists[k]] = 1
 
     def __dealloc__(self):
         column_hit_free(&self.hits_)
-        column_u32_free(&self.view_code_points)
-        column_u32_free(&self.view_offsets)
+        reader_close(&self.reader)
         free(self.head)
         free(self.stamps)
         free(self.candidates)
@@ -99,12 +106,16 @@ cdef class Judge:
         cdef Scanner scanner = self.scanner
         cdef const hit_t *hit
         cdef size_t k
+        cdef int outcome
         self.flags = 0
         self.match = 0
         if chunk_begin(&scanner.chunk, 1, len(text), <const uint8_t*>text + len(text)):
             raise MemoryError
         chunk_add(&scanner.chunk, <const uint8_t*>text, len(text), 0)
-        if scanner.run(True) != 0 or self.find_hits(0, 1) != 0:
+        self.reader.wanted = ALL_RECOGNISERS
+        outcome = scanner.run(True) or self.find_hits(0, 1)
+        self.reader.wanted = recognisers_used(self.view)
+        if outcome != 0:
             raise MemoryError
         if scanner.chunk.texts[0].fault != TEXT_OK:
             raise ValueError(scanner.chunk.texts[0].fault_at)
@@ -221,7 +232,7 @@ cdef class Judge:
         """
         cdef chunk_t *chunk = &self.scanner.chunk
         cdef column_match *matches = &self.scanner.matches
-        cdef reader_t reader
+        cdef reader_t *reader = &self.reader
         cdef const match_t *match
         cdef size_t k
         self.texts = chunk.texts + first
@@ -233,19 +244,16 @@ cdef class Judge:
                 self.view, chunk, match, match.text - <uint32_t>first, &self.hits_, MAX_HITS, &self.flags
             ):
                 return -1
-        reader.image = self.view
         reader.symbols = chunk_symbols(chunk)
         reader.offsets = chunk_offsets(chunk)
         reader.hits = &self.hits_
         reader.hit_limit = MAX_HITS
         reader.flags = 0
-        reader.view_code_points = &self.view_code_points
-        reader.view_offsets = &self.view_offsets
         for k in range(count):
             self.flags |= self.texts[k].flags
             reader.text = &self.texts[k]
             reader.text_index = <uint32_t>k
-            if recognise_text(&reader) != 0:
+            if recognise_text(reader) != 0:
                 return -1
         self.flags |= reader.flags
         self.facts.pairs = 0

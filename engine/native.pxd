@@ -101,17 +101,20 @@ cdef extern from "hits.h" nogil:
                            uint64_t *pairs) noexcept
     uint32_t count_units(const uint8_t *text, uint32_t bytes, int utf16) noexcept
 
-cdef extern from "recognise.h" nogil:
+cdef extern from "seeds.h" nogil:
+    enum:
+        ALL_RECOGNISERS
     ctypedef struct reader_t:
-        const image_t *image
         const uint16_t *symbols
         const uint32_t *offsets
         const text_t *text
-        uint32_t text_index
+        uint32_t text_index, wanted
         column_hit *hits
         size_t hit_limit
         uint32_t flags
-        column_u32 *view_code_points
-        column_u32 *view_offsets
+    int reader_open(reader_t *m, const image_t *image) noexcept
+    void reader_close(reader_t *m) noexcept
+    uint32_t recognisers_used(const image_t *image) noexcept
     int recognise_text(reader_t *m) noexcept
     void prepare_recognisers() noexcept
+    void prepare_seeds() noexcept

@@ -106,6 +106,7 @@ typedef struct {
     const uint16_t *always;
     size_t always_count;
     const operand_t *operands; /* list, free_of < list_count */
+    size_t operand_count;
     const instruction_t *code; /* checked: operands in range, the stack never under- or overflows, ends with one bit */
     const rule_t *rules;
     size_t rule_count;

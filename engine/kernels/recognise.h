@@ -11,33 +11,33 @@
 
 enum { WECHAT, PHONE, QQ, URL, EMAIL, PRICE, PERCENT, RECOGNISER_COUNT };
 
-static inline int64_t fillers(const view_t *v, int64_t i) { return run(v, i, CLASS_FILL, 6); }
+static inline int64_t fillers(view_t *v, int64_t i) { return run(v, i, CLASS_FILL, 6); }
 
-static inline int not_a_count(const view_t *v, int64_t i) {
+static inline int not_a_count(view_t *v, int64_t i) {
     return !in_class(v, i, CLASS_ALNUM) && !one_of(v, i, "%元块万亿人个名位粉");
 }
 
 /* [1-9][0-9]{4,10}+ and no count after it */
-static inline int64_t account_number(const view_t *v, int64_t i) {
+static inline int64_t account_number(view_t *v, int64_t i) {
     if (!in_class(v, i, CLASS_DIGIT) || at(v, i) == '0') return -1;
     const int64_t end = run(v, i, CLASS_DIGIT, 11);
     return end - i >= 5 && not_a_count(v, end) ? end : -1;
 }
 
-static inline int64_t wechat_id(const view_t *v, int64_t i) {
+static inline int64_t wechat_id(view_t *v, int64_t i) {
     const int64_t j = fillers(v, i);
     if (in_class(v, j, CLASS_LETTER)) {
         const int64_t end = run(v, j, CLASS_ID, 20);
         if (end - j < 6 || in_class(v, end, CLASS_ID)) return -1;
         for (int64_t k = i; k < j && k < i + 6; k++)
             if (one_of(v, k, ":号是=>→⇒👉☞")) return end;
-        const int64_t letters = run(v, j, CLASS_LETTER, v->count);
+        const int64_t letters = run(v, j, CLASS_LETTER, 20);
         return in_class(v, letters, CLASS_ID) ? end : -1;
     }
     return account_number(v, j);
 }
 
-static inline int64_t wechat(const view_t *v, int64_t i) {
+static inline int64_t wechat(view_t *v, int64_t i) {
     const uint32_t c = at(v, i);
     int64_t best = -1;
     if (one_of(v, i, "微薇威徽维") || ((c == 'v' || c == 'w') && !in_class(v, i - 1, CLASS_ALNUM))) {
@@ -60,18 +60,18 @@ static inline int64_t wechat(const view_t *v, int64_t i) {
 }
 
 /* n digits from i, or -1 */
-static inline int64_t digits(const view_t *v, int64_t i, int n) {
+static inline int64_t digits(view_t *v, int64_t i, int n) {
     if (i < 0) return -1;
     return run(v, i, CLASS_DIGIT, n) - i == n ? i + n : -1;
 }
 
-static inline int64_t skip_one(const view_t *v, int64_t i, const char *set) {
+static inline int64_t skip_one(view_t *v, int64_t i, const char *set) {
     return i >= 0 && one_of(v, i, set) ? i + 1 : i;
 }
 
-static inline int64_t unless_digit(const view_t *v, int64_t i) { return i >= 0 && in_class(v, i, CLASS_DIGIT) ? -1 : i; }
+static inline int64_t unless_digit(view_t *v, int64_t i) { return i >= 0 && in_class(v, i, CLASS_DIGIT) ? -1 : i; }
 
-static inline int64_t mobile(const view_t *v, int64_t i) {
+static inline int64_t mobile(view_t *v, int64_t i) {
     static const char gap[] = " .·–—-";
     if (word_at(v, i, "+86") || word_at(v, i, "86") || word_at(v, i, "0086"))
         i = skip_one(v, i + (at(v, i) == '+' ? 3 : at(v, i) == '8' ? 2 : 4), gap);
@@ -81,7 +81,7 @@ static inline int64_t mobile(const view_t *v, int64_t i) {
     return unless_digit(v, i);
 }
 
-static inline int64_t spaced_mobile(const view_t *v, int64_t i) {
+static inline int64_t spaced_mobile(view_t *v, int64_t i) {
     static const char step[] = " .·–—_*~-";
     const uint32_t second = at(v, i + 2);
     if (at(v, i) != '1' || !one_of(v, i + 1, step) || second < '3' || second > '9') return -1;
@@ -92,14 +92,14 @@ static inline int64_t spaced_mobile(const view_t *v, int64_t i) {
     return unless_digit(v, skip_one(v, i, step)) < 0 ? -1 : unless_digit(v, i);
 }
 
-static inline int64_t service_number(const view_t *v, int64_t i) {
+static inline int64_t service_number(view_t *v, int64_t i) {
     if (!word_at(v, i, "400") && !word_at(v, i, "800")) return -1;
     i = skip_one(v, i + 3, " -");
     const int64_t end = unless_digit(v, digits(v, skip_one(v, digits(v, i, 3), " -"), 4));
     return end >= 0 ? end : unless_digit(v, digits(v, skip_one(v, digits(v, i, 4), " -"), 3));
 }
 
-static inline int64_t landline(const view_t *v, int64_t i) {
+static inline int64_t landline(view_t *v, int64_t i) {
     const int parenthesis = at(v, i) == '(';
     i += parenthesis;
     if (at(v, i) != '0') return -1;
@@ -120,12 +120,12 @@ static inline int64_t landline(const view_t *v, int64_t i) {
     return end - i == 7 || end - i == 8 ? end : -1;
 }
 
-static inline int64_t phone(const view_t *v, int64_t i) {
+static inline int64_t phone(view_t *v, int64_t i) {
     if (in_class(v, i - 1, CLASS_DIGIT)) return -1;
     return longer(longer(mobile(v, i), spaced_mobile(v, i)), longer(service_number(v, i), landline(v, i)));
 }
 
-static inline int64_t qq(const view_t *v, int64_t i) {
+static inline int64_t qq(view_t *v, int64_t i) {
     int64_t j;
     if (at(v, i) == 'q') {
         if (in_class(v, i - 1, CLASS_ALNUM)) return -1;
@@ -140,24 +140,24 @@ static inline int64_t qq(const view_t *v, int64_t i) {
 }
 
 /* [a-z0-9][a-z0-9-]{0,62}+ */
-static inline int64_t label(const view_t *v, int64_t i) {
+static inline int64_t label(view_t *v, int64_t i) {
     return in_class(v, i, CLASS_ALNUM) ? run(v, i, CLASS_ALNUM | CLASS_HYPHEN, 63) : -1;
 }
 
-static inline int name_starts(const view_t *v, int64_t i) {
+static inline int name_starts(view_t *v, int64_t i) {
     if (in_class(v, i - 1, CLASS_ALNUM) || one_of(v, i - 1, "@_")) return 0;
     return !(in_class(v, i - 2, CLASS_ALNUM) && one_of(v, i - 1, ".-"));
 }
 
 /* As much of an address as does not end in punctuation, 2,001 characters at most. */
-static inline int64_t address_tail(const view_t *v, int64_t i) {
+static inline int64_t address_tail(view_t *v, int64_t i) {
     const int64_t end = run(v, i, CLASS_ADDRESS, 2001);
     for (int64_t k = end; k > i; k--)
         if (!one_of(v, k - 1, ".:?@")) return k;
     return i;
 }
 
-static inline int64_t path(const view_t *v, int64_t i) {
+static inline int64_t path(view_t *v, int64_t i) {
     if (at(v, i) == ':') {
         const int64_t end = run(v, i + 1, CLASS_DIGIT, 6);
         if (end - i - 1 >= 2 && end - i - 1 <= 5) i = end;
@@ -165,7 +165,7 @@ static inline int64_t path(const view_t *v, int64_t i) {
     return at(v, i) == '/' ? address_tail(v, i + 1) : i;
 }
 
-static inline int64_t url(const view_t *v, int64_t i) {
+static inline int64_t url(view_t *v, int64_t i) {
     static const char *const top[] = {"com", "cn",   "net",  "org", "cc",  "top",  "xyz",  "vip", "shop", "store", "club", "site",
                                       "online", "info", "ltd", "mobi", "wang", "ren", "biz", "asia", "hk", "tw", "icu", NULL};
     static const char *const top_with_path[] = {"me", "io", "co", "tv", "app", "live", "link", "pro", "fun", "work", "wiki", NULL};
@@ -196,7 +196,7 @@ static inline int64_t url(const view_t *v, int64_t i) {
     return best;
 }
 
-static inline int64_t email(const view_t *v, int64_t i) {
+static inline int64_t email(view_t *v, int64_t i) {
     if (!in_class(v, i, CLASS_ALNUM) || in_class(v, i - 1, CLASS_ALNUM)) return -1;
     if (in_class(v, i - 2, CLASS_ALNUM) && one_of(v, i - 1, "._%+-")) return -1;
     int64_t j = i + 1;
@@ -218,13 +218,13 @@ static inline int64_t email(const view_t *v, int64_t i) {
 }
 
 /* (?:\.[0-9]{1,4}(?![0-9]))? */
-static inline int64_t decimals(const view_t *v, int64_t i) {
+static inline int64_t decimals(view_t *v, int64_t i) {
     if (at(v, i) != '.') return i;
     const int64_t end = run(v, i + 1, CLASS_DIGIT, 5);
     return end - i - 1 >= 1 && end - i - 1 <= 4 ? end : i;
 }
 
-static inline int64_t number(const view_t *v, int64_t i) {
+static inline int64_t number(view_t *v, int64_t i) {
     if (i < 0) return -1;
     int64_t end = run(v, i, CLASS_DIGIT, 9);
     const int64_t length = end - i;
@@ -237,17 +237,17 @@ static inline int64_t number(const view_t *v, int64_t i) {
     return length <= 8 ? decimals(v, end) : -1;
 }
 
-static inline int64_t times(const view_t *v, int64_t i) {
+static inline int64_t times(view_t *v, int64_t i) {
     if (i < 0) return -1;
     if (one_of(v, i, "百千万亿")) return one_of(v, i + 1, "百千万亿") ? i + 2 : i + 1;
     return one_of(v, i, "wk") && !in_class(v, i + 1, CLASS_LETTER) ? i + 1 : i;
 }
 
-static inline int alone(const view_t *v, int64_t i) {
+static inline int alone(view_t *v, int64_t i) {
     return !in_class(v, i - 1, CLASS_DIGIT) && !(in_class(v, i - 2, CLASS_DIGIT) && at(v, i - 1) == '.');
 }
 
-static inline int64_t money_unit(const view_t *v, int64_t i) {
+static inline int64_t money_unit(view_t *v, int64_t i) {
     static const char *const codes[] = {"rmb", "cny", "usd", "hkd", "yuan", "dollars", "dollar", NULL};
     if (one_of(v, i, "元")) return one_of(v, i + 1, "旦宵素件月气") ? -1 : i + 1;
     if (one_of(v, i, "块")) return one_of(v, i + 1, "头") ? -1 : one_of(v, i + 1, "钱") ? i + 2 : i + 1;
@@ -263,7 +263,7 @@ static inline int64_t money_unit(const view_t *v, int64_t i) {
     return -1;
 }
 
-static inline int64_t price(const view_t *v, int64_t i) {
+static inline int64_t price(view_t *v, int64_t i) {
     static const char *const words[] = {"批发", "代理", "零售", "活动", "优惠", "秒杀", "团购", "到手", "拿货",
                                         "一口", "直播", "专柜", "会员", "拼团", "成本", "市场", NULL};
     int64_t best = -1, j = -1;
@@ -310,7 +310,7 @@ static inline int64_t price(const view_t *v, int64_t i) {
     return best;
 }
 
-static inline int64_t percent(const view_t *v, int64_t i) {
+static inline int64_t percent(view_t *v, int64_t i) {
     if (in_class(v, i, CLASS_DIGIT)) {
         if (!alone(v, i)) return -1;
         const int64_t end = skip_one(v, decimals(v, run(v, i, CLASS_DIGIT, 8)), " ");
@@ -323,56 +323,6 @@ static inline int64_t percent(const view_t *v, int64_t i) {
     if (!in_class(v, j, CLASS_HAN)) return -1;
     j = run(v, j, CLASS_HAN, 8);
     return one_of(v, j, "点") && in_class(v, j + 1, CLASS_HAN) ? run(v, j + 1, CLASS_HAN, 6) : j;
-}
-
-/* Number of scan symbols of the text whose source character begins before byte `offset`. */
-static inline uint32_t symbols_before(const reader_t *m, uint32_t offset) {
-    uint32_t low = m->text->symbol_begin, high = m->text->symbol_end;
-    offset += m->text->byte_begin;
-    while (low < high) {
-        const uint32_t middle = (low + high) / 2;
-        if (m->offsets[middle] < offset)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Appends the hits of all recognisers in one text to m->hits; leftmost, longest there, then on from its end. */
-static inline int recognise_text(reader_t *m) {
-    typedef int64_t (*recogniser_t)(const view_t *, int64_t);
-    static const recogniser_t recognisers[RECOGNISER_COUNT] = {wechat, phone, qq, url, email, price, percent};
-    if (!worth_a_view(m)) return 0;
-    view_t v;
-    if (make_view(m, &v)) return -1;
-    int64_t next[RECOGNISER_COUNT] = {0};
-    for (int64_t i = 0; i < v.count; i++) {
-        const uint32_t wanted = recognisers_from(&v, i);
-        if (!wanted) continue;
-        for (int r = 0; r < RECOGNISER_COUNT; r++) {
-            if (!(wanted >> r & 1) || i < next[r]) continue;
-            const int64_t end = recognisers[r](&v, i);
-            if (end <= i) continue;
-            next[r] = end;
-            if (m->hits->count >= m->hit_limit) {
-                m->flags |= MATCHES_CAPPED;
-                return 0;
-            }
-            if (column_hit_reserve(m->hits, 1)) return -1;
-            hit_t *hit = &m->hits->at[m->hits->count++];
-            const uint32_t last = v.offsets[end - 1];
-            hit->begin = v.offsets[i];
-            hit->end = last + utf8_length(m->text->bytes[last]);
-            hit->symbol_begin = symbols_before(m, hit->begin);
-            hit->symbol_end = symbols_before(m, hit->end);
-            hit->pattern = NO_PATTERN;
-            hit->text = m->text_index;
-            hit->list = (uint32_t)r;
-            hit->next = 0;
-        }
-    }
-    return 0;
 }
 
 #endif

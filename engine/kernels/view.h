@@ -5,24 +5,19 @@
 
 #include "match.h"
 
-/* A folded text, and where its recognisers' hits go. */
+/* A view is decoded where it is looked at: index VIEW_SEAT is the character at the byte where it was seated, lower ones stand before
+ * it. No recogniser reads further than VIEW_SEAT before or VIEW_AHEAD behind that character (see seeds.h). */
 typedef struct {
     const image_t *image;
-    const uint16_t *symbols; /* of the chunk */
-    const uint32_t *offsets; /* in the chunk's bytes */
-    const text_t *text;
-    uint32_t text_index; /* in the post */
-    column_hit *hits;
-    size_t hit_limit; /* hits->count at which the post is full */
-    uint32_t flags;
-    column_u32 *view_code_points, *view_offsets; /* working memory */
-} reader_t;
-
-typedef struct {
-    const uint32_t *code_points;
-    const uint32_t *offsets;
-    int64_t count;
+    const uint8_t *bytes; /* of the text, well-formed */
+    uint32_t length;
+    uint32_t *code_points, *offsets; /* VIEW_SEAT + VIEW_AHEAD each */
+    int64_t low, high;               /* what is decoded ... */
+    uint32_t byte_low, byte_high;    /* ... and the bytes it comes from */
 } view_t;
+
+enum { VIEW_SEAT = 512, VIEW_AHEAD = 4096, VIEW_EXPANSION = 32 };
+#define NO_CHARACTER 0xFFFFFFFFu
 
 enum {
     CLASS_LETTER = 1,
@@ -36,8 +31,38 @@ enum {
     CLASS_HAN = 64
 };
 
-/* Outside the view everything reads as U+FFFFFFFF, which is in no class. */
-static inline uint32_t at(const view_t *v, int64_t i) { return i >= 0 && i < v->count ? v->code_points[i] : 0xFFFFFFFFu; }
+/* Begins the view anew at the character that starts at `byte`. */
+static inline void seat_view(view_t *v, uint32_t byte) {
+    v->low = v->high = VIEW_SEAT;
+    v->byte_low = v->byte_high = byte;
+}
+
+/* Decodes up to index i. */
+static uint32_t __attribute__((noinline)) reach(view_t *v, int64_t i) {
+    uint32_t folded[VIEW_EXPANSION];
+    while (i >= v->high && v->byte_high < v->length && v->high <= VIEW_SEAT + VIEW_AHEAD - VIEW_EXPANSION) {
+        const uint32_t here = v->byte_high;
+        size_t at = here;
+        const size_t gave = fold_fine(v->image, 0, decode_utf8(v->bytes, v->length, &at), v->code_points + v->high, VIEW_EXPANSION);
+        for (size_t k = 0; k < gave; k++) v->offsets[v->high + (int64_t)k] = here;
+        v->high += (int64_t)gave;
+        v->byte_high = (uint32_t)at;
+    }
+    while (i < v->low && v->byte_low > 0 && v->low >= VIEW_EXPANSION) {
+        do v->byte_low--; while ((v->bytes[v->byte_low] & 0xC0) == 0x80);
+        size_t at = v->byte_low;
+        const size_t gave = fold_fine(v->image, 0, decode_utf8(v->bytes, v->length, &at), folded, VIEW_EXPANSION);
+        v->low -= (int64_t)gave;
+        for (size_t k = 0; k < gave; k++) {
+            v->code_points[v->low + (int64_t)k] = folded[k];
+            v->offsets[v->low + (int64_t)k] = v->byte_low;
+        }
+    }
+    return i >= v->low && i < v->high ? v->code_points[i] : NO_CHARACTER;
+}
+
+/* Outside the text everything reads as NO_CHARACTER, which is in no class. */
+static inline uint32_t at(view_t *v, int64_t i) { return i >= v->low && i < v->high ? v->code_points[i] : reach(v, i); }
 
 /* The next character of a UTF-8 literal. */
 static inline uint32_t next_of(const uint8_t **at) {
@@ -55,7 +80,7 @@ static inline int is_one_of(uint32_t c, const char *set) {
     return 0;
 }
 
-static inline int one_of(const view_t *v, int64_t i, const char *set) { return is_one_of(at(v, i), set); }
+static inline int one_of(view_t *v, int64_t i, const char *set) { return is_one_of(at(v, i), set); }
 
 /* Classes and possible beginnings of recognisers for every code point of the Basic Multilingual Plane; filled once by prepare_recognisers(), when the module is imported. */
 typedef struct { uint8_t classes, begins; } view_character_t;
@@ -89,16 +114,16 @@ static inline void prepare_recognisers(void) {
     note_characters("百", 0, BIT_PERCENT);
 }
 
-static inline uint32_t class_at(const view_t *v, int64_t i) {
+static inline uint32_t class_at(view_t *v, int64_t i) {
     const uint32_t c = at(v, i);
     return c < 0x10000 ? view_characters[c].classes : c == 0x1F449 ? CLASS_FILL : 0;
 }
 
-static inline int in_class(const view_t *v, int64_t i, uint32_t classes) { return (class_at(v, i) & classes) != 0; }
+static inline int in_class(view_t *v, int64_t i, uint32_t classes) { return (class_at(v, i) & classes) != 0; }
 
 /* End of the run of `classes` from i, `most` characters at the most. */
-static inline int64_t run(const view_t *v, int64_t i, uint32_t classes, int64_t most) {
-    const int64_t stop = most < v->count - i ? i + most : v->count;
+static inline int64_t run(view_t *v, int64_t i, uint32_t classes, int64_t most) {
+    const int64_t stop = i + most;
     while (i < stop && in_class(v, i, classes)) i++;
     return i;
 }
@@ -106,13 +131,13 @@ static inline int64_t run(const view_t *v, int64_t i, uint32_t classes, int64_t 
 static inline int64_t longer(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* Whether the characters of `word`, a UTF-8 literal, stand at i. */
-static inline int word_at(const view_t *v, int64_t i, const char *word) {
+static inline int word_at(view_t *v, int64_t i, const char *word) {
     for (const uint8_t *p = (const uint8_t *)word; *p; i++)
         if (at(v, i) != next_of(&p)) return 0;
     return 1;
 }
 
-static inline int is_word(const view_t *v, int64_t begin, int64_t end, const char *const *words) {
+static inline int is_word(view_t *v, int64_t begin, int64_t end, const char *const *words) {
     for (; *words != NULL; words++)
         if ((int64_t)strlen(*words) == end - begin && word_at(v, begin, *words)) return 1;
     return 0;
@@ -120,8 +145,8 @@ static inline int is_word(const view_t *v, int64_t begin, int64_t end, const cha
 
 /* Which recognisers may match from i, by what stands there and before. Inside a run of letters and digits
  * little can begin: numbers, names and addresses begin with the run, and only http:// does not look back. */
-static inline uint32_t recognisers_from(const view_t *v, int64_t i) {
-    const uint32_t c = v->code_points[i];
+static inline uint32_t recognisers_from(view_t *v, int64_t i) {
+    const uint32_t c = at(v, i);
     if (c >= 0x10000) return 0;
     uint32_t begins = view_characters[c].begins;
     if (!begins) return 0;
@@ -135,45 +160,6 @@ static inline uint32_t recognisers_from(const view_t *v, int64_t i) {
         if (next != 0x5143 && next != 0x5757) begins &= ~(uint32_t)BIT_PRICE;
     }
     return begins;
-}
-
-/* Whether any recogniser can match: they need a digit, a letter, a Chinese numeral before 元 or 块, or 百分.
- * Reads the scan's symbols, which keep those characters and their order. */
-static inline int worth_a_view(const reader_t *m) {
-    const uint16_t *symbols = m->symbols;
-    uint32_t found = 0;
-    for (uint32_t i = m->text->symbol_begin; i < m->text->symbol_end; i++) {
-        const uint16_t s = symbols[i];
-        found |= ((uint16_t)(s - '0') < 10) | ((uint16_t)(s - 'a') < 26) | (s == 0x5143) | (s == 0x5757) | (s == 0x767E);
-    }
-    return found != 0;
-}
-
-/* Builds the view in the matcher's working columns. */
-static inline int make_view(reader_t *m, view_t *v) {
-    const uint8_t *bytes = m->text->bytes;
-    const size_t length = m->text->length;
-    column_u32 *code_points = m->view_code_points, *offsets = m->view_offsets;
-    size_t i = 0, count = 0;
-    code_points->count = offsets->count = 0;
-    if (column_u32_reserve(code_points, length + 32) || column_u32_reserve(offsets, length + 32)) return -1;
-    while (i < length) {
-        const uint32_t here = (uint32_t)i;
-        const size_t gave = fold_fine(m->image, 0, decode_utf8(bytes, length, &i), code_points->at + count, 32);
-        if (gave == 1) {
-            offsets->at[count++] = here;
-            continue;
-        }
-        for (size_t k = 0; k < gave; k++) offsets->at[count++] = here;
-        /* Room for one symbol of each byte that is left, and for an expansion more. */
-        code_points->count = offsets->count = count;
-        if (column_u32_reserve(code_points, length - i + 32) || column_u32_reserve(offsets, length - i + 32)) return -1;
-    }
-    code_points->count = offsets->count = count;
-    v->code_points = code_points->at;
-    v->offsets = offsets->at;
-    v->count = (int64_t)count;
-    return 0;
 }
 
 #endif
