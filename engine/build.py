@@ -5,7 +5,6 @@ The same source gives the same bytes on every machine. Nothing here runs when po
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +16,24 @@ from numpy.typing import NDArray
 
 from fairpost.engine import layout
 from fairpost.engine.index import PatternColumns, build_index
-from fairpost.engine.layout import Cmp, Op, PatternFlag
+from fairpost.engine.layout import BundleFlag, Cmp, Op, PatternFlag
+from fairpost.engine.literals import Literals, fold_literals
+from fairpost.engine.seal import assemble
 from fairpost.engine.symbols import FineFolds, ScanFold
 from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
 
-__all__ = ["Cmp", "Instruction", "InvalidSource", "Op", "Pattern", "Policy", "Rule", "RuleSetSource", "build"]
+__all__ = [
+    "Cmp",
+    "Instruction",
+    "InvalidSource",
+    "Op",
+    "Pattern",
+    "Policy",
+    "Rule",
+    "RuleSetSource",
+    "build",
+    "build_patterns",
+]
 
 _NEVER = 2**31 - 1
 
@@ -113,44 +125,83 @@ def build(source: RuleSetSource) -> bytes:
     sections.update(_lists(source))
     sections.update(_rules(source))
     sections.update(_policy(source))
-    sections["RARE"] = np.zeros(0, dtype=np.uint32)
     meta = dict(source.meta)
     meta["list_names"] = list(source.lists)
     meta["channels"] = list(source.channels)
     meta["languages"] = list(source.languages)
     meta["rule_ids"] = [rule.id for rule in source.rules]
-    document = json.dumps(meta, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-    sections["META"] = np.frombuffer(document, dtype=np.uint8)
+    sections["META"] = _document(meta)
     return assemble(sections)
 
 
-def assemble(sections: Mapping[str, NDArray[Any]], flags: int = 0) -> bytes:
-    """Lay the sections out as a file, and seal it with its SHA-256."""
-    table = np.zeros(len(layout.SECTIONS), dtype=layout.SECTION_DTYPE)
-    at = _align(layout.HEADER_DTYPE.itemsize + table.nbytes)
-    bodies: list[tuple[int, bytes]] = []
-    for number, (tag, dtype) in enumerate(layout.SECTIONS.items()):
-        column = np.ascontiguousarray(sections[tag], dtype=dtype)
-        body = column.tobytes()
-        table[number] = (tag.encode(), dtype.itemsize, at, column.size, 0)
-        bodies.append((at, body))
-        at = _align(at + len(body))
-    size = at + layout.PADDING
-    header = np.zeros(1, dtype=layout.HEADER_DTYPE)
-    header[0] = (layout.MAGIC, layout.FORMAT_VERSION, len(table), size, flags, 0, b"")
-    image = bytearray(size)
-    image[:64] = header.tobytes()
-    image[64 : 64 + table.nbytes] = table.tobytes()
-    for offset, body in bodies:
-        image[offset : offset + len(body)] = body
-    digest = hashlib.sha256(image[:32])
-    digest.update(memoryview(image)[64:])
-    image[32:64] = digest.digest()
-    return bytes(image)
+def build_patterns(
+    patterns: Sequence[str], folds: frozenset[str], word_boundaries: bool, meta: Mapping[str, Any]
+) -> bytes:
+    """Compile literals that share one set of folds into the bytes of a pattern set.
+
+    Pattern number k is patterns[k], also where two are equal or fold alike.
+
+    Args:
+        folds: fold classes; `repeat` may be among them, none at all is the identity.
+        word_boundaries: whether a match must not touch a letter or digit of the same word.
+        meta: JSON, kept beside `folds` and `word_boundaries` in section META.
+
+    Raises:
+        InvalidSource: a pattern folds to nothing, is too long, or holds a lone surrogate; the message has its number.
+        ValueError: a fold class that does not exist.
+    """
+    literals = fold_literals(patterns, folds)
+    code_points, starts = literals.code_points, literals.starts
+    _check_literals(patterns, literals)
+    scan = ScanFold(folds, code_points)
+    flags = np.full(len(patterns), PatternFlag.REPEAT if "repeat" in folds else 0, dtype=np.uint8)
+    if word_boundaries and len(patterns):
+        flags |= _boundaries(code_points[starts[:-1]], PatternFlag.LEFT_LATIN, PatternFlag.LEFT_DIGIT)
+        flags |= _boundaries(code_points[starts[1:] - 1], PatternFlag.RIGHT_LATIN, PatternFlag.RIGHT_DIGIT)
+    sections = build_index(
+        PatternColumns(
+            symbols=scan.symbols(code_points),
+            starts=starts,
+            flags=flags,
+            fine=np.full(len(patterns), layout.NO_FINE, dtype=np.uint32),
+            lists=np.zeros(0, dtype=np.uint16),
+            list_starts=np.zeros(len(patterns) + 1, dtype=np.int64),
+        )
+    )
+    sections.update(scan.sections())
+    sections["META"] = _document({**meta, "folds": sorted(folds), "word_boundaries": word_boundaries})
+    return assemble(sections, BundleFlag.PATTERN_SET | (BundleFlag.IDENTITY if scan.is_identity else 0))
 
 
-def _align(offset: int) -> int:
-    return -(-offset // layout.ALIGNMENT) * layout.ALIGNMENT
+def _document(meta: Mapping[str, Any]) -> NDArray[np.uint8]:
+    text = json.dumps(meta, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return np.frombuffer(text.encode(), dtype=np.uint8)
+
+
+def _check_literals(patterns: Sequence[str], literals: Literals) -> None:
+    most = layout.MAX_PATTERN_SYMBOLS
+    lengths = literals.lengths()
+    for number in np.flatnonzero((lengths == 0) | (lengths > most))[:1].tolist():
+        text = patterns[number]
+        if not lengths[number]:
+            fault = f", {text!r}, folds to nothing" if text else " is empty"
+            raise InvalidSource(f"pattern {number}{fault}")
+        raise InvalidSource(
+            f"pattern {number}, {text[:40]!r}..., has {lengths[number]} symbols: the format holds {most}"
+        )
+    # The folds leave surrogates alone.
+    for place in np.flatnonzero((literals.code_points & ~0x7FF) == 0xD800)[:1]:
+        number = int(np.searchsorted(literals.starts, place, side="right")) - 1
+        raise InvalidSource(
+            f"pattern {number}, {patterns[number]!r}, holds a lone surrogate, which no well-formed text has"
+        )
+
+
+def _boundaries(code_points: NDArray[np.int32], latin: int, digit: int) -> NDArray[np.uint8]:
+    small = code_points | 32
+    is_latin = (small >= ord("a")) & (small <= ord("z"))
+    is_digit = (code_points >= ord("0")) & (code_points <= ord("9"))
+    return np.where(is_latin, latin, np.where(is_digit, digit, 0)).astype(np.uint8)
 
 
 def _check(source: RuleSetSource) -> None:
@@ -204,21 +255,19 @@ def _patterns(source: RuleSetSource, fine_folds: FineFolds) -> tuple[PatternColu
         key = (tuple(scanned), tuple(own), flags, folds if fine else DEFAULT)
         entry = merged.setdefault(key, (pattern, scanned, own, int(flags), set()))
         entry[4].update(pattern.lists)
-    scan = ScanFold(DEFAULT, (c for _, scanned, *_ in merged.values() for c in scanned))
+    starts, code_points = _ragged([scanned for _, scanned, *_ in merged.values()])
+    scan = ScanFold(DEFAULT, code_points)
     texts: list[str] = []
-    symbols: list[list[int]] = []
     fine_numbers: list[int] = []
-    for pattern, scanned, own, flags, _ in merged.values():
+    for pattern, _, own, flags, _ in merged.values():
         number = layout.NO_FINE
         if flags & PatternFlag.FINE:
             number = fine_folds.pattern(pattern.text, pattern.folds - {"repeat"}, own)
-        symbols.append(scan.symbols(scanned))
         fine_numbers.append(number)
         texts.append(pattern.text)
-    starts, column = _ragged(symbols)
     list_starts, lists = _ragged([sorted(lists) for *_, lists in merged.values()])
     columns = PatternColumns(
-        symbols=column.astype(np.uint16),
+        symbols=scan.symbols(code_points),
         starts=starts,
         flags=np.array([flags for *_, flags, _ in merged.values()], dtype=np.uint8),
         fine=np.array(fine_numbers, dtype=np.uint32),

@@ -1,4 +1,6 @@
-"""What must hold in a bundle so that the kernels may trust it. Vectorised: a million patterns take milliseconds."""
+"""What must hold in a bundle so that the kernels may trust it: a million patterns take milliseconds.
+
+Long columns are walked by `invariants`, short ones by NumPy."""
 
 from __future__ import annotations
 
@@ -9,15 +11,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
-from fairpost.engine.layout import Cmp, Op, PatternFlag, Symbol
-from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, RECOGNISERS
+from fairpost.engine.invariants import (
+    code_fault,
+    entry_fault,
+    offset_fault,
+    pattern_fault,
+    slot_fault,
+    symbol_fault,
+)
+from fairpost.engine.layout import BundleFlag, Symbol
+from fairpost.engine.vocabulary import CATEGORIES, RECOGNISERS
 
 __all__ = ["InvalidBundle", "check_sections"]
 
-_LAST_OP = max(Op)
-_LAST_CMP = max(Cmp)
-_PUSHES = frozenset(Op) - {Op.NOT, Op.AND, Op.OR}
-_COMPARES = frozenset({Op.COUNT, Op.COUNT_DISTINCT, Op.COMMERCE, Op.STRIKES, Op.TENURE, Op.ENFORCEMENT, Op.LISTING})
+_RULES_ONLY = (
+    *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT", "PTXT", "PTXO"),
+    *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE"),
+)
+_FOLD_TABLES = ("FBLK", "FSYM", "FEXP", "FEXS")
+_KINDS = {
+    0: "a rule set",
+    BundleFlag.PATTERN_SET: "a pattern set",
+    BundleFlag.PATTERN_SET | BundleFlag.IDENTITY: "a pattern set without folds",
+}
+_ABSENT = dict(zip(_KINDS, (("RARE",), ("RARE", *_RULES_ONLY), (*_FOLD_TABLES, *_RULES_ONLY)), strict=True))
 
 Sections = Mapping[str, NDArray[Any]]
 
@@ -31,14 +48,28 @@ def _require(holds: Any, message: str) -> None:
         raise InvalidBundle(message)
 
 
-def check_sections(s: Sections) -> None:
-    """Raise InvalidBundle unless every invariant named in kernels/image.h holds."""
-    _check_folds(s)
+def _refuse(fault: str | None) -> None:
+    if fault is not None:
+        raise InvalidBundle(fault)
+
+
+def check_sections(s: Sections, flags: int) -> None:
+    """Raise InvalidBundle unless every invariant named in kernels/image.h holds; `flags` are the header's."""
+    _require(flags in _KINDS, f"header: unknown flags {flags}")
+    for tag in _ABSENT[flags]:
+        _require(not s[tag].size, f"section {tag}: {s[tag].size} items in {_KINDS[flags]}, expected none")
+    if flags & BundleFlag.IDENTITY:
+        _check_rare(s)
+    else:
+        _check_folds(s)
     _check_patterns(s)
     _check_anchors(s)
-    _check_lists(s)
-    _check_rules(s)
-    _check_policy(s)
+    if not flags & BundleFlag.PATTERN_SET:
+        _check_fine_folds(s)
+        _check_texts(s)
+        _check_lists(s)
+        _check_rules(s)
+        _check_policy(s)
 
 
 def _inside(start: NDArray[Any], length: NDArray[Any], size: int) -> bool:
@@ -58,6 +89,18 @@ def _check_folds(s: Sections) -> None:
     _require(
         ((s["FEXS"] > Symbol.BOUNDARY) & (s["FEXS"] != Symbol.EXPANDS)).all(), "section FEXS: holds a reserved symbol"
     )
+
+
+def _check_rare(s: Sections) -> None:
+    rare = s["RARE"].astype(np.int64)
+    _require(rare.size <= 0x800, f"section RARE: {rare.size} code points, the pool has 2048 symbols")
+    _require((np.diff(rare) > 0).all(), "section RARE: not ascending")
+    surrogate = (rare >= 0xD800) & (rare < 0xE000)
+    special = (rare < layout.FIRST_SYMBOL) | ((rare >= 0xFFFF) & (rare < 0x110000)) | surrogate
+    _require(special.all(), "section RARE: a code point that needs no symbol of the pool")
+
+
+def _check_fine_folds(s: Sections) -> None:
     blocks = s["VBLK"].size
     _require(blocks and blocks % layout.CODE_POINT_BLOCKS == 0, f"section VBLK: {blocks} blocks")
     _require(s["VCPT"].size and s["VCPT"].size % 128 == 0, f"section VCPT: {s['VCPT'].size} entries")
@@ -78,65 +121,48 @@ def _check_anchors(s: Sections) -> None:
     _require(words in [1 << b >> 6 for b in range(least, most + 1)], f"section FMAP: {words} words of 64 bits")
     _require(0 < s["DISP"].size < 1 << 32, f"section DISP: {s['DISP'].size} displacements")
     _require(0 < s["SLOT"].size < 1 << 32, f"section SLOT: {s['SLOT'].size} slots")
-    slots, entries, patterns = s["SLOT"], s["ENTR"], s["PATT"]
-    used = slots["start"][slots["key"] != 0]
-    _require(not used.size or used.max() < entries.size, "section SLOT: a bucket starts past the end of ENTR")
-    if not entries.size:
-        return
-    number, flags = entries["pattern"], entries["flags"]
-    _require(number.max() < patterns.size, "section ENTR: a pattern number is out of range")
-    record = patterns[number]
-    length = record["length"]
-    _require((entries["length"] == length).all(), "section ENTR: a length differs from its pattern's")
-    _require(((flags & 0x7FFF) == record["flags"]).all(), "section ENTR: flags differ from the pattern's")
-    _require((entries["anchor"] < length).all(), "section ENTR: an anchor is outside its pattern")
-    _require(flags[-1] & layout.ENTRY_LAST, "section ENTR: the last bucket has no end")
-    head = np.zeros(entries.size, dtype=np.uint64)
-    for k in range(4):
-        has = np.flatnonzero(length > k)
-        head[has] |= s["PSYM"][record["start"][has] + np.uint64(k)].astype(np.uint64) << np.uint64(16 * k)
-    _require((entries["head"] == head).all(), "section ENTR: a head differs from its pattern's first symbols")
+    _refuse(slot_fault(s["SLOT"], s["ENTR"].size))
+    _refuse(entry_fault(s["ENTR"], s["PATT"], s["PSYM"]))
 
 
 def _check_patterns(s: Sections) -> None:
-    patterns, fine = s["PATT"], s["FINE"]
-    _require((patterns["length"] > 0).all(), f"section PATT: a length is outside 1..{layout.MAX_PATTERN_SYMBOLS}")
-    _require(_inside(patterns["start"], patterns["length"], s["PSYM"].size), "section PATT: symbols reach past PSYM")
-    symbols = s["PSYM"]
-    _require(((symbols > Symbol.BOUNDARY) & (symbols != Symbol.EXPANDS)).all(), "section PSYM: holds a reserved symbol")
-    _require(_inside(patterns["lists"], patterns["list_count"], s["PLST"].size), "section PATT: lists reach past PLST")
-    count = s["ALST"].size - 1
-    _require(not s["PLST"].size or s["PLST"].max() < count, "section PLST: a list number is out of range")
-    is_fine = (patterns["flags"] & PatternFlag.FINE) != 0
-    numbers = patterns["fine"][is_fine]
-    _require(not numbers.size or numbers.max() < fine.size, "section PATT: a fine pattern is out of range")
-    repeats = (patterns["flags"] & PatternFlag.REPEAT) != 0
-    _require(not (is_fine & repeats).any(), "section PATT: fine and repeat at once")
+    fine = s["FINE"]
+    _refuse(pattern_fault(s["PATT"], s["PSYM"].size, s["PLST"].size, fine.size))
+    _refuse(symbol_fault(s["PSYM"]))
+    if not fine.size:
+        return
     _require((fine["lead"] < fine["length"]).all(), "section FINE: a lead is not inside its pattern")
-    _require(not fine.size or fine["length"].max() <= layout.MAX_PATTERN_SYMBOLS, "section FINE: a pattern is too long")
+    _require(fine["length"].max() <= layout.MAX_PATTERN_SYMBOLS, "section FINE: a pattern is too long")
     _require(_inside(fine["start"], fine["length"], s["FCPT"].size), "section FINE: code points reach past FCPT")
     folds = s["VBLK"].size // layout.CODE_POINT_BLOCKS
-    _require(not fine.size or fine["fold"].max() < folds, "section FINE: a fold is out of range")
-    offsets = s["PTXO"].astype(np.int64)
-    _require(offsets.size == patterns.size + 1, f"section PTXO: {offsets.size} offsets")
-    ascending = offsets[0] == 0 and (np.diff(offsets) >= 0).all() and offsets[-1] == s["PTXT"].size
-    _require(ascending, "section PTXO: not ascending")
+    _require(fine["fold"].max() < folds, "section FINE: a fold is out of range")
 
 
-def _check_offsets(s: Sections, tag: str, values: str, bound: int) -> None:
-    offsets = s[tag].astype(np.int64)
-    _require(offsets.size >= 1 and offsets[0] == 0 and (np.diff(offsets) >= 0).all(), f"section {tag}: not ascending")
-    _require(offsets[-1] == s[values].size, f"section {tag}: does not cover {values}")
-    _require(not s[values].size or s[values].max() < bound, f"section {values}: a number is out of range")
+def _check_texts(s: Sections) -> None:
+    _require(s["PTXO"].size == s["PATT"].size + 1, f"section PTXO: {s['PTXO'].size} offsets")
+    _check_offsets(s, "PTXO", "PTXT")
+
+
+def _check_offsets(s: Sections, tag: str, values: str) -> None:
+    _require(s[tag].size, f"section {tag}: is empty")
+    fault = offset_fault(s[tag], s[values].size)
+    _require(fault is None, f"section {tag}: {fault} from 0 to {s[values].size}, the items of {values}")
+
+
+def _below(s: Sections, tag: str, bound: int, what: str) -> None:
+    _require(not s[tag].size or s[tag].max() < bound, f"section {tag}: a {what} number is out of range")
 
 
 def _check_lists(s: Sections) -> None:
     count, rules = s["ALST"].size - 1, s["RULE"].size
     _require(len(RECOGNISERS) <= count < 32768, f"section ALST: {count} lists")
-    _check_offsets(s, "ALST", "ALLW", count)
+    _check_offsets(s, "ALST", "ALLW")
+    _below(s, "ALLW", count, "list")
     _require(s["TRGO"].size == count + 1, f"section TRGO: {s['TRGO'].size} offsets, expected {count + 1}")
-    _check_offsets(s, "TRGO", "TRIG", rules)
-    _require(not s["ALWA"].size or s["ALWA"].max() < rules, "section ALWA: a rule number is out of range")
+    _check_offsets(s, "TRGO", "TRIG")
+    _below(s, "TRIG", rules, "rule")
+    _below(s, "ALWA", rules, "rule")
+    _below(s, "PLST", count, "list")
     operands = s["OPND"]
     _require(not operands.size or operands["list"].max() < count, "section OPND: a list is out of range")
     free_of = operands["free_of"]
@@ -156,35 +182,7 @@ def _check_rules(s: Sections) -> None:
     _require((np.isfinite(weight) & (weight >= 0) & (weight <= 1)).all(), "section RULE: a weight is outside 0..1")
     signal = rules["category"] == 0
     _require((signal[:-1] >= signal[1:]).all(), "section RULE: a COMMERCE rule stands after another")
-    for number in range(rules.size):
-        begin = int(rules["code"][number])
-        _check_code(code[begin : begin + int(rules["code_count"][number])], number, s)
-
-
-def _check_code(code: NDArray[Any], rule: int, s: Sections) -> None:
-    """Operands are in range, and the stack holds one bit at the end and never more than MAX_STACK."""
-    depth = 0
-    for op, cmp, a, b, _, n, value in code.tolist():
-        where = f"section CODE: rule {rule}"
-        _require(op <= _LAST_OP, f"{where}: unknown operation {op}")
-        if op in _PUSHES:
-            depth += 1
-        elif op != Op.NOT:
-            depth -= 1
-        _require(1 <= depth <= layout.MAX_STACK, f"{where}: the stack is out of bounds")
-        _require(op not in _COMPARES or cmp <= _LAST_CMP, f"{where}: unknown comparison {cmp}")
-        if op in (Op.ANY, Op.COUNT, Op.COUNT_DISTINCT, Op.NEAR, Op.BEFORE):
-            _require(a < s["OPND"].size, f"{where}: an operand is out of range")
-        if op in (Op.NEAR, Op.BEFORE):
-            _require(b < s["OPND"].size and n >= 0, f"{where}: an operand is out of range")
-        if op == Op.RULE:
-            _require(a < rule, f"{where}: refers to rule {a}, which is not evaluated before it")
-        if op == Op.LICENCE:
-            _require(a < 32, f"{where}: licence bit {a}")
-        if op == Op.STRIKES:
-            _require(a < MAX_CATEGORIES or a == 255, f"{where}: strikes of category {a}")
-        _require(np.isfinite(value), f"{where}: a number is not finite")
-    _require(depth == 1, f"section CODE: rule {rule}: the condition leaves {depth} values, expected 1")
+    _refuse(code_fault(rules, code, s["OPND"].size))
 
 
 def _check_policy(s: Sections) -> None:

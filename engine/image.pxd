@@ -8,6 +8,11 @@ cdef extern from "image.h":
         SYMBOL_SKIP_CLAUSE
         SYMBOL_SKIP_SENTENCE
         SYMBOL_BOUNDARY
+        SYMBOL_OTHER
+        SYMBOL_EXPANDS
+        PATTERN_REPEAT
+        PATTERN_FINE
+        ENTRY_LAST
         NO_PATTERN
 
     ctypedef struct expansion_t:
@@ -101,6 +106,7 @@ cdef extern from "image.h":
 cdef class Image:
     cdef image_t view
     cdef readonly object sections  # tag -> read-only ndarray over the mapping: what keeps the mapping alive
+    cdef object tables  # the scan fold of an identity bundle, which stores none
     cdef object flat  # the scan fold of the Basic Multilingual Plane in one piece
     cdef readonly dict meta
     cdef readonly str digest

@@ -10,6 +10,7 @@ class Image:
     meta: dict[str, Any]
     digest: str
     size: int
+    is_pattern_set: bool
     def __init__(self, content: bytes | bytearray | memoryview) -> None: ...
     @staticmethod
     def open(path: str | PathLike[str]) -> Image: ...

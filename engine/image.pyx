@@ -1,6 +1,5 @@
 """Opens a bundle: maps the file, checks every invariant that the kernels rely on, points into it."""
 
-import hashlib
 import mmap
 import os
 
@@ -8,7 +7,8 @@ import numpy as np
 
 from fairpost.engine import layout
 from fairpost.engine.check import InvalidBundle, check_sections
-from fairpost.engine.meta import load_meta
+from fairpost.engine.meta import load_meta, load_pattern_meta
+from fairpost.engine.seal import digest_of
 
 __all__ = ["Image", "InvalidBundle"]
 
@@ -46,19 +46,23 @@ cdef class Image:
         image = np.frombuffer(content, dtype=np.uint8)
         if image.__array_interface__["data"][0] % 8:
             image = image.copy()
-        self.digest = _verify_seal(image)
+        self.digest, flags = _verify_seal(image)
         self.size = image.size
         self.sections = _sections(image)
-        check_sections(self.sections)
-        self.meta = load_meta(self.sections)
+        check_sections(self.sections, flags)
+        self.is_pattern_set = bool(flags & layout.BundleFlag.PATTERN_SET)
+        self.view.is_identity = bool(flags & layout.BundleFlag.IDENTITY)
+        self.meta = load_pattern_meta(self.sections) if self.is_pattern_set else load_meta(self.sections)
         self._point()
 
     cdef int _point(self) except -1:
         s = self.sections
         v = &self.view
-        v.fold_block = <const uint16_t*>_start(s["FBLK"])
-        v.fold_symbol = <const uint16_t*>_start(s["FSYM"])
-        plane = s["FSYM"].reshape(-1, 128)[s["FBLK"][:512]].ravel()
+        self.tables = _identity_fold(s["RARE"]) if v.is_identity else (s["FBLK"], s["FSYM"])
+        blocks, symbols = self.tables
+        v.fold_block = <const uint16_t*>_start(blocks)
+        v.fold_symbol = <const uint16_t*>_start(symbols)
+        plane = symbols.reshape(-1, 128)[blocks[:512]].ravel()
         # No character of well-formed text is a surrogate: the vector paths use three of them, see utf8_tables.h.
         plane[0xD800], plane[0xDFFE], plane[0xDFFF] = layout.Symbol.EXPANDS, layout.Symbol.SKIP, layout.Symbol.BOUNDARY
         self.flat = plane
@@ -87,7 +91,7 @@ cdef class Image:
         v.pattern_lists = <const uint16_t*>_start(s["PLST"])
         v.fine = <const fine_t*>_start(s["FINE"])
         v.fine_symbols = <const uint32_t*>_start(s["FCPT"])
-        v.list_count = s["ALST"].size - 1
+        v.list_count = max(1, s["ALST"].size) - 1
         v.allow_offsets = <const uint32_t*>_start(s["ALST"])
         v.allow_lists = <const uint16_t*>_start(s["ALLW"])
         v.trigger_offsets = <const uint32_t*>_start(s["TRGO"])
@@ -107,8 +111,26 @@ cdef class Image:
         return 0
 
 
+def _identity_fold(rare):
+    """The two-stage fold table of a bundle that folds nothing: (block of each code point >> 7, symbols).
+
+    `rare`: the code points without a symbol of their own that patterns hold, ascending; they get the pool's."""
+    number = 0xD800 + np.arange(rare.size, dtype=np.uint16)
+    blocks = np.arange(layout.CODE_POINT_BLOCKS)
+    own = np.unique(np.concatenate([np.arange(0x10000 >> 7), rare >> 7])).astype(np.int64)
+    shared = len(own)  # the block of all planes' characters that no pattern holds
+    place = np.full(layout.CODE_POINT_BLOCKS, shared, dtype=np.uint16)
+    place[own] = blocks[:shared]
+    symbols = np.full((shared + 1) * 128, SYMBOL_OTHER, dtype=np.uint16)
+    symbols[layout.FIRST_SYMBOL:0xFFFF] = np.arange(layout.FIRST_SYMBOL, 0xFFFF)
+    symbols[0xD800:0xE000] = SYMBOL_OTHER  # no text holds a surrogate
+    at = rare.astype(np.int64)
+    symbols[place[at >> 7].astype(np.int64) << 7 | (at & 127)] = number
+    return place, symbols
+
+
 def _verify_seal(image):
-    """Header and checksum; returns the digest as 64 hex digits."""
+    """Header and digest; returns the digest as 64 hex digits, and the header's flags."""
     if image.size < layout.HEADER_DTYPE.itemsize:
         raise InvalidBundle(f"{image.size} bytes is shorter than a bundle's header (64 bytes)")
     header = image[:64].view(layout.HEADER_DTYPE)[0]
@@ -122,13 +144,12 @@ def _verify_seal(image):
     if header["size"] != image.size:
         what = "truncated" if header["size"] > image.size else "longer than written"
         raise InvalidBundle(f"{what}: {image.size} bytes, the header says {header['size']}")
-    digest = hashlib.sha256(image[:32])
-    digest.update(image[64:])
-    if digest.digest() != bytes(image[32:64]):
+    digest = digest_of(memoryview(image))
+    if digest != image[32:64].tobytes():
         raise InvalidBundle("checksum does not match: the file is damaged")
-    if header["flags"] != 0 or header["reserved"] != 0:
-        raise InvalidBundle("reserved header fields are not 0")
-    return digest.hexdigest()
+    if header["reserved"] != 0:
+        raise InvalidBundle("header: the reserved field is not 0")
+    return digest.hex(), int(header["flags"])
 
 
 def _sections(image):

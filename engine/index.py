@@ -16,7 +16,7 @@ from fairpost.engine.anchors import AnchorsNotPlaced, bucket_keys, choose_anchor
 
 __all__ = ["PatternColumns", "build_index", "sketch_position"]
 
-_FILTER_SPREAD = 24  # bits of the filter per anchor
+_FILTER_SPREAD = 16  # bits of the filter per bit that is set
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ def build_index(patterns: PatternColumns) -> dict[str, NDArray[Any]]:
     lengths = np.diff(starts)
     places, widths = choose_anchors(symbols, starts, patterns.flags, sketch())
     anchors = starts[:-1] + places
-    words = filter_map(symbols, anchors, widths, _filter_bits(int((widths > 1).sum())))
+    words = filter_map(symbols, anchors, widths, _filter_bits(widths))
     keys = bucket_keys(symbols, anchors, widths, words)
-    order = np.argsort(keys, kind="stable")  # buckets by key, in a bucket by pattern
+    order = _bucket_order(keys)
     filed = keys[order]
     first = np.ones(count, dtype=bool)
     first[1:] = filed[1:] != filed[:-1]
@@ -97,6 +97,18 @@ def build_index(patterns: PatternColumns) -> dict[str, NDArray[Any]]:
     }
 
 
+def _bucket_order(keys: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Patterns bucket by bucket, each bucket's ascending, buckets by their first pattern: whoever walks the entries
+    meets the patterns nearly in order."""
+    by_key = np.argsort(keys, kind="stable")
+    filed = keys[by_key]
+    first = np.ones(len(keys), dtype=bool)
+    first[1:] = filed[1:] != filed[:-1]
+    first_pattern = np.empty(len(keys), dtype=np.int64)
+    first_pattern[by_key] = by_key[first][np.cumsum(first) - 1]
+    return np.argsort(first_pattern, kind="stable")
+
+
 def _heads(symbols: NDArray[np.uint16], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.uint64]:
     heads = np.zeros(len(starts), dtype=np.uint64)
     for k in range(4):
@@ -105,8 +117,9 @@ def _heads(symbols: NDArray[np.uint16], starts: NDArray[np.int64], lengths: NDAr
     return heads
 
 
-def _filter_bits(anchors: int) -> int:
-    return int(np.clip((anchors * _FILTER_SPREAD).bit_length(), *layout.FILTER_BITS))
+def _filter_bits(widths: NDArray[np.uint8]) -> int:
+    bits_set = 16 * int((widths == 2).sum()) + int((widths == 3).sum())
+    return int(np.clip((bits_set * _FILTER_SPREAD).bit_length(), *layout.FILTER_BITS))
 
 
 def _place(keys: NDArray[np.uint32], bucket_starts: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:

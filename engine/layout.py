@@ -10,7 +10,8 @@ Header (64 bytes)
     16  u8   file size in bytes
     24  u4   flags (`BundleFlag`)
     28  u4   reserved (0)
-    32  32s  SHA-256 of bytes 0..31 and 64..end; its first 12 hex digits are the revision
+    32  32s  digest: SHA-256 of bytes 0..31 and of the SHA-256s of each MiB (DIGEST_PIECE) from byte 64 on, so that
+             several threads may compute it; its first 12 hex digits are the revision
 Section table: one `SECTION_DTYPE` record a section, from byte 64.
 Sections start at multiples of 64; the file ends with at least 64 zero bytes (padding for the widest load).
 """
@@ -25,6 +26,7 @@ import numpy as np
 __all__ = [
     "ALIGNMENT",
     "CODE_POINT_BLOCKS",
+    "DIGEST_PIECE",
     "ENTRY_DTYPE",
     "ENTRY_LAST",
     "EXPANSION_DTYPE",
@@ -59,6 +61,7 @@ MAGIC: Final = b"fairpost"
 FORMAT_VERSION: Final = 2
 ALIGNMENT: Final = 64
 PADDING: Final = 64
+DIGEST_PIECE: Final = 1 << 20
 MAX_PATTERN_SYMBOLS: Final = 255
 MAX_STACK: Final = 32
 CODE_POINT_BLOCKS: Final = 0x110000 >> 7

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fairpost.engine.check import InvalidBundle
 
-__all__ = ["load_meta"]
+__all__ = ["load_meta", "load_pattern_meta"]
 
 
 def load_meta(sections: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
@@ -23,12 +23,7 @@ def load_meta(sections: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     Raises:
         InvalidBundle: it is not JSON, or one of these has another shape; the message names it.
     """
-    try:
-        meta = json.loads(sections["META"].tobytes())
-    except (ValueError, RecursionError) as error:
-        raise InvalidBundle(f"section META is not JSON: {error}") from None
-    if not isinstance(meta, dict):
-        raise InvalidBundle("section META is not a JSON object")
+    meta = _object(sections)
     for key, expected in (
         ("list_names", sections["ALST"].size - 1),
         ("rule_ids", sections["RULE"].size),
@@ -52,6 +47,30 @@ def load_meta(sections: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     for name, law in laws.items():
         if not _is_law(law):
             raise InvalidBundle(f"section META: law {name} is malformed")
+    return meta
+
+
+def load_pattern_meta(sections: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Parse section META of a pattern set: `folds`, a list of names, and `word_boundaries`, true or false.
+
+    Raises:
+        InvalidBundle: it is not JSON, or one of these has another shape; the message names it.
+    """
+    meta = _object(sections)
+    if not _names(meta.get("folds")):
+        raise InvalidBundle("section META: folds is not a list of names")
+    if not isinstance(meta.get("word_boundaries"), bool):
+        raise InvalidBundle("section META: word_boundaries is neither true nor false")
+    return meta
+
+
+def _object(sections: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    try:
+        meta = json.loads(sections["META"].tobytes())
+    except (ValueError, RecursionError) as error:
+        raise InvalidBundle(f"section META is not JSON: {error}") from None
+    if not isinstance(meta, dict):
+        raise InvalidBundle("section META is not a JSON object")
     return meta
 
 

@@ -57,6 +57,9 @@ cdef class RuleSet:
     cdef dict _citations
 
     def __init__(self, Image image not None, path=None):
+        if image.is_pattern_set:
+            where = "" if path is None else f"{path}: "
+            raise InvalidBundle(f"{where}a pattern set without rules, expected a rule set: open it with PatternSet")
         self.image = image
         self.path = path
         self.rule_ids = image.meta["rule_ids"]

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fairpost.engine import folds as fold_tables
 from fairpost.engine import layout
-from fairpost.engine.folds import CHAR_CLASS, CLAUSE, DEFAULT, SENTENCE, FoldTable, fold, fold_table
+from fairpost.engine.folds import CLAUSE, DEFAULT, DROP, SENTENCE, FoldTable, fold, fold_table
 from fairpost.engine.layout import Symbol
 
 __all__ = ["RECOGNISER_FOLDS", "FineFolds", "ScanFold"]
@@ -34,44 +35,56 @@ def _two_stage(entries: NDArray[Any]) -> tuple[NDArray[np.uint16], NDArray[Any]]
 
 
 class ScanFold:
-    """The scan's fold as symbols, with symbols for the code points that the patterns need."""
+    """The scan's fold as symbols, with symbols for the code points that the patterns need.
 
-    def __init__(self, folds: Iterable[str], needed: Iterable[int]) -> None:
-        table = fold_table(folds)
-        symbol = np.arange(0x110000, dtype=np.int64)
-        direct = (symbol >= layout.FIRST_SYMBOL) & (symbol < 0xFFFF) & ~((symbol >= 0xD800) & (symbol < 0xE000))
-        symbol[~direct] = Symbol.OTHER
-        pool = iter(_POOL)
-        for code_point in sorted({c for c in needed if not direct[c]}):
-            try:
-                symbol[code_point] = next(pool)
-            except StopIteration:
-                raise ValueError(f"patterns hold more than {len(_POOL)} different rare characters") from None
+    Args:
+        folds: fold classes; none is the identity, which needs no table.
+        needed: the code points of all folded patterns, as often as they occur.
+    """
+
+    def __init__(self, folds: Iterable[str], needed: NDArray[np.integer[Any]]) -> None:
+        names = frozenset(folds) - {"repeat"}
+        self.is_identity = not names
+        self._table = fold_table(names)
+        symbol = np.full(0x110000, Symbol.OTHER, dtype=np.uint16)
+        symbol[layout.FIRST_SYMBOL : 0xFFFF] = np.arange(layout.FIRST_SYMBOL, 0xFFFF)
+        symbol[_POOL.start : _POOL.stop] = Symbol.OTHER
+        is_needed = np.zeros(0x110000, dtype=bool)
+        is_needed[needed] = True
+        self._rare = np.flatnonzero(is_needed & (symbol == Symbol.OTHER))
+        if len(self._rare) > len(_POOL):
+            raise ValueError(f"patterns hold more than {len(_POOL)} different rare characters")
+        symbol[self._rare] = _POOL.start + np.arange(len(self._rare))
         self._symbol = symbol
-        self._table = table
 
-    def symbols(self, code_points: Sequence[int]) -> list[int]:
-        """Folded code points of a pattern as symbols."""
-        return [int(self._symbol[c]) for c in code_points]
+    def symbols(self, code_points: NDArray[np.integer[Any]]) -> NDArray[np.uint16]:
+        """Folded code points of patterns as symbols."""
+        symbols: NDArray[np.uint16] = self._symbol[code_points]
+        return symbols
 
     def sections(self) -> dict[str, NDArray[Any]]:
+        if self.is_identity:
+            return {"RARE": self._rare}
         target = self._table.target
-        entries = np.full(0x110000, Symbol.SKIP, dtype=np.uint16)
-        kept = target >= 0
-        entries[kept] = self._symbol[target[kept]]
-        dropped = ~kept & (target == -1)
-        entries[dropped & ((CHAR_CLASS & CLAUSE) != 0)] = Symbol.SKIP_CLAUSE
-        entries[dropped & ((CHAR_CLASS & SENTENCE) != 0)] = Symbol.SKIP_SENTENCE
-        expanding = np.flatnonzero(target <= -2)
+        entries = self._symbol.copy()
+        changed = np.flatnonzero(target != np.arange(0x110000, dtype=np.int32))
+        images = target[changed]
+        entries[changed] = self._symbol[np.maximum(images, 0)]
+        dropped = changed[images == DROP]
+        kind = fold_tables.CHAR_CLASS[dropped]  # built on first use
+        ends = np.where(kind & CLAUSE, Symbol.SKIP_CLAUSE, Symbol.SKIP)
+        entries[dropped] = np.where(kind & SENTENCE, Symbol.SKIP_SENTENCE, ends)
+        expanding = changed[images < DROP]
         entries[expanding] = Symbol.EXPANDS
+        expansions = self._table.expansions
+        numbers = -2 - target[expanding]
+        lengths = np.array([len(codes) for codes in expansions], dtype=np.int64)
+        starts = np.cumsum(lengths) - lengths
         records = np.zeros(len(expanding), dtype=layout.EXPANSION_DTYPE)
-        symbols: list[int] = []
-        for number, code_point in enumerate(expanding):
-            folded = self.symbols(self._table.expansions[-int(target[code_point]) - 2])
-            records[number] = (code_point, len(symbols), len(folded))
-            symbols.extend(folded)
+        records["code_point"], records["start"], records["length"] = expanding, starts[numbers], lengths[numbers]
+        folded = np.array([code for codes in expansions for code in codes], dtype=np.int64)
         blocks, column = _two_stage(entries)
-        return {"FBLK": blocks, "FSYM": column, "FEXP": records, "FEXS": np.array(symbols, dtype=np.uint16)}
+        return {"FBLK": blocks, "FSYM": column, "FEXP": records, "FEXS": self.symbols(folded)}
 
 
 class FineFolds:
