@@ -20,4 +20,5 @@ cdef class Scanner:
     cdef int scan(self, const uint8_t *bytes, const int64_t *offsets, size_t first, size_t count,
                   const uint8_t *readable) noexcept nogil
 
+cdef const path_t *path_in_use() noexcept nogil
 cdef size_t chunk_of(const int64_t *offsets, size_t first, size_t end) noexcept nogil

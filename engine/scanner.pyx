@@ -51,6 +51,10 @@ def choose_path(name=None):
     raise ValueError(f"kernels {name!r}: this machine runs {', '.join(available_paths())}")
 
 
+cdef const path_t *path_in_use() noexcept nogil:
+    return _chosen
+
+
 def chosen_path():
     """Name of the path in use."""
     return _chosen.name.decode()

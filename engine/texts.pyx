@@ -18,6 +18,7 @@ from libc.string cimport memcpy
 
 from fairpost.engine.arrow import text_columns
 from fairpost.engine.buffers cimport adopt
+from fairpost.engine.scanner cimport path_in_use
 
 __all__ = ["Texts", "parts_of"]
 
@@ -29,8 +30,6 @@ cdef extern from "Python.h":
 
 cdef extern from "encode.h" nogil:
     size_t encode_latin1(const uint8_t *points, size_t n, uint8_t *out) noexcept
-    size_t encode_ucs2(const uint16_t *points, size_t n, uint8_t *out) noexcept
-    size_t encode_ucs4(const uint32_t *points, size_t n, uint8_t *out) noexcept
 
 
 class Texts:
@@ -166,5 +165,5 @@ cdef Py_ssize_t encode(str text, uint8_t *out) noexcept:
     if kind == 1:
         return encode_latin1(<const uint8_t*>PyUnicode_1BYTE_DATA(text), n, out)
     if kind == 2:
-        return encode_ucs2(<const uint16_t*>PyUnicode_2BYTE_DATA(text), n, out)
-    return encode_ucs4(<const uint32_t*>PyUnicode_4BYTE_DATA(text), n, out)
+        return path_in_use().encode_ucs2(<const uint16_t*>PyUnicode_2BYTE_DATA(text), n, out)
+    return path_in_use().encode_ucs4(<const uint32_t*>PyUnicode_4BYTE_DATA(text), n, out)

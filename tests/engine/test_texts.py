@@ -6,6 +6,7 @@ import ctypes
 import gc
 import itertools
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from reference.strategies import examples
 
 from fairpost.engine import Texts
+from fairpost.engine.scanner import available_paths, choose_path, chosen_path
 from fairpost.engine.texts import parts_of
 
 TYPES = [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view()]
@@ -47,11 +49,27 @@ def test_strings_are_encoded_as_python_does(batch: list[str | bytes]) -> None:
     assert contents(Texts.of(iter(batch))) == encoded
 
 
+@pytest.fixture(params=available_paths())
+def path(request: pytest.FixtureRequest) -> Iterator[str]:
+    before = chosen_path()
+    choose_path(request.param)
+    yield request.param
+    choose_path(before)
+
+
+@pytest.mark.usefixtures("path")
 @pytest.mark.parametrize("wide", ["", "é", "最", "😀", "\ud800", "\uffff"])
-def test_every_code_point_is_encoded(wide: str) -> None:
+def test_every_kind_of_character_is_encoded(wide: str) -> None:
     """Alone and beside a character that decides how Python stores the string, in runs of every length."""
     points = [0, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xD800, 0xDFFF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF]
     batch = [chr(c) * n + wide + chr(d) for c in points for d in points for n in range(1, 40, 3)]
+    assert contents(Texts.of(batch)) == [text.encode("utf-8", "surrogatepass") for text in batch]
+
+
+@pytest.mark.usefixtures("path")
+def test_every_code_point_is_encoded() -> None:
+    batch = ["".join(map(chr, range(first, min(first + 997, 0x110000)))) for first in range(0, 0x110000, 997)]
+    batch += [text[:-1] + "\U0010ffff" for text in batch]
     assert contents(Texts.of(batch)) == [text.encode("utf-8", "surrogatepass") for text in batch]
 
 
