@@ -90,7 +90,8 @@ def choose_anchors(
                         place = _filed(table, shift, mask, key)
                         if width == 3 and place.count == 0:
                             key = anchor_key(s[i], s[i + 1], s[i + 2])
-                            frequency = min(frequency, _frequency(sketch, s[i + 1], s[i + 2]))
+                            # What the bigram lets through, an eighth of it, is looked up too.
+                            frequency = min(frequency, _frequency(sketch, s[i + 1], s[i + 2])) + frequency // 8
                             place = _filed(table, shift, mask, key)
                     bucket = min(place.count, <uint32_t>BUCKET_CAP)
                     cost = frequency * (2 + bucket) * (64 + bucket)
@@ -118,7 +119,7 @@ def bucket_keys(
         symbols, anchors, widths: as in `filter_map`; words: what it returned.
     """
     cdef Py_ssize_t k
-    cdef uint32_t bit, shift = 32 - (int(words.shape[0] * 64).bit_length() - 1 - 4)
+    cdef uint32_t bit, shift = 32 - (int(words.shape[0] * 64).bit_length() - 1 - 3)
     cdef const uint16_t *s
     key_np = np.zeros(anchors.shape[0], dtype=np.uint32)
     cdef uint32_t[::1] keys = key_np
@@ -128,8 +129,8 @@ def bucket_keys(
             if widths[k] == 1:
                 keys[k] = anchor_key(s[0], 0, 0)
                 continue
-            bit = filter_bit(s[0], s[1], 0, shift) & ~<uint32_t>15
-            if (words[bit >> 6] >> (bit & 63)) & 0xFFFF == 0xFFFF:
+            bit = filter_bit(s[0], s[1], 0, shift) & ~<uint32_t>7
+            if (words[bit >> 6] >> (bit & 63)) & 0xFF == 0xFF:
                 keys[k] = anchor_key(s[0], s[1], 0)
             else:
                 keys[k] = anchor_key(s[0], s[1], s[2])
@@ -144,7 +145,7 @@ def filter_map(
 ):
     """The filter's bitmap, uint64[2**bits / 64]: anchor k, of widths[k] symbols, starts at symbols[anchors[k]]."""
     cdef Py_ssize_t k
-    cdef uint32_t bit, shift = 32 - (bits - 4)
+    cdef uint32_t bit, shift = 32 - (bits - 3)
     cdef const uint16_t *s
     filter_np = np.zeros((1 << bits) // 64, dtype=np.uint64)
     cdef uint64_t[::1] words = filter_np
@@ -155,8 +156,8 @@ def filter_map(
                 bit = filter_bit(s[0], s[1], s[2], shift)
                 words[bit >> 6] |= <uint64_t>1 << (bit & 63)
             elif widths[k] == 2:
-                bit = filter_bit(s[0], s[1], 0, shift) & ~<uint32_t>15
-                words[bit >> 6] |= <uint64_t>0xFFFF << (bit & 63)
+                bit = filter_bit(s[0], s[1], 0, shift) & ~<uint32_t>7
+                words[bit >> 6] |= <uint64_t>0xFF << (bit & 63)
     return filter_np
 
 

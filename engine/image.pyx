@@ -78,7 +78,7 @@ cdef class Image:
         v.has_unigrams = bool(s["UMAP"].any())
         v.filter_map = <const uint64_t*>_start(s["FMAP"])
         v.filter_bits = int(s["FMAP"].size * 64).bit_length() - 1  # checked to be a power of two
-        v.filter_shift = 32 - (v.filter_bits - 4)
+        v.filter_shift = 32 - (v.filter_bits - 3)
         v.displacement = <const uint16_t*>_start(s["DISP"])
         v.displacement_count = s["DISP"].size
         v.slots = <const slot_t*>_start(s["SLOT"])

@@ -82,6 +82,7 @@ cdef extern from "paths.h" nogil:
         bint (*runs_here)() noexcept nogil
         int (*fold)(const image_t *, chunk_t *) noexcept nogil
         int (*filter)(const image_t *, chunk_t *) noexcept nogil
+        int (*lookup)(const image_t *, chunk_t *) noexcept nogil
         size_t (*encode_ucs2)(const uint16_t *, size_t, uint8_t *) noexcept nogil
         size_t (*encode_ucs4)(const uint32_t *, size_t, uint8_t *) noexcept nogil
     const path_t *paths

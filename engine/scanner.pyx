@@ -90,7 +90,7 @@ cdef class Scanner:
         self.path = _chosen
         if chunk_end(&self.chunk) or fold_chunk(self.path, self.view, &self.chunk):
             return -1
-        if self.path.filter(self.view, &self.chunk):
+        if self.path.filter(self.view, &self.chunk) or self.path.lookup(self.view, &self.chunk):
             return -1
         matcher_begin(&self.matcher, self.view, &self.chunk, &self.matches, is_limited)
         return match_chunk(&self.matcher)

@@ -19,10 +19,10 @@ static inline uint32_t anchor_key(uint32_t s0, uint32_t s1, uint32_t s2) {
     return x ? x : 1;
 }
 
-/* The bit of (s0, s1, s2) in a filter of 2^bits bits, group_shift = 32 - (bits - 4): the bigram chooses a group of 16
- * bits, the third symbol one of them. A bigram anchor has all 16 bits set. */
+/* The bit of (s0, s1, s2) in a filter of 2^bits bits, group_shift = 32 - (bits - 3): the bigram chooses a group of 8
+ * bits, a byte, and the third symbol one of them. A bigram anchor has all 8 bits set. */
 static inline uint32_t filter_bit(uint32_t s0, uint32_t s1, uint32_t s2, uint32_t group_shift) {
-    return ((s0 << 16 | s1) * 0x9E3779B1u) >> group_shift << 4 | (s2 * 0x9E37u & 0xFFFF) >> 12;
+    return ((s0 << 16 | s1) * 0x9E3779B1u) >> group_shift << 3 | (s2 * 0x9E37u & 0xFFFF) >> 13;
 }
 
 static inline uint32_t scaled(uint32_t hash, uint32_t count) { return (uint32_t)((uint64_t)hash * count >> 32); }

@@ -42,9 +42,10 @@ typedef struct {
     column_u16 symbols_;
     column_u32 offsets_;
     column_u32 survivors; /* positions that may hold an anchor, ascending */
+    column_u32 found, buckets; /* those that do, and the first entry of its bucket */
     text_t *texts;
     size_t text_count, text_capacity;
-    size_t byte_count, symbol_count, survivor_count;
+    size_t byte_count, symbol_count, survivor_count, found_count;
 } chunk_t;
 
 static inline uint8_t *chunk_bytes(const chunk_t *chunk) { return chunk->bytes_.at + BYTE_LEAD; }
@@ -59,6 +60,8 @@ static inline void chunk_free(chunk_t *chunk) {
     column_u16_free(&chunk->symbols_);
     column_u32_free(&chunk->offsets_);
     column_u32_free(&chunk->survivors);
+    column_u32_free(&chunk->found);
+    column_u32_free(&chunk->buckets);
     free(chunk->texts);
     chunk->texts = NULL;
     chunk->text_capacity = 0;

@@ -1,7 +1,7 @@
 /* Which positions may hold an anchor. Scalar path, and the hashes that every path computes.
  *
- * The filter is a bitmap in groups of 16 bits. Two symbols select the group, the third selects the bit: a trigram anchor has
- * one bit, a bigram anchor all 16, so that one load answers for both kinds. */
+ * The filter is a bitmap in groups of 8 bits. Two symbols select the group, the third selects the bit: a trigram anchor has
+ * one bit, a bigram anchor all 8, so that one load answers for both kinds. */
 #ifndef FAIRPOST_FILTER_H
 #define FAIRPOST_FILTER_H
 
@@ -10,14 +10,13 @@
 
 /* The multipliers of filter_bit(), for vectors. */
 #define FILTER_PAIR 0x9E3779B1u  /* of first symbol << 16 | second symbol */
-#define FILTER_THIRD 0x9E37u     /* of the third symbol; the top 4 of 16 bits count */
+#define FILTER_THIRD 0x9E37u     /* of the third symbol; the top 3 of 16 bits count */
 
 static inline uint32_t has_bit(const uint64_t *map, uint32_t bit) { return (uint32_t)(map[bit >> 6] >> (bit & 63)) & 1; }
 
 /* Whether the whole group of the two symbols is set, as a bigram anchor does. */
 static inline int has_group(const image_t *image, const uint16_t *s) {
-    const uint32_t group = filter_bit(s[0], s[1], 0, image->filter_shift) >> 4;
-    return (uint16_t)(image->filter_map[group >> 2] >> (group & 3) * 16) == 0xFFFF;
+    return ((const uint8_t *)image->filter_map)[filter_bit(s[0], s[1], 0, image->filter_shift) >> 3] == 0xFF;
 }
 
 static inline int filter_begin(chunk_t *chunk) {

@@ -27,7 +27,7 @@ TARGET_AVX2 static int filter_avx2(const image_t *image, chunk_t *chunk) {
             const __m128i third = _mm_mullo_epi16(_mm_loadu_si128((const __m128i *)(s + i + 2)), _mm_set1_epi16((short)FILTER_THIRD));
             const __m256i pair = _mm256_mullo_epi32(_mm256_or_si256(_mm256_slli_epi32(first, 16), second), _mm256_set1_epi32((int)FILTER_PAIR));
             const __m256i group = _mm256_srl_epi32(pair, shift);
-            _mm256_storeu_si256((__m256i *)(place + i), _mm256_or_si256(_mm256_slli_epi32(group, 4), _mm256_cvtepu16_epi32(_mm_srli_epi16(third, 12))));
+            _mm256_storeu_si256((__m256i *)(place + i), _mm256_or_si256(_mm256_slli_epi32(group, 3), _mm256_cvtepu16_epi32(_mm_srli_epi16(third, 13))));
         }
         for (size_t i = 0; i < size; i++) {
             survivors[count] = (uint32_t)(block + i);

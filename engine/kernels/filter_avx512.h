@@ -29,7 +29,7 @@ TARGET_AVX512 static int filter_avx512(const image_t *image, chunk_t *chunk) {
             const __m256i third = _mm256_mullo_epi16(_mm256_loadu_si256((const __m256i *)(s + i + 2)), _mm256_set1_epi16((short)FILTER_THIRD));
             const __m512i pair = _mm512_mullo_epi32(_mm512_or_si512(_mm512_slli_epi32(first, 16), second), _mm512_set1_epi32((int)FILTER_PAIR));
             const __m512i group = _mm512_srl_epi32(pair, shift);
-            const __m512i place = _mm512_or_si512(_mm512_slli_epi32(group, 4), _mm512_cvtepu16_epi32(_mm256_srli_epi16(third, 12)));
+            const __m512i place = _mm512_or_si512(_mm512_slli_epi32(group, 3), _mm512_cvtepu16_epi32(_mm256_srli_epi16(third, 13)));
             _mm512_storeu_si512(word + i, _mm512_srli_epi32(place, 5));
             _mm512_storeu_si512(bit + i, _mm512_sllv_epi32(one, _mm512_and_si512(place, low5)));
         }

@@ -46,7 +46,8 @@ static inline uint32_t decode_utf8(const uint8_t *text, size_t length, size_t *a
 
 /* Length in bytes of the character that starts with `lead`, in text known to be well-formed. */
 static inline uint32_t utf8_length(uint8_t lead) {
-    return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    static const uint8_t lengths[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4};
+    return lengths[lead >> 4];
 }
 
 static inline const expansion_t *find_expansion(const image_t *image, uint32_t code_point) {

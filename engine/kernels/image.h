@@ -80,7 +80,7 @@ typedef struct {
     int has_unigrams;
     const uint64_t *filter_map; /* 1 << filter_bits bits, 13 <= filter_bits <= 22 */
     uint32_t filter_bits;
-    uint32_t filter_shift; /* 32 - (filter_bits - 4): what filter_bit() takes */
+    uint32_t filter_shift; /* 32 - (filter_bits - 3): what filter_bit() takes */
     const uint16_t *displacement;
     uint32_t displacement_count; /* at least 1 */
     const slot_t *slots; /* start < entry_count unless key is 0 */

@@ -1,4 +1,4 @@
-/* Survivors of the filter -> matches: perfect hash, bucket, verification. The same code for every path.
+/* Buckets -> matches: verification. The same code for every path.
  *
  * Every pattern is filed under one of its trigrams (its anchor; a pattern of two symbols under its bigram, of one under
  * the symbol alone). Boundaries stand between texts and before the first, further than the longest pattern reaches, so
@@ -9,7 +9,6 @@
 #include "anchor.h"
 #include "chunk.h"
 #include "columns.h"
-#include "filter.h"
 #include "fold.h"
 #include "image.h"
 
@@ -68,12 +67,15 @@ static inline int touches(const matcher_t *m, uint32_t flags, uint32_t begin, ui
     return 0;
 }
 
-static inline int emit(matcher_t *m, uint32_t pattern, uint32_t begin, uint32_t end, uint32_t byte_begin, uint32_t byte_end) {
+/* Room for `count` more matches without another look. */
+static inline int reserve_matches(matcher_t *m, size_t count) { return column_match_reserve(m->matches, count); }
+
+/* Appends a match; there is room, by reserve_matches(). */
+static inline void append(matcher_t *m, uint32_t pattern, uint32_t begin, uint32_t end, uint32_t byte_begin, uint32_t byte_end) {
     if (m->matches->count >= m->match_limit) {
         m->text->flags |= MATCHES_CAPPED;
-        return 0;
+        return;
     }
-    if (column_match_reserve(m->matches, 1)) return -1;
     match_t *match = &m->matches->at[m->matches->count++];
     match->pattern = pattern;
     match->text = (uint32_t)(m->text - m->chunk->texts);
@@ -81,6 +83,11 @@ static inline int emit(matcher_t *m, uint32_t pattern, uint32_t begin, uint32_t 
     match->end = end;
     match->byte_begin = byte_begin;
     match->byte_end = byte_end;
+}
+
+static inline int emit(matcher_t *m, uint32_t pattern, uint32_t begin, uint32_t end, uint32_t byte_begin, uint32_t byte_end) {
+    if (reserve_matches(m, 1)) return -1;
+    append(m, pattern, begin, end, byte_begin, byte_end);
     return 0;
 }
 
@@ -184,24 +191,31 @@ static inline int verify_repeat(matcher_t *m, const entry_t *entry, const patter
     return emit_symbols(m, entry->pattern, (uint32_t)begin, end);
 }
 
-/* Verifies what is left to verify of a candidate: its first symbols stand in the text (or it is a `repeat` pattern). */
+/* Whether the symbols after the first four are the pattern's. */
+static inline int same_rest(const matcher_t *m, const entry_t *entry, uint32_t begin) {
+    const uint16_t *want = m->image->pattern_symbols + m->image->patterns[entry->pattern].start, *have = m->symbols + begin;
+    uint32_t k = 4;
+    for (; k + 4 <= entry->length; k += 4)
+        if (memcmp(want + k, have + k, 8) != 0) return 0;
+    for (; k < entry->length; k++)
+        if (want[k] != have[k]) return 0;
+    return 1;
+}
+
+/* Verifies what is left to verify of a candidate: its first symbols stand in the text (or it is a `repeat` pattern). There is
+ * room for a match. */
 static inline int verify(matcher_t *m, const entry_t *entry, uint32_t position) {
     if (++m->work > m->work_limit) {
         m->text->flags |= WORK_CAPPED;
         return 0;
     }
-    const uint32_t length = entry->length, begin = position - entry->anchor, end = begin + length;
-    if (entry->flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_BOUNDED)) {
-        const pattern_t *pattern = &m->image->patterns[entry->pattern];
-        if (entry->flags & PATTERN_REPEAT) return verify_repeat(m, entry, pattern, position);
-        if (length > 4 && memcmp(m->symbols + begin + 4, m->image->pattern_symbols + pattern->start + 4, (length - 4) * 2) != 0) return 0;
-        if (entry->flags & PATTERN_FINE) return verify_fine(m, entry->pattern, begin, end);
-        if (touches(m, entry->flags, begin, end)) return 0;
-    } else if (length > 4) {
-        const pattern_t *pattern = &m->image->patterns[entry->pattern];
-        if (memcmp(m->symbols + begin + 4, m->image->pattern_symbols + pattern->start + 4, (length - 4) * 2) != 0) return 0;
-    }
-    return emit_symbols(m, entry->pattern, begin, end);
+    const uint32_t begin = position - entry->anchor, end = begin + entry->length;
+    if (entry->flags & PATTERN_REPEAT) return verify_repeat(m, entry, &m->image->patterns[entry->pattern], position);
+    if (entry->length > 4 && !same_rest(m, entry, begin)) return 0;
+    if (entry->flags & PATTERN_FINE) return verify_fine(m, entry->pattern, begin, end);
+    if ((entry->flags & PATTERN_BOUNDED) && touches(m, entry->flags, begin, end)) return 0;
+    append(m, entry->pattern, begin, end, m->offsets[begin] - m->text->byte_begin, byte_after(m, end - 1));
+    return 0;
 }
 
 /* Begins the budget of the post whose first text is at hand: MAX_HITS matches, and work in proportion to its symbols. */
@@ -223,7 +237,7 @@ static inline void go_to(matcher_t *m, uint32_t position) {
     if (m->text->group != group) begin_post(m);
 }
 
-enum { CANDIDATES = 256 };
+enum { CANDIDATES = 256, AHEAD = 16 };
 
 /* Pattern `entry` may stand around `position`. */
 typedef struct {
@@ -242,65 +256,34 @@ static inline int verify_candidates(matcher_t *m, const candidate_t *candidates,
         /* SAFETY: SYMBOL_LEAD boundaries stand before the first text, more than `anchor` can be. */
         memcpy(&head, m->symbols + ((int64_t)candidates[i].position - entry->anchor), sizeof head);
         kept[keep] = (uint16_t)i;
-        keep += !((head ^ entry->head) & heads[entry->length < 4 ? entry->length : 4]) | (entry->flags & PATTERN_REPEAT);
+        keep += (((head ^ entry->head) & heads[entry->length < 4 ? entry->length : 4]) == 0) | (entry->flags & PATTERN_REPEAT);
     }
+    for (size_t i = 0; i < keep; i++) __builtin_prefetch(&m->image->patterns[candidates[kept[i]].entry->pattern]);
     for (size_t i = 0; i < keep; i++) {
         const candidate_t *candidate = &candidates[kept[i]];
+        if (reserve_matches(m, 1)) return -1;
         if (candidate->position >= m->text->symbol_end) go_to(m, candidate->position);
         if (verify(m, candidate->entry, candidate->position)) return -1;
     }
     return 0;
 }
 
-/* All matches of the chunk, in order of their anchors' positions, appended to m->matches. Returns 0, or -1 (memory).
- * Survivors go through the tables in batches, a table at a time: their cache misses overlap, and what is not found costs no
- * branch. */
+/* All matches of the chunk's buckets, in order of their anchors' positions, appended to m->matches. Returns 0, or -1 (memory). */
 static inline int match_chunk(matcher_t *m) {
-    enum { BATCH = 64, KINDS = 2 };
-    const image_t *image = m->image;
-    const uint16_t *symbols = m->symbols;
-    const uint32_t *survivors = m->chunk->survivors.at;
+    const chunk_t *chunk = m->chunk;
     candidate_t candidates[CANDIDATES];
     size_t count = 0;
-    for (size_t from = 0; from < m->chunk->survivor_count; from += BATCH) {
-        const size_t left = m->chunk->survivor_count - from, size = left < BATCH ? left : BATCH;
-        uint32_t key[BATCH * KINDS], position[BATCH * KINDS];
-        const slot_t *slot[BATCH * KINDS];
-        size_t keys = 0, found = 0;
-        for (size_t i = 0; i < size; i++) {
-            const uint32_t at = survivors[from + i];
-            const uint16_t *s = symbols + at;
-            const uint32_t pair = anchor_key(s[0], s[1], has_group(image, s) ? 0 : s[2]);
-            if (image->has_unigrams) {
-                position[keys] = at;
-                key[keys] = anchor_key(s[0], 0, 0);
-                keys += has_bit(image->unigram_map, s[0]) & (key[keys] != pair);
+    for (size_t i = 0; i < chunk->found_count; i++) {
+        if (i + AHEAD < chunk->found_count) __builtin_prefetch(&m->image->entries[chunk->buckets.at[i + AHEAD]]);
+        const entry_t *entry = &m->image->entries[chunk->buckets.at[i]];
+        do {
+            if (count == CANDIDATES) {
+                if (verify_candidates(m, candidates, count)) return -1;
+                count = 0;
             }
-            position[keys] = at;
-            key[keys++] = pair;
-        }
-        for (size_t i = 0; i < keys; i++) __builtin_prefetch(&image->displacement[hash_bucket(key[i], image->displacement_count)]);
-        for (size_t i = 0; i < keys; i++) {
-            slot[i] = &image->slots[hash_slot(key[i], image->displacement[hash_bucket(key[i], image->displacement_count)], image->slot_count)];
-            __builtin_prefetch(slot[i]);
-        }
-        for (size_t i = 0; i < keys; i++) {
-            slot[found] = slot[i];
-            position[found] = position[i];
-            __builtin_prefetch(&image->entries[slot[i]->start]);
-            found += slot[i]->key == key[i];
-        }
-        for (size_t i = 0; i < found; i++) {
-            const entry_t *entry = &image->entries[slot[i]->start];
-            do {
-                if (count == CANDIDATES) {
-                    if (verify_candidates(m, candidates, count)) return -1;
-                    count = 0;
-                }
-                candidates[count].entry = entry;
-                candidates[count++].position = position[i];
-            } while (!(entry++->flags & ENTRY_LAST));
-        }
+            candidates[count].entry = entry;
+            candidates[count++].position = chunk->found.at[i];
+        } while (!(entry++->flags & ENTRY_LAST));
     }
     return verify_candidates(m, candidates, count);
 }
