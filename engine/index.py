@@ -120,7 +120,7 @@ def _heads(symbols: NDArray[np.uint16], starts: NDArray[np.int64], lengths: NDAr
 
 
 def _anchor_widths(lengths: NDArray[np.int64], flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A pattern of one symbol is filed under it, one of two and every `repeat` pattern under a bigram, others under a trigram."""
+    """A pattern of one symbol: that one; of two, and every `repeat` pattern: a bigram; any other: a trigram."""
     widths = np.minimum(lengths, 3).astype(np.uint8)
     widths[(flags & layout.PatternFlag.REPEAT != 0) & (widths == 3)] = 2
     return widths
