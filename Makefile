@@ -25,7 +25,7 @@ NATIVE := $(wildcard engine/*.pyx engine/*.pxd engine/kernels/*.h)
 CYTHON := $(wildcard engine/*.pyx engine/*.pxd)
 PYTEST := $(BIN)/pytest
 
-.PHONY: help setup build demo test lint format types stubs check-stubs bench eval readme clean distclean
+.PHONY: help setup build demo test lint format types stubs check-stubs bench instructions eval readme clean distclean
 
 help: ## this list
 	@echo "fairpost: judges social-commerce posts"
@@ -59,8 +59,13 @@ stubs: $(VENV)/.installed-dev ## generate the committed protobuf stubs
 check-stubs: $(VENV)/.installed-dev ## committed stubs equal freshly generated ones
 	$(BIN)/python proto/generate.py --check
 
-bench: $(VENV)/.installed-dev build/.native ## benchmarks (answers are asserted); figures of a quiet machine are in benchmarks/RESULTS.md
-	$(PYTEST) benchmarks --benchmark-enable --benchmark-columns=min,median,ops,rounds --benchmark-sort=name $(ARGS)
+bench: $(VENV)/.installed-bench build/.native ## benchmarks beside other matchers; writes benchmarks/RESULTS.md and charts (ARGS='-k peers' picks some and writes nothing)
+	@mkdir -p build
+	$(PYTEST) benchmarks -q --benchmark-enable --benchmark-quiet --benchmark-disable-gc --benchmark-json=build/bench.json $(ARGS)
+	$(BIN)/python benchmarks/report.py build/bench.json $(if $(ARGS),,--write)
+
+instructions: $(VENV)/.installed-dev build/.native ## instructions a post on the scalar path, compared with benchmarks/instructions.json (ARGS=--store: stored anew)
+	PYTHONPATH=tests $(BIN)/python benchmarks/instructions.py $(ARGS)
 
 eval: $(VENV)/.installed-dev build/.native ## false alarms on labelled real posts, speed and memory on 97k posts
 ifeq ($(FAIRPOST_CORPORA),)
@@ -97,6 +102,10 @@ $(VENV)/.installed: $(VENV)/.ready pyproject.toml setup.py
 
 $(VENV)/.installed-dev: $(VENV)/.ready pyproject.toml setup.py
 	$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[dev,all]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[bench,dev,all]'
 	@touch $@
 
 # The editable install above has built the extension already; this rebuilds what changed since. The debug build is

@@ -22,7 +22,6 @@ __all__ = [
     "Language",
     "Licence",
     "Listing",
-    "Model",
     "Near",
     "Node",
     "Not",
@@ -98,14 +97,6 @@ class RuleFired:
 @dataclass(frozen=True)
 class Commerce:
     """The probability that the post sells something."""
-
-    cmp: str
-    value: float
-
-
-@dataclass(frozen=True)
-class Model:
-    """The text model's logit."""
 
     cmp: str
     value: float
@@ -202,7 +193,6 @@ Node: TypeAlias = (
     | Before
     | RuleFired
     | Commerce
-    | Model
     | Registered
     | Unregistered
     | Unavailable

@@ -1,0 +1,96 @@
+"""What decides in benchmarks/: the comparison of instruction counts, the report's ratios, the peers' answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import instructions
+import pytest
+from peers import PEERS, Posts, checksum
+from report import Run, tables
+
+STORED = {
+    "instructions a post": {"match": 1000},
+    "must agree": {"compiler": "cc 12", "machine": "x86_64"},
+    "may differ": {"numpy": "2.0"},
+}
+
+
+def counted(figure: int, compiler: str = "cc 12", numpy: str = "2.0") -> dict[str, Any]:
+    return {
+        "instructions a post": {"match": figure},
+        "must agree": {"compiler": compiler, "machine": "x86_64"},
+        "may differ": {"numpy": numpy},
+    }
+
+
+@pytest.mark.parametrize(
+    ("now", "status", "said"),
+    [
+        (counted(1050), 0, "+5.0% against 1,000"),
+        (counted(1051), 1, "changed since they were stored: only the code"),
+        (counted(1051, numpy="2.1"), 1, "changed since they were stored: numpy 2.0 -> 2.1"),
+        (
+            counted(2000, compiler="cc 13"),
+            0,
+            "not compared, the stored numbers are of another tool chain: compiler cc 12",
+        ),
+        (counted(900), 0, "make instructions ARGS=--store"),
+    ],
+)
+def test_instructions(now: dict[str, Any], status: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert instructions.compare(now, STORED) == status
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.id)
+def test_peers_agree(peer: Any) -> None:
+    """Overlapping matches, ends in bytes of the post, whatever the form; characters of one to four bytes."""
+    pytest.importorskip(peer.module)
+    posts = Posts(["ab哈哈😀哈", "", "é哈", "xabab", "nothing"])
+    words = ["ab", "哈", "哈哈", "😀哈", "b", "é"]
+    rows = [
+        *[(0, 0, 2), (0, 4, 2), (0, 1, 5), (0, 1, 8), (0, 2, 8), (0, 1, 15), (0, 3, 15)],
+        *[(2, 5, 2), (2, 1, 5), (3, 0, 3), (3, 4, 3), (3, 0, 5), (3, 4, 5)],
+    ]
+    if not peer.places:
+        rows = sorted({(post, pattern, 0) for post, pattern, _ in rows})
+    found = peer.columns(peer.machine(words, posts)(peer.prepare(posts)), posts)
+    if peer.places:
+        assert sorted(zip(*(column.tolist() for column in found), strict=True)) == sorted(rows)
+    else:
+        assert sorted(zip(*(column.tolist() for column in found[:2]), strict=True)) == [row[:2] for row in rows]
+
+
+def test_checksum() -> None:
+    """The order of the matches does not matter, everything else does."""
+    posts, peer = Posts(["ab", "b"]), PEERS[-1]
+    pytest.importorskip(peer.module)
+    columns = peer.columns(peer.machine(["ab", "b"], posts)(peer.prepare(posts)), posts)
+    assert checksum(columns) == checksum(tuple(column[::-1] for column in columns))
+    assert checksum(columns) != checksum((columns[1], columns[0], columns[2]))
+
+
+def test_report() -> None:
+    """The best peer is found by form and by size."""
+
+    def cell(row: str, column: str, seconds: float) -> dict[str, Any]:
+        info = {"suite": "peers", "row": row, "column": column, "per": 1000}
+        return {"extra_info": info, "stats": {"min": seconds}}
+
+    run = Run(
+        {
+            "machine_info": {},
+            "datetime": "2026-01-01T00:00:00",
+            "benchmarks": [
+                cell("fairpost", "1k", 0.001),
+                cell("one, a call a post", "1k", 0.004),
+                cell("one, one buffer", "1k", 0.002),
+                cell("two, a call a post", "1k", 0.003),
+            ],
+        }
+    )
+    table = tables(run)
+    assert "1,000,000" in table
+    assert "3.00 x two" in table
+    assert "2.00 x one" in table
