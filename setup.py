@@ -29,6 +29,7 @@ FOLDERS = {
     "fairpost.cli": "cli",
     "fairpost.v1": "proto/fairpost/v1",
 }
+EXACT = ["-ffp-contract=off"]  # a multiply-add would skip a rounding: decisions must be the same on every machine
 DEBUG = os.environ.get("FAIRPOST_DEBUG", "") not in ("", "0")
 
 DIRECTIVES: dict[str, object] = {
@@ -82,7 +83,7 @@ def extensions() -> list[Extension]:
             include_dirs=["engine/kernels", numpy.get_include()],
             depends=headers + declarations,
             define_macros=macros,
-            extra_compile_args=["-O0", "-g"] if DEBUG else ["-O3"],
+            extra_compile_args=["-O0", "-g", *EXACT] if DEBUG else ["-O3", *EXACT],
         )
         for source in sorted((ROOT / "engine").glob("*.pyx"))
     ]

@@ -8,6 +8,7 @@
 Imports nothing of ours: rule packs are compiled by `fairpost.rules`, served by `fairpost.server`.
 """
 
+from fairpost.engine.model import TextModel
 from fairpost.engine.ruleset import InvalidBundle, RuleSet
 from fairpost.engine.texts import Texts
 from fairpost.engine.verdict import Evidence, Flag, InvalidPost, Label, Verdict, VerdictBatch
@@ -39,6 +40,7 @@ __all__ = [
     "Label",
     "RuleSet",
     "Status",
+    "TextModel",
     "Texts",
     "Verdict",
     "VerdictBatch",

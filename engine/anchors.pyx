@@ -13,7 +13,7 @@ cdef extern from "anchor.h" nogil:
 __all__ = ["AnchorsNotPlaced", "bucket_keys", "choose_anchors", "filter_map", "perfect_hash"]
 
 cdef enum:
-    REPEAT = 1  # PatternFlag.REPEAT
+    RARE = 1024  # the sketch's mean is 4,096
     BUCKET_CAP = 8191  # costs stop growing there: frequency < 2**37, so that a cost stays below 2**63
 
 
@@ -33,49 +33,53 @@ cdef inline filed_t* _filed(filed_t *table, uint32_t shift, uint32_t mask, uint3
 
 
 cdef inline uint64_t _frequency(const uint64_t[::1] sketch, uint32_t s0, uint32_t s1) noexcept nogil:
-    return sketch[((s0 << 16 | s1) * <uint32_t>0x9E3779B1) >> 16]
+    # Other text than the sketch's holds other bigrams: none is taken for rarer than a fraction of the mean.
+    return max(sketch[((s0 << 16 | s1) * <uint32_t>0x9E3779B1) >> 16], <uint64_t>RARE)
 
 
 def choose_anchors(
     const uint16_t[::1] symbols,
     const int64_t[::1] starts,
-    const uint8_t[::1] flags,
+    const uint8_t[::1] widths,
     const uint64_t[::1] sketch,
+    uint32_t filter_bits,
 ):
     """The anchor of each pattern: of those it may have, the one that costs least, counting how often text holds it and
     how many patterns would be compared there. Patterns choose in their order.
 
-    A pattern of one symbol is filed under it, one of two and every `repeat` pattern under a bigram, any other under a
-    trigram. These choose last: a trigram that begins with another pattern's bigram shares that one's bucket, see
-    `bucket_keys`, and costs accordingly.
+    Trigrams are chosen last: one whose group of the filter is full, by another pattern's bigram or by this trigram, is
+    filed under its bigram with all others that begin so (see `bucket_keys`), and costs accordingly.
 
     Args:
         symbols: uint16[total]; starts: int64[n + 1], pattern k is symbols[starts[k]:starts[k + 1]], 1 to 255 of them.
-        flags: uint8[n], PatternFlag.
+        widths: uint8[n], symbols of the anchor: 1, 2 or 3, no more than the pattern has.
         sketch: uint64[65536], how often text holds each hashed bigram (`index.sketch_position`), below 2**37.
+        filter_bits: log2 of the bits of the filter that is to be built.
 
     Returns:
-        (place uint8[n], width uint8[n]): anchor k is pattern k's symbols[place:place + width].
+        uint8[n]: anchor k is pattern k's symbols[place:place + width].
     """
     cdef Py_ssize_t n = starts.shape[0] - 1, k, i, length
-    cdef uint32_t bits = max(4, int(2 * n).bit_length()), shift = 32 - bits, mask = (<uint32_t>1 << bits) - 1
+    cdef uint32_t bits = max(4, int(4 * n).bit_length()), shift = 32 - bits, mask = (<uint32_t>1 << bits) - 1
     cdef const uint16_t *s
-    cdef uint32_t width, turn
+    cdef uint32_t width, turn, group_shift = 32 - (filter_bits - 3)
     cdef uint64_t cost, best, frequency, bucket
     cdef filed_t *place
     cdef filed_t *best_place
-    cdef uint32_t key, best_key
+    cdef uint32_t key, best_key, bit
+    cdef bint is_full
     table_np = np.zeros(1 << bits, dtype=np.uint64)
     cdef uint64_t[::1] table_view = table_np
     cdef filed_t *table = <filed_t*>&table_view[0]
-    place_np, width_np = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
-    cdef uint8_t[::1] places = place_np, widths = width_np
+    place_np = np.zeros(n, np.uint8)
+    cdef uint8_t[::1] places = place_np
+    cdef uint8_t[::1] groups = np.zeros(1 << (filter_bits - 3), np.uint8)  # the filter as it grows
     with nogil:
         for turn in range(2):
             for k in range(n):
                 s = &symbols[starts[k]]
                 length = starts[k + 1] - starts[k]
-                width = 1 if length == 1 else 2 if length == 2 or flags[k] & REPEAT else 3
+                width = widths[k]
                 if (width == 3) != (turn == 1):
                     continue
                 best = <uint64_t>-1
@@ -87,21 +91,32 @@ def choose_anchors(
                         place = _filed(table, shift, mask, key)
                     else:
                         key, frequency = anchor_key(s[i], s[i + 1], 0), _frequency(sketch, s[i], s[i + 1])
+                        if width == 3:
+                            bit = filter_bit(s[i], s[i + 1], s[i + 2], group_shift)
+                            is_full = (groups[bit >> 3] | <uint8_t>1 << (bit & 7)) & 0xFF == 0xFF
+                            if not is_full:
+                                key = anchor_key(s[i], s[i + 1], s[i + 2])
+                                # What the bigram lets through, an eighth of it, is looked up too.
+                                frequency = min(frequency, _frequency(sketch, s[i + 1], s[i + 2])) + frequency // 8
                         place = _filed(table, shift, mask, key)
-                        if width == 3 and place.count == 0:
-                            key = anchor_key(s[i], s[i + 1], s[i + 2])
-                            # What the bigram lets through, an eighth of it, is looked up too.
-                            frequency = min(frequency, _frequency(sketch, s[i + 1], s[i + 2])) + frequency // 8
-                            place = _filed(table, shift, mask, key)
                     bucket = min(place.count, <uint32_t>BUCKET_CAP)
-                    cost = frequency * (2 + bucket) * (64 + bucket)
+                    cost = frequency * (2 + bucket) * (16 + bucket)
                     if cost < best:
                         best, best_place, best_key = cost, place, key
                         places[k] = <uint8_t>i
-                widths[k] = <uint8_t>width
                 best_place.key = best_key
                 best_place.count += 1
-    return place_np, width_np
+                if width == 1:
+                    continue
+                s += places[k]
+                key = anchor_key(s[0], s[1], 0)
+                if key != best_key:  # how many would share the bigram's bucket
+                    place = _filed(table, shift, mask, key)
+                    place.key = key
+                    place.count += 1
+                bit = filter_bit(s[0], s[1], s[2] if width == 3 else 0, group_shift)
+                groups[bit >> 3] |= 0xFF if width == 2 else <uint8_t>1 << (bit & 7)
+    return place_np
 
 
 def bucket_keys(

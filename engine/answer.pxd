@@ -23,6 +23,7 @@ ctypedef struct answer_t:
     float *risk
     float *commerce
     float *exposure
+    float *model
     uint16_t *flags
     uint32_t *label_end
     uint32_t *evidence_end

@@ -18,6 +18,7 @@ from fairpost.engine import layout
 from fairpost.engine.index import PatternColumns, build_index
 from fairpost.engine.layout import BundleFlag, Cmp, Op, PatternFlag
 from fairpost.engine.literals import Literals, fold_literals
+from fairpost.engine.model import TextModel
 from fairpost.engine.seal import assemble
 from fairpost.engine.symbols import FineFolds, ScanFold
 from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
@@ -106,6 +107,7 @@ class RuleSetSource:
     channels: Sequence[str]
     languages: Sequence[str]
     policy: Policy
+    model: TextModel | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -125,6 +127,8 @@ def build(source: RuleSetSource) -> bytes:
     sections.update(_lists(source))
     sections.update(_rules(source))
     sections.update(_policy(source))
+    if source.model is not None:
+        sections.update(source.model.sections())
     meta = dict(source.meta)
     meta["list_names"] = list(source.lists)
     meta["channels"] = list(source.channels)
@@ -226,6 +230,8 @@ def _check(source: RuleSetSource) -> None:
             raise InvalidSource(f"rule {rule.id}: weight {rule.weight} is outside 0..1")
         if not rule.code:
             raise InvalidSource(f"rule {rule.id}: its condition is empty")
+        if source.model is None and any(step.op == Op.MODEL for step in rule.code):
+            raise InvalidSource(f"rule {rule.id}: its condition reads `model`, and there is no text model")
 
 
 def _patterns(source: RuleSetSource, fine_folds: FineFolds) -> tuple[PatternColumns, list[str], ScanFold]:

@@ -26,7 +26,7 @@ __all__ = ["InvalidBundle", "check_sections"]
 
 _RULES_ONLY = (
     *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT", "PTXT", "PTXO"),
-    *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE"),
+    *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE", "MODW", "MODP"),
 )
 _FOLD_TABLES = ("FBLK", "FSYM", "FEXP", "FEXS")
 _KINDS = {
@@ -70,6 +70,7 @@ def check_sections(s: Sections, flags: int) -> None:
         _check_lists(s)
         _check_rules(s)
         _check_policy(s)
+        _check_model(s)
 
 
 def _inside(start: NDArray[Any], length: NDArray[Any], size: int) -> bool:
@@ -182,7 +183,7 @@ def _check_rules(s: Sections) -> None:
     _require((np.isfinite(weight) & (weight >= 0) & (weight <= 1)).all(), "section RULE: a weight is outside 0..1")
     signal = rules["category"] == 0
     _require((signal[:-1] >= signal[1:]).all(), "section RULE: a COMMERCE rule stands after another")
-    _refuse(code_fault(rules, code, s["OPND"].size))
+    _refuse(code_fault(rules, code, s["OPND"].size, bool(s["MODP"].size)))
 
 
 def _check_policy(s: Sections) -> None:
@@ -196,3 +197,17 @@ def _check_policy(s: Sections) -> None:
     thresholds = s["THRE"]
     _require(thresholds.size and thresholds.size % 160 == 0, f"section THRE: {thresholds.size} thresholds")
     _require(not np.isnan(thresholds).any(), "section THRE: a threshold is no number")
+
+
+def _check_model(s: Sections) -> None:
+    model, weights = s["MODP"], s["MODW"]
+    if not model.size:
+        _require(not weights.size, f"section MODW: {weights.size} weights without a model")
+        return
+    _require(model.size == 1, f"section MODP: {model.size} records, expected 1")
+    low, high = layout.MODEL_BITS
+    bits = int(model["bits"][0])
+    _require(low <= bits <= high, f"section MODP: {bits} bits, expected {low} to {high}")
+    _require(weights.size == 1 << bits, f"section MODW: {weights.size} weights, expected {1 << bits}")
+    for name in ("scale", "bias"):
+        _require(np.abs(model[name]) <= layout.MODEL_MAX, f"section MODP: {name} is out of range")

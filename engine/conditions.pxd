@@ -34,9 +34,10 @@ cdef enum op_t:
     OP_LISTING = 14
     OP_CHANNEL = 15
     OP_LANGUAGE = 16
-    OP_NOT = 17
-    OP_AND = 18
-    OP_OR = 19
+    OP_MODEL = 17
+    OP_NOT = 18
+    OP_AND = 19
+    OP_OR = 20
 
 # What is known of one post. Borrowed pointers; hits are sorted and chained by list.
 ctypedef struct facts_t:
@@ -50,6 +51,7 @@ ctypedef struct facts_t:
     int seller_state
     uint16_t channel, language
     double commerce
+    float model  # the text model's logit
     const uint8_t *fired  # by rule
     uint64_t pairs  # pairs of hits looked at, bounded by PAIR_LIMIT
     uint32_t witnesses[MAX_WITNESSES]  # hits that made the last condition true

@@ -178,6 +178,8 @@ cdef bint test(facts_t *facts, const instruction_t *i) noexcept nogil:
         return facts.fired[i.a]
     if op == OP_COMMERCE:
         return compare(<float>facts.commerce, i.cmp, i.value)
+    if op == OP_MODEL:
+        return compare(facts.model, i.cmp, i.value)
     if op == OP_REGISTERED:
         return is_registered(facts)
     if op == OP_UNREGISTERED:

@@ -1,6 +1,6 @@
 """The opened bundle. `Image.view` stays valid as long as the Image lives; whoever reads through it holds the Image."""
 
-from libc.stdint cimport int16_t, int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef extern from "image.h":
     enum:
@@ -101,6 +101,10 @@ cdef extern from "image.h":
         const policy_t *policy
         const float *thresholds
         size_t channel_count
+        const int8_t *model_weights
+        const int8_t *model_unigrams
+        uint32_t model_shift
+        double model_scale, model_bias
 
 
 cdef class Image:
@@ -108,6 +112,7 @@ cdef class Image:
     cdef readonly object sections  # tag -> read-only ndarray over the mapping: what keeps the mapping alive
     cdef object tables  # the scan fold of an identity bundle, which stores none
     cdef object flat  # the scan fold of the Basic Multilingual Plane in one piece
+    cdef object unigrams  # the text model's weights by symbol, or None
     cdef readonly dict meta
     cdef readonly str digest
     cdef readonly size_t size

@@ -8,6 +8,7 @@ import numpy as np
 from fairpost.engine import layout
 from fairpost.engine.check import InvalidBundle, check_sections
 from fairpost.engine.meta import load_meta, load_pattern_meta
+from fairpost.engine.model import unigram_weights
 from fairpost.engine.seal import digest_of
 
 __all__ = ["Image", "InvalidBundle"]
@@ -108,6 +109,13 @@ cdef class Image:
         v.policy = <const policy_t*>_start(s["POLI"])
         v.thresholds = <const float*>_start(s["THRE"])
         v.channel_count = s["THRE"].size // (32 * 5)
+        if s["MODP"].size:
+            model = s["MODP"][0]
+            self.unigrams = unigram_weights(s["MODW"], int(model["bits"]))
+            v.model_weights = <const int8_t*>_start(s["MODW"])
+            v.model_unigrams = <const int8_t*>_start(self.unigrams)
+            v.model_shift = 32 - <uint32_t>model["bits"]
+            v.model_scale, v.model_bias = model["scale"], model["bias"]
         return 0
 
 

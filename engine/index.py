@@ -59,9 +59,11 @@ def build_index(patterns: PatternColumns) -> dict[str, NDArray[Any]]:
     symbols, starts = patterns.symbols, patterns.starts
     count = len(starts) - 1
     lengths = np.diff(starts)
-    places, widths = choose_anchors(symbols, starts, patterns.flags, sketch())
+    widths = _anchor_widths(lengths, patterns.flags)
+    filter_bits = _filter_bits(widths)
+    places = choose_anchors(symbols, starts, widths, sketch(), filter_bits)
     anchors = starts[:-1] + places
-    words = filter_map(symbols, anchors, widths, _filter_bits(widths))
+    words = filter_map(symbols, anchors, widths, filter_bits)
     keys = bucket_keys(symbols, anchors, widths, words)
     order = _bucket_order(keys)
     filed = keys[order]
@@ -117,8 +119,15 @@ def _heads(symbols: NDArray[np.uint16], starts: NDArray[np.int64], lengths: NDAr
     return heads
 
 
+def _anchor_widths(lengths: NDArray[np.int64], flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A pattern of one symbol: that one; of two, and every `repeat` pattern: a bigram; any other: a trigram."""
+    widths = np.minimum(lengths, 3).astype(np.uint8)
+    widths[(flags & layout.PatternFlag.REPEAT != 0) & (widths == 3)] = 2
+    return widths
+
+
 def _filter_bits(widths: NDArray[np.uint8]) -> int:
-    bits_set = 16 * int((widths == 2).sum()) + int((widths == 3).sum())
+    bits_set = 8 * int((widths == 2).sum()) + int((widths == 3).sum())
     return int(np.clip((bits_set * _FILTER_SPREAD).bit_length(), *layout.FILTER_BITS))
 
 

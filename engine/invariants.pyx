@@ -17,6 +17,7 @@ from fairpost.engine.conditions cimport (
     OP_ENFORCEMENT,
     OP_LICENCE,
     OP_LISTING,
+    OP_MODEL,
     OP_NEAR,
     OP_NOT,
     OP_OR,
@@ -179,7 +180,7 @@ def offset_fault(offsets, size_t end):
     return "not ascending" if bad else None
 
 
-def code_fault(rules, code, size_t operand_count):
+def code_fault(rules, code, size_t operand_count, bint has_model):
     """CODE: operands are in range, and each rule's stack holds one bit at the end and 1 to MAX_STACK in between.
 
     RULE has been checked: the code of each lies inside CODE."""
@@ -215,6 +216,8 @@ def code_fault(rules, code, size_t operand_count):
                 what = f"licence bit {i.a}"
             elif i.op == OP_STRIKES and i.a >= MAX_CATEGORIES and i.a != ALL_CATEGORIES:
                 what = f"strikes of category {i.a}"
+            elif i.op == OP_MODEL and not has_model:
+                what = "reads the text model, and there is none"
             elif not isfinite(i.value):
                 what = "a number is not finite"
             if what is not None:
@@ -225,4 +228,4 @@ def code_fault(rules, code, size_t operand_count):
 
 
 cdef inline bint _compares(uint8_t op) noexcept nogil:
-    return op in (OP_COUNT, OP_COUNT_DISTINCT, OP_COMMERCE, OP_STRIKES, OP_TENURE, OP_ENFORCEMENT, OP_LISTING)
+    return op in (OP_COUNT, OP_COUNT_DISTINCT, OP_COMMERCE, OP_MODEL, OP_STRIKES, OP_TENURE, OP_ENFORCEMENT, OP_LISTING)

@@ -47,6 +47,7 @@ cdef class Judge:
     cdef size_t stage(self, const request_t *request, size_t post) noexcept nogil
     cdef int judge_post(self, const request_t *request, answer_t *answer, size_t post, size_t first_text) noexcept nogil
     cdef int examine(self, const request_t *request, answer_t *answer, size_t post, size_t count) noexcept nogil
+    cdef float model_of(self, const text_t *texts, size_t count) noexcept nogil
     cdef int find_hits(self, size_t first_text, size_t count) noexcept nogil
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil
     cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil

@@ -32,6 +32,7 @@ from fairpost.engine.native cimport (
     count_units,
     hit_t,
     match_t,
+    model_logit,
     prepare_recognisers,
     prepare_seeds,
     reader_close,
@@ -189,6 +190,8 @@ cdef class Judge:
         if is_empty:
             answer.status[post] = STATUS_EMPTY
             return 0
+        if self.view.model_weights != NULL:
+            self.facts.model = answer.model[post] = self.model_of(texts, count)
         if self.find_hits(first, count) != 0:
             return -1
         return self.examine(request, answer, post, count)
@@ -224,6 +227,16 @@ cdef class Judge:
         if facts.pairs > PAIR_LIMIT:
             self.flags |= WORK_CAPPED
         return self.conclude(request, answer, post, first_fired)
+
+    cdef float model_of(self, const text_t *texts, size_t count) noexcept nogil:
+        """The text model's logit of a post of these texts."""
+        cdef int64_t total = 0
+        cdef uint64_t symbols = 0
+        cdef size_t k
+        for k in range(count):
+            total += texts[k].weights
+            symbols += texts[k].symbol_end - texts[k].symbol_begin
+        return model_logit(self.view, total, symbols)
 
     cdef int find_hits(self, size_t first, size_t count) noexcept nogil:
         """All hits of the post's texts, sorted, unique, rid of allowed ones, chained by list.

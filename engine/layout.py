@@ -41,6 +41,9 @@ __all__ = [
     "MAGIC",
     "MAX_PATTERN_SYMBOLS",
     "MAX_STACK",
+    "MODEL_BITS",
+    "MODEL_DTYPE",
+    "MODEL_MAX",
     "NO_FINE",
     "OPERAND_DTYPE",
     "PADDING",
@@ -121,9 +124,10 @@ class Op(IntEnum):
     LISTING = 14  # cmp, n = position in LISTING
     CHANNEL = 15  # a = channel
     LANGUAGE = 16  # a = language
-    NOT = 17
-    AND = 18
-    OR = 19
+    MODEL = 17  # cmp, value; only in a bundle with a model
+    NOT = 18
+    AND = 19
+    OR = 20
 
 
 class Cmp(IntEnum):
@@ -219,6 +223,11 @@ POLICY_DTYPE: Final = np.dtype(
         ("floor", "<f8"),
     ]
 )
+MODEL_BITS: Final = (8, 22)
+"""Least and most log2 of a text model's weights."""
+MODEL_MAX: Final = 1e15
+"""Greatest size of a text model's scale and bias: no logit reaches infinity."""
+MODEL_DTYPE: Final = np.dtype([("scale", "<f8"), ("bias", "<f8"), ("bits", "<u4"), ("reserved", "<u4")])
 
 SECTIONS: Final[dict[str, np.dtype]] = {
     "META": np.dtype("u1"),  # JSON, UTF-8: names, messages, laws
@@ -254,4 +263,6 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "GCAP": np.dtype("<f8"),  # cap of each group
     "POLI": POLICY_DTYPE,  # one record
     "THRE": np.dtype("<f4"),  # channels x MAX_CATEGORIES x 5: least score for each action
+    "MODW": np.dtype("i1"),  # text model: 1 << bits weights; none without a model
+    "MODP": MODEL_DTYPE,  # one record; none without a model
 }

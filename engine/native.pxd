@@ -44,6 +44,7 @@ cdef extern from "chunk.h" nogil:
     ctypedef struct text_t:
         const uint8_t *bytes
         uint32_t length, byte_begin, symbol_begin, symbol_end, group, fault, fault_at, flags
+        int64_t weights
     ctypedef struct chunk_t:
         text_t *texts
         size_t text_count, byte_count, symbol_count
@@ -83,10 +84,14 @@ cdef extern from "paths.h" nogil:
         int (*fold)(const image_t *, chunk_t *) noexcept nogil
         int (*filter)(const image_t *, chunk_t *) noexcept nogil
         int (*lookup)(const image_t *, chunk_t *) noexcept nogil
+        int (*model)(const image_t *, chunk_t *) noexcept nogil
         size_t (*encode_ucs2)(const uint16_t *, size_t, uint8_t *) noexcept nogil
         size_t (*encode_ucs4)(const uint32_t *, size_t, uint8_t *) noexcept nogil
     const path_t *paths
     int fold_chunk(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
+
+cdef extern from "model.h" nogil:
+    float model_logit(const image_t *image, int64_t total, uint64_t symbols) noexcept
 
 cdef extern from "hits.h" nogil:
     enum:

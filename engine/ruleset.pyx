@@ -115,6 +115,11 @@ cdef class RuleSet:
     def rule_count(self):
         return self.image.view.rule_count
 
+    @property
+    def has_model(self):
+        """Whether the bundle holds a text model."""
+        return self.image.view.model_weights != NULL
+
     def __repr__(self):
         return f"<RuleSet {self.revision}: {self.rule_count} rules, {self.pattern_count} patterns>"
 
@@ -315,6 +320,7 @@ cdef class RuleSet:
             "risk": np.zeros(posts, np.float32),
             "commerce": np.zeros(posts, np.float32),
             "exposure": np.zeros(posts, np.float32),
+            "model": np.zeros(posts, np.float32),
             "flags": np.zeros(posts, np.uint16),
         }
         ends = {name: np.zeros(posts + 1, np.uint32) for name in ("label_begin", "evidence_begin", "fired_begin")}
@@ -326,6 +332,7 @@ cdef class RuleSet:
         answer.risk = <float*>_at(fixed["risk"])
         answer.commerce = <float*>_at(fixed["commerce"])
         answer.exposure = <float*>_at(fixed["exposure"])
+        answer.model = <float*>_at(fixed["model"])
         answer.flags = <uint16_t*>_at(fixed["flags"])
         answer.label_end = <uint32_t*>_at(ends["label_begin"]) + 1
         answer.evidence_end = <uint32_t*>_at(ends["evidence_begin"]) + 1

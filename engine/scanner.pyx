@@ -92,6 +92,8 @@ cdef class Scanner:
             return -1
         if self.path.filter(self.view, &self.chunk) or self.path.lookup(self.view, &self.chunk):
             return -1
+        if self.view.model_weights != NULL and self.path.model(self.view, &self.chunk):
+            return -1
         matcher_begin(&self.matcher, self.view, &self.chunk, &self.matches, is_limited)
         return match_chunk(&self.matcher)
 

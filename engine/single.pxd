@@ -15,6 +15,6 @@ cdef class Single:
     cdef uint8_t status, action
     cdef uint32_t status_offset, label_end, evidence_end, fired_end
     cdef uint16_t status_text, flags
-    cdef float risk, commerce, exposure
+    cdef float risk, commerce, exposure, model
 
     cdef object check(self, ruleset, text, str unit, int day)

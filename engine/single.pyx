@@ -38,6 +38,7 @@ cdef class Single:
         self.answer.risk = &self.risk
         self.answer.commerce = &self.commerce
         self.answer.exposure = &self.exposure
+        self.answer.model = &self.model
         self.answer.flags = &self.flags
         self.answer.label_end = &self.label_end
         self.answer.evidence_end = &self.evidence_end
@@ -127,4 +128,5 @@ cdef class Single:
             ruleset.revision,
             self.flags,
             None,
+            self.model if self.judge.view.model_weights != NULL else None,
         )

@@ -66,7 +66,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement of one post. If `error` is set the post was not judged, and the rest says nothing."""
+    """The judgement of one post. If `error` is set the post was not judged, and the rest says nothing.
+
+    model: the text model's logit (`fairpost.engine.model.probability` makes a probability of it); None where the
+    bundle has no model.
+    """
 
     action: Action
     risk: float
@@ -77,13 +81,15 @@ class Verdict:
     revision: str
     flags: int
     error: str | None = None
+    model: float | None = None
 
 
 class VerdictBatch:
     """Verdicts of n posts as NumPy columns; `batch[i]` makes one post's `Verdict`.
 
     status u1[n] (`Status`), status_offset u4[n], status_text u2[n]; action u1[n] (`Action`);
-    risk, commerce, exposure f4[n]; flags u2[n] (`Flag`).
+    risk, commerce, exposure f4[n]; flags u2[n] (`Flag`);
+    model f4[n], the text model's logit, 0 where the bundle has no model (`RuleSet.has_model`) or the post is at fault.
     Ragged columns: entries of post i are begin[i] .. begin[i + 1], with begin u4[n + 1]:
     label_begin: label_category u1 (position in CATEGORIES), label_score f4, label_severity u1;
     evidence_begin: evidence_rule u2, evidence_pattern u4, evidence_list u2, evidence_text u2,
@@ -98,6 +104,7 @@ class VerdictBatch:
     risk: NDArray[np.float32]
     commerce: NDArray[np.float32]
     exposure: NDArray[np.float32]
+    model: NDArray[np.float32]
     flags: NDArray[np.uint16]
     label_begin: NDArray[np.uint32]
     label_category: NDArray[np.uint8]
@@ -160,6 +167,7 @@ class VerdictBatch:
             self.ruleset.revision,
             int(self.flags[index]),
             self.error(index),
+            float(self.model[index]) if self.ruleset.has_model else None,
         )
 
     def __iter__(self) -> Iterator[Verdict]:

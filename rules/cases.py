@@ -65,7 +65,9 @@ def _judge(source: Source, rules: RuleSet, pairs: Sequence[tuple[RuleSource, Cas
     for index, (rule, case) in enumerate(pairs):
         begin, end = int(batch.fired_begin[index]), int(batch.fired_begin[index + 1])
         fired = tuple(rules.rule_ids[int(number)] for number in batch.fired_rule[begin:end])
-        results.append(CaseResult(rule, case, days[index], fired, float(batch.commerce[index]), batch.error(index)))
+        model = float(batch.model[index]) if rules.has_model else None
+        commerce, error = float(batch.commerce[index]), batch.error(index)
+        results.append(CaseResult(rule, case, days[index], fired, commerce, model, error))
     return results
 
 

@@ -86,6 +86,7 @@ class _Lowering:
                 thresholds=self.thresholds(),
                 exposure=exposure,
             ),
+            model=source.model,
             meta=describe(source),
         )
 
@@ -156,6 +157,8 @@ class _Lowering:
                 return Instruction(Op.RULE, a=self.rule_ids[rule])
             case e.Commerce(cmp, value):
                 return Instruction(Op.COMMERCE, _CMP[cmp], value=value)
+            case e.Model(cmp, value):
+                return Instruction(Op.MODEL, _CMP[cmp], value=value)
             case e.Registered():
                 return Instruction(Op.REGISTERED)
             case e.Unregistered():

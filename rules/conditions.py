@@ -43,9 +43,14 @@ class _Scope:
     """The lists that conditions of one pack see: its own by short name, others as `pack.list`."""
 
     def __init__(
-        self, pack: str, lists: Mapping[str, ListSource], rules: Sequence[str], channels: Sequence[str]
+        self,
+        pack: str,
+        lists: Mapping[str, ListSource],
+        rules: Sequence[str],
+        channels: Sequence[str],
+        has_model: bool,
     ) -> None:
-        self.channels = channels
+        self.channels, self.has_model = channels, has_model
         self._pack, self._rules = pack, rules
         self._lists = [name for name, words in lists.items() if not words.is_allow]
         self._known = frozenset(self._lists)
@@ -73,6 +78,7 @@ def resolve_rules(
     laws: Mapping[str, LawModel],
     channels: Sequence[str],
     problems: Problems,
+    has_model: bool = False,
 ) -> tuple[tuple[RuleSource, ...], tuple[RuleSource, ...]]:
     """Rules in evaluation order, and those that are off; rules that are wrong are left out."""
     first: dict[str, RuleDraft] = {}
@@ -83,7 +89,7 @@ def resolve_rules(
     references: dict[str, list[tuple[str, Place]]] = {}
     used: set[str] = set()
     for draft in drafts:
-        scope = _Scope(draft.pack.pack, lists, rule_ids, channels)
+        scope = _Scope(draft.pack.pack, lists, rule_ids, channels, has_model)
         parsed = {key: _parse(draft, key, scope, problems) for key in ("when", "unless")}
         for part in parsed.values():
             if part is not None:

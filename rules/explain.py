@@ -35,6 +35,7 @@ class CaseResult:
     day: int
     fired: tuple[str, ...]
     commerce: float
+    model: float | None
     error: str | None
 
     @property
@@ -84,6 +85,8 @@ def explain(source: Source, rules: RuleSet, result: CaseResult, fired: Sequence[
     others = [name for name in result.fired if name != rule.id]
     lines.append(f"other rules that fired: {', '.join(others) or 'none'}")
     lines.append(f"commerce: {result.commerce:.3f}")
+    if result.model is not None:
+        lines.append(f"model: {result.model:.3f}")
     if any(isinstance(part, _SELLER_PARTS) for part in e.walk(rule.condition)):
         lines.append(f"seller: {_seller(case.seller)}")
     if not rule.from_day <= result.day < rule.until_day:

@@ -22,6 +22,7 @@ __all__ = [
     "Language",
     "Licence",
     "Listing",
+    "Model",
     "Near",
     "Node",
     "Not",
@@ -97,6 +98,14 @@ class RuleFired:
 @dataclass(frozen=True)
 class Commerce:
     """The probability that the post sells something."""
+
+    cmp: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """The text model's logit."""
 
     cmp: str
     value: float
@@ -193,6 +202,7 @@ Node: TypeAlias = (
     | Before
     | RuleFired
     | Commerce
+    | Model
     | Registered
     | Unregistered
     | Unavailable

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fairpost.engine.model import TextModel
+
 from .cases import check_cases
 from .compiler import bundle_of
 from .loading import Paths, load_packs
@@ -10,27 +12,27 @@ from .problems import PackErrors, PackProblem
 __all__ = ["compile_packs", "lint"]
 
 
-def compile_packs(paths: Paths, *, run_cases: bool = True) -> bytes:
-    """Compile packs into a bundle, and prove its rules on their own cases.
+def compile_packs(paths: Paths, *, model: TextModel | None = None, run_cases: bool = True) -> bytes:
+    """Compile packs, and the text model if there is one, into a bundle, and prove its rules on their own cases.
 
     Raises:
         PackErrors: the packs are wrong, or cases of theirs fail.
     """
-    source = load_packs(paths)
+    source = load_packs(paths, model)
     content = bundle_of(source)
     if run_cases:
         check_cases(source, content)
     return content
 
 
-def lint(paths: Paths, *, run_cases: bool = True) -> list[PackProblem]:
+def lint(paths: Paths, *, model: TextModel | None = None, run_cases: bool = True) -> list[PackProblem]:
     """Errors and warnings of packs, sorted by place.
 
     Where the packs are sound, they are compiled and their cases run (unless `run_cases` is false);
     no error then means that `compile_packs` succeeds.
     """
     try:
-        source = load_packs(paths)
+        source = load_packs(paths, model)
         if run_cases:
             check_cases(source, bundle_of(source))
     except PackErrors as caught:

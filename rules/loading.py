@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fairpost.engine.model import TextModel
 from fairpost.engine.vocabulary import RECOGNISERS
 
 from .conditions import RuleDraft, resolve_rules
@@ -23,7 +24,7 @@ __all__ = ["load_packs", "shipped_packs"]
 Paths = str | Path | Iterable[str | Path]
 
 _RESERVED_PACKS = frozenset({"seller"})
-_RESERVED_LISTS = frozenset({"commerce", "seller", "channel", "language", "distinct"})
+_RESERVED_LISTS = frozenset({"commerce", "model", "seller", "channel", "language", "distinct"})
 """Words of the language: a pack or list of that name could not be told from them."""
 
 
@@ -39,22 +40,23 @@ class _Files:
     policy: tuple[Document, PolicyFile] | None = None
 
 
-def load_packs(paths: Paths) -> Source:
+def load_packs(paths: Paths, model: TextModel | None = None) -> Source:
     """Read packs from a folder (its `*.yaml`), from files, or from several of both.
 
-    Where there are no laws or no policy among the files, the shipped ones are used.
+    Where there are no laws or no policy among the files, the shipped ones are used. Conditions may ask `model`,
+    which goes into the bundle with them, if there is one.
 
     Raises:
         PackErrors: everything that is wrong in any of the files, each with its place.
     """
     problems = Problems()
-    source = _load(paths, problems)
+    source = _load(paths, model, problems)
     problems.raise_if_any()
     assert source is not None  # no errors, so everything was there
     return source
 
 
-def _load(paths: Paths, problems: Problems) -> Source | None:
+def _load(paths: Paths, model: TextModel | None, problems: Problems) -> Source | None:
     files = _Files()
     for path in _expand(paths, problems):
         _read_file(path, files, problems)
@@ -88,12 +90,12 @@ def _load(paths: Paths, problems: Problems) -> Source | None:
         drafts += [RuleDraft(document, pack, index, rule) for index, rule in enumerate(pack.rules)]
     check_allow_words(lists, problems)
     channels = policy.channels if policy is not None else []
-    rules, off_rules = resolve_rules(drafts, lists, groups, laws, channels, problems)
+    rules, off_rules = resolve_rules(drafts, lists, groups, laws, channels, problems, model is not None)
     if policy is None:
         return None
     packs = tuple(PackSource(pack.pack, pack.description, document.file) for document, pack, _ in files.packs)
     warnings = tuple(sorted(set(problems.warnings)))
-    return Source(packs, lists, groups, rules, off_rules, laws, policy, warnings)
+    return Source(packs, lists, groups, rules, off_rules, laws, policy, warnings, model)
 
 
 def _expand(paths: Paths, problems: Problems) -> list[Path]:

@@ -23,6 +23,7 @@ __all__ = ["MAX_COUNT", "MAX_DEPTH", "MAX_DISTANCE", "MAX_LENGTH", "Mistake", "P
 MAX_DISTANCE: Final = 1000
 MAX_COUNT: Final = 255
 MAX_TENURE: Final = 36500
+MAX_LOGIT: Final = 100
 
 _COMPARE: Final[dict[type[ast.cmpop], str]] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=", ast.Lt: "<", ast.Eq: "=="}
 _LIST_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_][A-Za-z0-9_-]*)?")
@@ -37,6 +38,9 @@ _SELLER: Final = (
     "enforcement",
     "listing",
 )
+_NUMBERS_AND_FIELDS: Final = frozenset(
+    {"commerce", "model", "channel", "language", "seller.tenure", "seller.enforcement", "seller.listing"}
+)
 _CONDITIONS: Final = (
     "any(x), all(x, y), near(x, y, n), before(x, y, n), count(x) >= n, commerce >= 0.4, seller.registered, "
     'channel == "moments", language == "zh", rule("pack.name")'
@@ -47,6 +51,7 @@ class Scope(Protocol):
     """What a condition may name."""
 
     channels: Sequence[str]
+    has_model: bool
 
     def resolve_list(self, name: str) -> str | None:
         """Full name of the list or recogniser that `name` means here."""
@@ -167,7 +172,7 @@ class _Parser:
         if name == "rule":
             return self.rule(node)
         seller = [f"seller.{word}" for word in _SELLER]
-        if name in ("commerce", "channel", "language", *seller):
+        if name in ("commerce", "model", "channel", "language", *seller):
             raise _Wrong(node.func, f"{name} takes no parentheses here")
         raise _Wrong(node.func, known("function", name, (*_CALLS, "seller.licence", "seller.strikes")))
 
@@ -203,7 +208,7 @@ class _Parser:
             if name in examples:
                 raise _Wrong(node, f"{name} alone is not a condition; write it as in {examples[name]}")
             raise _Wrong(node, known("seller predicate", name, [f"seller.{word}" for word in _SELLER]))
-        if name in ("commerce", "channel", "language"):
+        if name in ("commerce", "model", "channel", "language"):
             raise _Wrong(node, f"{name} alone is not a condition; compare it")
         if self.scope.resolve_list(name) is not None:
             raise _Wrong(node, f"a list is not a condition; write any({name})")
@@ -220,6 +225,8 @@ class _Parser:
         name = self.source(left.func) if isinstance(left, ast.Call) else self.source(left)
         if isinstance(left, ast.Constant):
             raise _Wrong(left, f"write the value on the right, as in {_short(self.source(right), quote=False)} >= 1")
+        if isinstance(left, ast.Call) and name in _NUMBERS_AND_FIELDS:
+            raise _Wrong(left, f"{name} takes no parentheses here")
         if name in ("channel", "language"):
             return self.post_field(name, op, right, node)
         if isinstance(op, ast.In | ast.NotIn | ast.Is | ast.IsNot | ast.NotEq):
@@ -229,6 +236,10 @@ class _Parser:
             if self.result.commerce is None:
                 self.result.commerce = self.start(left)
             return e.Commerce(cmp, self.number(right, 0.0, 1.0))
+        if name == "model":
+            if not self.scope.has_model:
+                raise _Wrong(left, "there is no text model to ask; give one with the packs, or compare commerce")
+            return e.Model(cmp, self.number(right, -MAX_LOGIT, MAX_LOGIT))
         if isinstance(left, ast.Call) and name == "count":
             return self.count(left, cmp, right)
         if isinstance(left, ast.Call) and name == "seller.strikes":
@@ -246,7 +257,7 @@ class _Parser:
             return e.Listing(cmp, self.word(right, "listing", vocabulary.LISTING))
         raise _Wrong(
             left,
-            f"{_short(self.source(left))} is not a number; what can be compared is count(x), commerce, "
+            f"{_short(self.source(left))} is not a number; what can be compared is count(x), commerce, model, "
             "seller.strikes(), seller.tenure, seller.enforcement, seller.listing, channel, language",
         )
 

@@ -24,6 +24,8 @@ def render(node: e.Node, pack: str = "") -> str:
             return f'rule("{rule}")'
         case e.Commerce(cmp, value):
             return f"commerce {cmp} {value:g}"
+        case e.Model(cmp, value):
+            return f"model {cmp} {value:g}"
         case e.Registered():
             return "seller.registered"
         case e.Unregistered():

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fairpost.engine.dates import day_of_date
+from fairpost.engine.model import TextModel
 
 from .expression import Node
 from .problems import PackWarning, Place
@@ -113,6 +114,7 @@ class Source:
     laws: Mapping[str, LawModel]
     policy: PolicyFile
     warnings: tuple[PackWarning, ...] = field(default=(), compare=False)
+    model: TextModel | None = None
 
     def thresholds(self, channel: str) -> dict[str, Thresholds]:
         """Thresholds by category; what a channel says of a category replaces the default's word on it."""

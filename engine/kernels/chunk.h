@@ -31,6 +31,7 @@ typedef struct {
     uint32_t fault;       /* TEXT_... */
     uint32_t fault_at;    /* byte in the text; for TEXT_TOO_LONG its length */
     uint32_t flags;       /* what was capped: MATCHES_CAPPED, WORK_CAPPED */
+    int64_t weights;      /* of the text model, of all features */
 } text_t;
 
 typedef struct {
@@ -43,6 +44,7 @@ typedef struct {
     column_u32 offsets_;
     column_u32 survivors; /* positions that may hold an anchor, ascending */
     column_u32 found, buckets; /* those that do, and the first entry of its bucket */
+    column_u32 bigrams;   /* of the text model: the bucket of the bigram at each symbol, by the vector paths */
     text_t *texts;
     size_t text_count, text_capacity;
     size_t byte_count, symbol_count, survivor_count, found_count;
@@ -61,6 +63,7 @@ static inline void chunk_free(chunk_t *chunk) {
     column_u32_free(&chunk->offsets_);
     column_u32_free(&chunk->survivors);
     column_u32_free(&chunk->found);
+    column_u32_free(&chunk->bigrams);
     column_u32_free(&chunk->buckets);
     free(chunk->texts);
     chunk->texts = NULL;

@@ -115,6 +115,11 @@ typedef struct {
     const policy_t *policy;
     const float *thresholds; /* channel_count x 32 x 5 */
     size_t channel_count;
+    /* text model; NULL where the bundle has none */
+    const int8_t *model_weights;  /* 1 << (32 - model_shift) */
+    const int8_t *model_unigrams; /* by symbol, 65,536: the weights of unigrams in one piece */
+    uint32_t model_shift;         /* 10 to 24 */
+    double model_scale, model_bias;
 } image_t;
 
 #endif

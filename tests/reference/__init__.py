@@ -7,6 +7,7 @@ sources as `fairpost.rules` reads them. The engine is held equal to it by tests/
     matching     where a pattern occurs
     recognisers  regular expressions over the recogniser view
     hits         lists, allow lists, positions of hits in symbols
+    model        what the text model says
     conditions   what `when` and `unless` say
     verdict      scores, labels, action, exposure
 """

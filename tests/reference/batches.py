@@ -58,10 +58,11 @@ def assert_verdicts_equal(source: Source, ruleset: RuleSet, batch: Sequence[dict
             )
         ] == [(label.category, label.score, label.severity) for label in expected.labels], post
         assert Action(result.action[k]) == expected.action, post
-        assert (result.risk[k], result.commerce[k], result.exposure[k]) == (
+        assert (result.risk[k], result.commerce[k], result.exposure[k], result.model[k]) == (
             expected.risk,
             expected.commerce,
             expected.exposure,
+            expected.model,
         ), post
         rows = slice(result.evidence_begin[k], result.evidence_begin[k + 1])
         assert [

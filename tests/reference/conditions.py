@@ -66,6 +66,7 @@ class Facts:
     language: str
     commerce: float = 0.0
     fired: frozenset[str] = frozenset()
+    model: float = 0.0
 
 
 Answer = tuple[bool, tuple[Hit, ...]]
@@ -131,6 +132,8 @@ def _fact(node: e.Node, facts: Facts) -> bool:
             return rule in facts.fired
         case e.Commerce(cmp, value):
             return e.compare(float(np.float32(facts.commerce)), cmp, float(np.float32(value)))
+        case e.Model(cmp, value):
+            return e.compare(facts.model, cmp, float(np.float32(value)))
         case e.Registered():
             return seller.registered
         case e.Unregistered():

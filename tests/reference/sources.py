@@ -10,6 +10,7 @@ import numpy as np
 from fairpost.engine.build import Pattern as BuildPattern
 from fairpost.engine.build import Policy, RuleSetSource, build
 from fairpost.engine.folds import DEFAULT
+from fairpost.engine.model import TextModel
 from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, RECOGNISERS
 from fairpost.rules.expression import Node
 from fairpost.rules.problems import Place
@@ -83,7 +84,11 @@ def rule_of(name: str, category: str, condition: Node, weight: float, **fields: 
 
 
 def source_of(
-    lists: Iterable[ListSource], rules: Iterable[RuleSource], groups: Mapping[str, float], chosen: PolicyFile
+    lists: Iterable[ListSource],
+    rules: Iterable[RuleSource],
+    groups: Mapping[str, float],
+    chosen: PolicyFile,
+    model: TextModel | None = None,
 ) -> Source:
     """A source as `load_packs` would give it; COMMERCE rules first, order kept otherwise."""
     ordered = sorted(rules, key=lambda rule: rule.category != "COMMERCE")
@@ -95,4 +100,5 @@ def source_of(
         (),
         {},
         chosen,
+        model=model,
     )

@@ -8,11 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from fairpost.engine import vocabulary as v
 from fairpost.engine.folds import DEFAULT
+from fairpost.engine.model import TextModel
 from fairpost.rules import expression as e
 from fairpost.rules.source import ListSource, RuleSource, Source
 
@@ -20,7 +22,19 @@ from .conditions import Seller
 from .matching import Pattern
 from .sources import EXPOSURE, policy, rule_of, source_of
 
-__all__ = ["contacts", "dense", "examples", "pattern_sets", "posts", "sellers", "sources", "texts", "weighted", "words"]
+__all__ = [
+    "contacts",
+    "dense",
+    "examples",
+    "pattern_sets",
+    "posts",
+    "random_model",
+    "sellers",
+    "sources",
+    "texts",
+    "weighted",
+    "words",
+]
 
 # Few characters, so that patterns hit, repeat and overlap; each stands for a kind of character.
 COMMON = "最好好ab1 ，。"
@@ -100,8 +114,10 @@ comparisons = st.sampled_from(e.COMPARISONS)
 
 
 @cache
-def _conditions(names: tuple[str, ...], earlier: tuple[str, ...], commerce: bool) -> st.SearchStrategy[e.Node]:
-    """Conditions over these lists; `earlier`: rules that may be named; `commerce`: whether it may be read."""
+def _conditions(
+    names: tuple[str, ...], earlier: tuple[str, ...], commerce: bool, model: bool
+) -> st.SearchStrategy[e.Node]:
+    """Conditions over these lists; `earlier`: rules that may be named; `commerce`, `model`: whether it may be read."""
     name = weighted((9, st.sampled_from(names)), (1, st.sampled_from(["price", "percent", "contact.phone"])))
     distance = st.sampled_from([0, 0, 1, 1, 2, 3, 5, 8])
     operand = weighted((3, st.builds(e.Operand, name)), (1, st.builds(e.Operand, name, name, distance)))
@@ -125,6 +141,8 @@ def _conditions(names: tuple[str, ...], earlier: tuple[str, ...], commerce: bool
         of_facts += [st.builds(e.RuleFired, st.sampled_from(earlier))] * 4
     if commerce:
         of_facts += [st.builds(e.Commerce, comparisons, st.sampled_from([0.0, 0.3, 0.4, 0.58, 0.9]))] * 4
+    if model:
+        of_facts += [st.builds(e.Model, comparisons, st.sampled_from([-2.5, -0.5, 0.0, 0.1, 0.75, 3.0]))] * 4
     leaf = weighted((3, st.one_of(of_hits)), (1, st.one_of(of_facts)))
     several = st.lists(weighted((4, leaf), (1, st.builds(e.Not, leaf))), min_size=2, max_size=3).map(tuple)
     joint = weighted((1, st.builds(e.And, several)), (1, st.builds(e.Or, several)))
@@ -185,9 +203,19 @@ _policies = st.builds(
 )
 
 
+def random_model(bits: int, scale: float, bias: float) -> TextModel:
+    """A model of 2**bits weights of every size."""
+    weights = np.random.default_rng(bits).integers(-128, 128, 1 << bits).astype(np.int8)
+    return TextModel(weights, scale, bias)
+
+
+_MODELS = (None, random_model(8, 0.01, 0.1), random_model(13, -0.004, -0.5))
+
+
 @st.composite
 def sources(draw: st.DrawFn) -> Source:
     groups = {"a.x": draw(st.sampled_from([0.3, 0.7, 1.0])), "b.y": 0.5}
+    model = draw(st.sampled_from(_MODELS))
     rules: list[RuleSource] = []
     for number in range(draw(st.integers(4, 9))):
         category = "COMMERCE" if number < 2 else draw(st.sampled_from(SCORED[1:]))
@@ -197,13 +225,13 @@ def sources(draw: st.DrawFn) -> Source:
             rule_of(
                 f"a.r{number}",
                 category,
-                draw(_conditions(NAMES, earlier, category != "COMMERCE")),
+                draw(_conditions(NAMES, earlier, category != "COMMERCE", model is not None)),
                 effective_from=_date(begin),
                 effective_until=_date(end),
                 **draw(_rule_fields),
             )
         )
-    return source_of(draw(_lists), rules, groups, draw(_policies))
+    return source_of(draw(_lists), rules, groups, draw(_policies), model)
 
 
 @st.composite

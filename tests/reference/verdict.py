@@ -13,6 +13,7 @@ from fairpost.rules.source import RuleSource, Source
 
 from .conditions import Facts, Seller, evaluate
 from .hits import Hit, find_hits
+from .model import logit_of
 
 __all__ = ["Evidence", "Judgement", "Label", "judge"]
 
@@ -42,13 +43,15 @@ class Judgement:
     labels: tuple[Label, ...]
     evidence: tuple[Evidence, ...]
     fired: tuple[str, ...]
+    model: np.float32
 
 
 def judge(
     source: Source, texts: Sequence[str], seller: Seller, channel: str = "default", language: str = "", day: int = 20000
 ) -> Judgement:
     """Judge one post; its texts are valid and not all empty."""
-    facts = Facts(find_hits(source.lists, texts), seller, channel, language)
+    model = np.float32(0) if source.model is None else logit_of(source.model, texts)
+    facts = Facts(find_hits(source.lists, texts), seller, channel, language, model=float(model))
     fired: list[tuple[RuleSource, tuple[Hit, ...]]] = []
     for rule in source.rules:  # COMMERCE first
         if rule.category != "COMMERCE":
@@ -81,6 +84,7 @@ def judge(
         tuple(labels),
         tuple(evidence(fired)),
         tuple(rule.id for rule, _ in fired),
+        model,
     )
 
 

@@ -7,8 +7,10 @@ import datetime
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fairpost.engine import RuleSet, TextModel
 from fairpost.engine.dates import day_of_date
 from fairpost.rules import PackErrors, bundle_of, compile_packs, lint, load_packs, run_cases
 from fairpost.rules.cases import DEFAULT_DAY, default_day
@@ -124,3 +126,17 @@ def test_day_of_a_case(write: Write, sound: dict[str, str]) -> None:
     days = {rule.id: default_day(rule, source) for rule in source.rules}
     assert days["medical.sale"] == DEFAULT_DAY
     assert days["medical.cure-claim"] == days["medical.sold-cure"] == day_of_date(datetime.date(2027, 1, 1))
+
+
+def test_a_model_for_the_conditions(write: Write, sound: dict[str, str]) -> None:
+    """A rule may ask the text model that the packs are compiled with; a failing case says what it answered."""
+    medical = sound["medical"].replace("any(sold) or price", "any(sold) and model > 0")
+    asking, never = (TextModel(np.zeros(256, np.int8), 1.0, bias) for bias in (0.5, -0.5))
+    folder = write(medical=medical)
+    rules = RuleSet.from_bytes(compile_packs(folder, model=asking))
+    assert rules.check("只要99元包邮").model == 0.5
+    assert [p.kind for p in lint(folder, model=asking)] == ["warning"]
+    with pytest.raises(PackErrors) as caught:
+        compile_packs(folder, model=never)
+    assert "false  model > 0\n" in str(caught.value)
+    assert "model: -0.500" in str(caught.value)

@@ -55,6 +55,8 @@ MISTAKES = [
     ("list name", "medical", "  sold: {", "  Sold: {", "8:3", ["list name 'Sold' must be lower-case", ]),
     ("list named as a recogniser", "medical", "  negation: {", "  price: {", "7:3", ["hidden by the recogniser"]),
     ("reserved list name", "medical", "  negation: {", "  commerce: {", "7:3", ["word of the rule language"]),
+    ("reserved list name, the model", "medical", "  negation: {", "  model: {", "7:3", ["word of the rule language"]),
+    ("no model", "medical", "any(sold) or price", "any(sold) or model > 0.1", "29:24", ["when: there is no text model to ask", "compare commerce"]),
     ("unknown list", "medical", "any(sold)", "any(sld)", "29:15", ["when: unknown list 'sld'; did you mean 'sold'?"]),
     ("unknown rule", "medical", 'rule("medical.cure-claim")', 'rule("medical.cure-clam")', "37:16", ["unknown rule 'medical.cure-clam'; did you mean 'medical.cure-claim'?"]),
     ("unknown licence", "medical", '("drug-retail")', '("drug-retial")', "18:28", ["unless: unknown licence 'drug-retial'; did you mean 'drug-retail'?"]),
@@ -143,7 +145,8 @@ def test_one_mistake_is_one_error(write: Write, sound: dict[str, str]) -> None:
             noisy[what] = [str(problem) for problem in problems]
     # a file that cannot be read at all, and names that others use, may pull others with them
     assert set(noisy) <= {
-        "bad YAML", "key of a pack", "list name", "list named as a recogniser", "reserved list name", "word for a list",
+        "bad YAML", "key of a pack", "list name", "list named as a recogniser", "reserved list name",
+            "reserved list name, the model", "word for a list",
     }, noisy  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from fairpost.rules.render import render
 
 class Scope:
     channels = ("moments", "group-chat")
+    has_model = True
     names: ClassVar = {"cure": "health-food.cure", "disease": "health-food.disease", "health-food.cure": "health-food.cure", "health-food.disease": "health-food.disease",
              "common.negation": "common.negation", "price": "price", "contact.phone": "contact.phone"}  # fmt: skip
 
@@ -47,6 +48,8 @@ GOOD = [
     ('rule("a.b")', e.RuleFired("a.b")),
     ("commerce >= 0.4", e.Commerce(">=", 0.4)),
     ("commerce < 1", e.Commerce("<", 1.0)),
+    ("model >= 1.5", e.Model(">=", 1.5)),
+    ("model < -2", e.Model("<", -2.0)),
     ("seller.registered", e.Registered()),
     ("seller.unregistered", e.Unregistered()),
     ("seller.unavailable", e.Unavailable()),
@@ -99,6 +102,10 @@ BAD = [
     ('rule("a.c")', '"a.c"', "unknown rule 'a.c'; did you mean 'a.b'?"),
     ("commerce", "commerce", "alone is not a condition"),
     ("commerce >= 1.1", "1.1", "out of range: from 0 to 1"),
+    ("model", "model", "alone is not a condition"),
+    ("model() > 1", "model", "model takes no parentheses here"),
+    ("seller.tenure() > 1", "seller.tenure", "seller.tenure takes no parentheses here"),
+    ("model >= 101", "101", "out of range: from -100 to 100"),
     ("0.4 <= commerce", "0.4", "write the value on the right"),
     ("0.2 < commerce < 0.4", "0.2", "compare two things at a time"),
     ("commerce = 0.4", "commerce", "'=' does not compare; write '=='"),

@@ -1,0 +1,41 @@
+/* The text model: buckets of bigrams 32 at a time with AVX-512, then plain loads of the weights. */
+#ifndef FAIRPOST_MODEL_AVX512_H
+#define FAIRPOST_MODEL_AVX512_H
+
+#include "model.h"
+#include "utf8_avx512.h"
+
+#ifdef HAVE_AVX512
+
+TARGET_AVX512 static inline __m512i model_symbols_avx512(const uint16_t *symbols) {
+    const __m512i s = _mm512_loadu_si512(symbols);
+    const __mmask32 own = _mm512_cmpeq_epi16_mask(_mm512_and_si512(s, _mm512_set1_epi16((short)0xF800)),
+                                                  _mm512_set1_epi16((short)0xD800));
+    return _mm512_mask_mov_epi16(s, own, _mm512_set1_epi16(SYMBOL_OTHER));
+}
+
+TARGET_AVX512 static inline __m512i model_bigrams_avx512(__m256i first, __m256i second, __m128i shift) {
+    const __m512i x = _mm512_mullo_epi32(_mm512_cvtepu16_epi32(first), _mm512_set1_epi32((int)MODEL_FIRST));
+    const __m512i y = _mm512_mullo_epi32(_mm512_cvtepu16_epi32(second), _mm512_set1_epi32((int)MODEL_SECOND));
+    return _mm512_srl_epi32(_mm512_add_epi32(x, y), shift);
+}
+
+TARGET_AVX512 static int model_avx512(const image_t *image, chunk_t *chunk) {
+    if (model_begin(chunk)) return -1;
+    const uint16_t *symbols = chunk_symbols(chunk);
+    uint32_t *bigrams = chunk->bigrams.at;
+    const __m128i shift = _mm_cvtsi32_si128((int)image->model_shift);
+    /* SAFETY: SYMBOL_SLACK boundaries stand behind the symbols, and the column has as much room behind its last. */
+    for (size_t i = 0; i < chunk->symbol_count; i += 32) {
+        const __m512i first = model_symbols_avx512(symbols + i), second = model_symbols_avx512(symbols + i + 1);
+        _mm512_storeu_si512(bigrams + i, model_bigrams_avx512(_mm512_castsi512_si256(first),
+                                                              _mm512_castsi512_si256(second), shift));
+        _mm512_storeu_si512(bigrams + i + 16, model_bigrams_avx512(_mm512_extracti64x4_epi64(first, 1),
+                                                                   _mm512_extracti64x4_epi64(second, 1), shift));
+    }
+    model_sum_texts(image, chunk);
+    return 0;
+}
+
+#endif
+#endif
