@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fairpost.engine.dates import day_of_date, today
 from fairpost.engine.vocabulary import SELLER_UNAVAILABLE, STANDING_DTYPE, UNITS
 
-__all__ = ["check_options", "days_of", "numbers_of", "segments_of", "sellers_of"]
+__all__ = ["check_options", "check_threads", "days_of", "numbers_of", "segments_of", "sellers_of"]
 
 _MOST_CHARACTERS = (1 << 29) - 1
 _MOST_TEXTS = 65_535
@@ -81,3 +81,9 @@ def days_of(days: Any, posts: int) -> tuple[NDArray[np.int32] | None, int]:
     if column.shape != (posts,):
         raise ValueError(f"days has shape {column.shape}, expected ({posts},)")
     return column, 0
+
+
+def check_threads(threads: int) -> None:
+    """Raise unless `threads` is a number of threads."""
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        raise ValueError(f"threads is {threads!r}, expected 1 or more")

@@ -60,4 +60,5 @@ class RuleSet:
         days: Any = None,
         unit: str = "codepoints",
         max_characters: int = 100_000,
+        threads: int = 1,
     ) -> VerdictBatch: ...

@@ -243,5 +243,27 @@ def test_many_threads_get_what_one_gets(sample_ruleset: RuleSet) -> None:
             assert got == expected
 
 
+@pytest.mark.parametrize("threads", [2, 3, 64])
+def test_threads_of_one_batch_give_what_one_gives(sample_ruleset: RuleSet, threads: int) -> None:
+    texts = [f"第{n}款 根治糖尿病 v 最最好 {n}元" * (n % 7) if n % 3 else "今天天气真好" for n in range(6000)]
+    texts[17] = "坏\udc80"  # a fault in the first part, an empty text in each
+    alone = columns_of(sample_ruleset.check_batch(texts, days=0))
+    assert columns_of(sample_ruleset.check_batch(texts, days=0, threads=threads)) == alone
+    posts = np.arange(0, 6001, 2)
+    options: dict[str, Any] = {
+        "segments": posts,
+        "channels": [("default", "group-chat")[n % 2] for n in range(3000)],
+        "days": np.arange(20_000, 23_000, dtype=np.int32),
+        "sellers": np.full(3000, -1, np.int32),
+    }
+    alone = columns_of(sample_ruleset.check_batch(texts, **options))
+    assert columns_of(sample_ruleset.check_batch(texts, **options, threads=threads)) == alone
+
+
+def test_a_number_of_threads(sample_ruleset: RuleSet) -> None:
+    with pytest.raises(ValueError, match="threads is 0, expected 1 or more"):
+        sample_ruleset.check_batch(["好"], threads=0)
+
+
 def test_matches_names_patterns_and_lists(sample_ruleset: RuleSet) -> None:
     assert sample_ruleset.matches("最最好 ￥9") == [("最好", "claim", 0, 3), ("price", "price", 4, 6)]

@@ -1,0 +1,1 @@
+"""Judges the posts of one batch, in one thread or several, into columns."""
