@@ -112,7 +112,7 @@ def _joined(answers):
 
 
 def _judge(Image image, list spare, given, share, fixed):
-    """Judge posts first .. end, without the GIL: their entries of `fixed` are written, their ragged columns returned."""
+    """Judge posts first .. end without the GIL: their entries of `fixed` are written, their ragged columns returned."""
     cdef request_t request
     cdef answer_t answer
     cdef Judge judge
