@@ -5,10 +5,18 @@
     ruleset = RuleSet.open("rules.fpb")
     verdict = ruleset.check("全网第一，今天下单包邮")
 
+and, without rules, many patterns at once:
+
+    from fairpost.engine import PatternSet
+
+    PatternSet.compile(["微信", "vx"]).scan(texts)
+
 Imports nothing of ours: rule packs are compiled by `fairpost.rules`, served by `fairpost.server`.
 """
 
+from fairpost.engine.matches import Matches
 from fairpost.engine.model import TextModel
+from fairpost.engine.patterns import DEFAULT_FOLDS, PatternSet
 from fairpost.engine.ruleset import InvalidBundle, RuleSet
 from fairpost.engine.texts import Texts
 from fairpost.engine.verdict import Evidence, Flag, InvalidPost, Label, Verdict, VerdictBatch
@@ -26,6 +34,7 @@ from fairpost.engine.vocabulary import (
 
 __all__ = [
     "CATEGORIES",
+    "DEFAULT_FOLDS",
     "LICENCES",
     "SELLER_NONE",
     "SELLER_NOT_FOUND",
@@ -38,6 +47,8 @@ __all__ = [
     "InvalidBundle",
     "InvalidPost",
     "Label",
+    "Matches",
+    "PatternSet",
     "RuleSet",
     "Status",
     "TextModel",

@@ -173,6 +173,7 @@ def build_patterns(
         )
     )
     sections.update(scan.sections())
+    sections.update(_texts(patterns))
     sections["META"] = _document({**meta, "folds": sorted(folds), "word_boundaries": word_boundaries})
     return assemble(sections, BundleFlag.PATTERN_SET | (BundleFlag.IDENTITY if scan.is_identity else 0))
 

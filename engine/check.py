@@ -25,7 +25,7 @@ from fairpost.engine.vocabulary import CATEGORIES, RECOGNISERS
 __all__ = ["InvalidBundle", "check_sections"]
 
 _RULES_ONLY = (
-    *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT", "PTXT", "PTXO"),
+    *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT"),
     *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE", "MODW", "MODP"),
 )
 _FOLD_TABLES = ("FBLK", "FSYM", "FEXP", "FEXS")
@@ -64,9 +64,9 @@ def check_sections(s: Sections, flags: int) -> None:
         _check_folds(s)
     _check_patterns(s)
     _check_anchors(s)
+    _check_texts(s)
     if not flags & BundleFlag.PATTERN_SET:
         _check_fine_folds(s)
-        _check_texts(s)
         _check_lists(s)
         _check_rules(s)
         _check_policy(s)

@@ -110,6 +110,7 @@ cdef extern from "image.h":
 cdef class Image:
     cdef image_t view
     cdef readonly object sections  # tag -> read-only ndarray over the mapping: what keeps the mapping alive
+    cdef readonly object content  # uint8[size], read-only: the whole of it
     cdef object tables  # the scan fold of an identity bundle, which stores none
     cdef object flat  # the scan fold of the Basic Multilingual Plane in one piece
     cdef object unigrams  # the text model's weights by symbol, or None

@@ -48,6 +48,8 @@ cdef class Image:
         if image.__array_interface__["data"][0] % 8:
             image = image.copy()
         self.digest, flags = _verify_seal(image)
+        self.content = image.view()
+        self.content.flags.writeable = False
         self.size = image.size
         self.sections = _sections(image)
         check_sections(self.sections, flags)
