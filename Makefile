@@ -25,7 +25,7 @@ NATIVE := $(wildcard engine/*.pyx engine/*.pxd engine/kernels/*.h)
 CYTHON := $(wildcard engine/*.pyx engine/*.pxd)
 PYTEST := $(BIN)/pytest
 
-.PHONY: help setup build demo test lint format types stubs check-stubs bench instructions eval readme clean distclean
+.PHONY: help setup build demo test fuzz lint format types stubs check-stubs bench instructions eval readme clean distclean
 
 help: ## this list
 	@echo "fairpost: judges social-commerce posts"
@@ -36,6 +36,9 @@ demo: $(VENV)/.installed build/.native ## set up, start the server, judge the sa
 
 test: $(VENV)/.installed-dev build/.native ## set up and run the tests (ARGS='-k name' picks some)
 	$(PYTEST) $(ARGS)
+
+fuzz: $(VENV)/.installed-fuzz ## fuzz what comes in from outside, under AddressSanitizer and UBSan (SECONDS=60 in all, TARGETS='texts wire', REPLAY=file)
+	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60) $(if $(REPLAY),--replay $(REPLAY)) $(TARGETS)
 
 setup: $(VENV)/.installed-dev build/.native ## virtual environment with everything for development, extension built
 
@@ -106,6 +109,12 @@ $(VENV)/.installed-dev: $(VENV)/.ready pyproject.toml setup.py
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[bench,dev,all]'
+	@touch $@
+
+# clang with its sanitizers builds what is fuzzed; atheris brings the fuzzer.
+$(VENV)/.installed-fuzz: $(VENV)/.installed-dev .ci/system
+	@.ci/system "$(PYTHON)" clang
+	$(BIN)/python -m pip install --quiet 'atheris>=3.0'
 	@touch $@
 
 # The editable install above has built the extension already; this rebuilds what changed since. The debug build is

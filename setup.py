@@ -8,6 +8,7 @@ Cython looks a `.pxd` up by its dotted name, never beside the `.pyx`; under a pa
 type checkers read (they do not see the editable install's import hook).
 
 FAIRPOST_DEBUG=1 builds with bounds checks, line tracing and annotated HTML, and without optimisation.
+FAIRPOST_SANITIZE=address,undefined,... builds with these sanitizers of the compiler (tests/fuzz does, with clang).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ FOLDERS = {
 }
 EXACT = ["-ffp-contract=off"]  # a multiply-add would skip a rounding: decisions must be the same on every machine
 DEBUG = os.environ.get("FAIRPOST_DEBUG", "") not in ("", "0")
+SANITIZE = os.environ.get("FAIRPOST_SANITIZE", "")
 
 DIRECTIVES: dict[str, object] = {
     "language_level": 3,
@@ -76,6 +78,10 @@ def extensions() -> list[Extension]:
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
     if DEBUG:
         macros.append(("CYTHON_TRACE_NOGIL", "1"))
+    flags, link_flags = ["-O0", "-g"] if DEBUG else ["-O3"], []
+    if SANITIZE:
+        link_flags = [f"-fsanitize={SANITIZE}"]
+        flags = ["-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", *link_flags]
     return [
         Extension(
             f"fairpost.engine.{source.stem}",
@@ -83,7 +89,8 @@ def extensions() -> list[Extension]:
             include_dirs=["engine/kernels", numpy.get_include()],
             depends=headers + declarations,
             define_macros=macros,
-            extra_compile_args=["-O0", "-g", *EXACT] if DEBUG else ["-O3", *EXACT],
+            extra_compile_args=[*flags, *EXACT],
+            extra_link_args=link_flags,
         )
         for source in sorted((ROOT / "engine").glob("*.pyx"))
     ]

@@ -207,6 +207,13 @@ cdef inline bint _is_null(const uint8_t *validity, int64_t at) noexcept nogil:
     return not (validity[at >> 3] >> (at & 7) & 1)
 
 
+cdef inline int64_t _size(const uint8_t *sizes, int32_t buffer) noexcept nogil:
+    """The size of a data buffer; the sizes may lie at any address."""
+    cdef int64_t size
+    memcpy(&size, sizes + <int64_t>buffer * 8, 8)
+    return size
+
+
 cdef bint _hides(const ArrowArray *array, const int64_t *ends) noexcept nogil:
     """Whether a null has bytes of its own; writers leave it empty, but need not."""
     cdef const uint8_t *validity = <const uint8_t*>array.buffers[0]
@@ -243,7 +250,7 @@ cdef object _gather_views(const ArrowArray *array):
     cdef int64_t n = array.length, i, room = 0, fault = -1
     cdef int64_t buffers = array.n_buffers - 3
     # Last come the sizes of the data buffers.
-    cdef const int64_t *sizes = <const int64_t*>array.buffers[array.n_buffers - 1]
+    cdef const uint8_t *sizes = <const uint8_t*>array.buffers[array.n_buffers - 1]
     cdef string_view_t seen
     cdef const uint8_t *source
     offsets = np.zeros(n + 1, dtype=np.int64)
@@ -257,7 +264,7 @@ cdef object _gather_views(const ArrowArray *array):
             if validity == NULL or not _is_null(validity, array.offset + i):
                 if seen.length < 0 or (seen.length > STRING_VIEW_INLINED and not (
                     0 <= seen.at.far.buffer < buffers
-                    and 0 <= seen.at.far.offset <= sizes[seen.at.far.buffer] - seen.length
+                    and 0 <= seen.at.far.offset <= _size(sizes, seen.at.far.buffer) - seen.length
                 )):
                     fault = i
                     break

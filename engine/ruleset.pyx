@@ -128,13 +128,14 @@ cdef class RuleSet:
         return _fold_words(text) if len(text) <= _WORDS else "".join(map(chr, fold(text, DEFAULT)[0]))
 
     def patterns(self):
-        """[(text as written, names of its lists)] of all patterns, by number."""
+        """[(text as written, names of its lists)] of all patterns, by number. No kernel reads these texts, so opening
+        does not look at them either: what a forged bundle has in place of UTF-8 comes as U+FFFD."""
         sections = self.image.sections
         names = self.meta["list_names"]
         content, ends = sections["PTXT"].tobytes(), sections["PTXO"].tolist()
         lists = sections["PLST"].tolist()
         return [
-            (content[begin:end].decode(), tuple(names[k] for k in lists[first:first + count]))
+            (content[begin:end].decode(errors="replace"), tuple(names[k] for k in lists[first:first + count]))
             for begin, end, (first, count) in zip(ends, ends[1:], sections["PATT"][["lists", "list_count"]].tolist())
         ]
 

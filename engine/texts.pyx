@@ -129,7 +129,7 @@ cdef object _of_list(object texts):
                 size = 0
             else:
                 raise TypeError(f"texts[{i}] is {type(text).__name__}, expected str or bytes")
-            if size > room - at:
+            if size > room - at or out == NULL:
                 room = max(2 * room, at + size, 4096)
                 larger = realloc(out, room)
                 if larger == NULL:

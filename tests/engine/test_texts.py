@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference.arrow import Array, Producer, Schema, capsule
 from reference.strategies import examples
 
 from fairpost.engine import Texts
@@ -213,66 +214,6 @@ def test_refused_columns(column: Any, message: str) -> None:
 # -- another producer, without pyarrow ---------------------------------------------------------------------------------
 
 
-class _Array(ctypes.Structure):
-    pass
-
-
-class _Schema(ctypes.Structure):
-    pass
-
-
-_RELEASE_ARRAY = ctypes.CFUNCTYPE(None, ctypes.POINTER(_Array))
-_RELEASE_SCHEMA = ctypes.CFUNCTYPE(None, ctypes.POINTER(_Schema))
-_Array._fields_ = [
-    *((name, ctypes.c_int64) for name in ("length", "null_count", "offset", "n_buffers", "n_children")),
-    ("buffers", ctypes.POINTER(ctypes.c_void_p)),
-    ("children", ctypes.c_void_p),
-    ("dictionary", ctypes.c_void_p),
-    ("release", _RELEASE_ARRAY),
-    ("private_data", ctypes.c_void_p),
-]
-_Schema._fields_ = [
-    *((name, ctypes.c_char_p) for name in ("format", "name", "metadata")),
-    ("flags", ctypes.c_int64),
-    ("n_children", ctypes.c_int64),
-    ("children", ctypes.c_void_p),
-    ("dictionary", ctypes.c_void_p),
-    ("release", _RELEASE_SCHEMA),
-    ("private_data", ctypes.c_void_p),
-]
-_capsule = ctypes.pythonapi.PyCapsule_New
-_capsule.restype, _capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-
-
-class Producer:
-    """A column of the data interface made by hand; it counts what is released."""
-
-    def __init__(self, format: bytes, length: int, buffers: list[bytes | None], null_count: int = -1) -> None:
-        self.released: list[str] = []
-        self._kept = [None if b is None else ctypes.create_string_buffer(b, max(1, len(b))) for b in buffers]
-        addresses = [None if b is None else ctypes.addressof(b) for b in self._kept]
-        self._pointers = (ctypes.c_void_p * max(1, len(buffers)))(*addresses)
-        self._callbacks = (_RELEASE_ARRAY(self._release_array), _RELEASE_SCHEMA(self._release_schema))
-        self.array = _Array(
-            length, null_count, 0, len(buffers), 0, self._pointers, None, None, self._callbacks[0], None
-        )
-        self.schema = _Schema(format, b"", None, 2, 0, None, None, self._callbacks[1], None)
-
-    def _release_array(self, array: Any) -> None:
-        self.released.append("array")
-        array.contents.release = _RELEASE_ARRAY()
-
-    def _release_schema(self, schema: Any) -> None:
-        self.released.append("schema")
-        schema.contents.release = _RELEASE_SCHEMA()
-
-    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
-        return (
-            _capsule(ctypes.addressof(self.schema), b"arrow_schema", None),
-            _capsule(ctypes.addressof(self.array), b"arrow_array", None),
-        )
-
-
 def test_array_is_taken_over_and_released_once() -> None:
     offsets = np.array([0, 1, 3], np.int32).tobytes()
     column = Producer(b"u", 2, [None, offsets, b"abb"])
@@ -374,13 +315,13 @@ def test_stream_that_fails(said: bytes | None) -> None:
     arrays = [column.array]
 
     def get_schema(stream: Any, out: int) -> int:
-        ctypes.memmove(out, ctypes.addressof(column.schema), ctypes.sizeof(_Schema))
+        ctypes.memmove(out, ctypes.addressof(column.schema), ctypes.sizeof(Schema))
         return 0
 
     def get_next(stream: Any, out: int) -> int:
         if not arrays:
             return 5
-        ctypes.memmove(out, ctypes.addressof(arrays.pop()), ctypes.sizeof(_Array))
+        ctypes.memmove(out, ctypes.addressof(arrays.pop()), ctypes.sizeof(Array))
         return 0
 
     def release(stream: Any) -> None:
@@ -397,7 +338,7 @@ def test_stream_that_fails(said: bytes | None) -> None:
 
     class Column:
         def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-            return _capsule(ctypes.addressof(stream), b"arrow_array_stream", None)
+            return capsule(ctypes.addressof(stream), b"arrow_array_stream", None)
 
     with pytest.raises(ValueError, match=f"texts: the Arrow stream failed: {(said or b'no reason given').decode()}"):
         Texts.of(Column())
