@@ -39,7 +39,17 @@ cdef enum op_t:
     OP_AND = 19
     OP_OR = 20
 
-# What is known of one post. Borrowed pointers; hits are sorted and chained by list.
+# One question of a rule's program, and which step follows the answer; or the program's own answer. See program.pyx.
+ctypedef struct step_t:
+    instruction_t question
+    uint16_t yes, no
+
+cdef enum:
+    ANSWER_NO = 0xFFFE
+    ANSWER_YES = 0xFFFF
+    NO_PROGRAM = 0xFFFFFFFF
+
+# What is known of one post. Borrowed pointers; hits are chained by list, and sorted where witnesses are wanted.
 ctypedef struct facts_t:
     const image_t *image
     const hit_t *hits
@@ -53,10 +63,13 @@ ctypedef struct facts_t:
     double commerce
     float model  # the text model's logit
     const uint8_t *fired  # by rule
+    const step_t *steps
+    const uint32_t *programs  # by rule: its first step, or NO_PROGRAM
     uint64_t pairs  # pairs of hits looked at, bounded by PAIR_LIMIT
     uint32_t witnesses[MAX_WITNESSES]  # hits that made the last condition true
     uint32_t witness_count
 
+cdef bint holds(facts_t *facts, uint32_t rule) noexcept nogil
 cdef bint evaluate(facts_t *facts, const rule_t *rule) noexcept nogil
 cdef bint is_registered(const facts_t *facts) noexcept nogil
 cdef bint is_unregistered(const facts_t *facts) noexcept nogil

@@ -69,7 +69,7 @@ cdef bint is_free(facts_t *facts, const operand_t *operand, const hit_t *hit) no
     return True
 
 
-cdef uint32_t next_hit(facts_t *facts, const operand_t *operand, uint32_t k) noexcept nogil:
+cdef inline uint32_t next_hit(facts_t *facts, const operand_t *operand, uint32_t k) noexcept nogil:
     """The first hit of the operand at or after `k` in its list's chain."""
     while k != NO_HIT:
         if operand.free_of < 0 or is_free(facts, operand, &facts.hits[k]):
@@ -142,8 +142,11 @@ cdef inline bint is_before(facts_t *facts, const hit_t *x, const hit_t *y, int32
 
 
 cdef bint pair(facts_t *facts, const operand_t *a, const operand_t *b, int32_t within, bint ordered) noexcept nogil:
-    cdef uint32_t x = next_hit(facts, a, first_hit(facts, a.list)), y
+    cdef uint32_t x, y
     cdef bint holds
+    if first_hit(facts, b.list) == NO_HIT:
+        return False
+    x = next_hit(facts, a, first_hit(facts, a.list))
     while x != NO_HIT:
         y = next_hit(facts, b, first_hit(facts, b.list))
         while y != NO_HIT:
@@ -164,43 +167,67 @@ cdef bint pair(facts_t *facts, const operand_t *a, const operand_t *b, int32_t w
 
 
 cdef bint test(facts_t *facts, const instruction_t *i) noexcept nogil:
-    """One operation that pushes a bit."""
+    """The answer to one question: an operation that pushes a bit."""
     cdef const operand_t *operands = facts.image.operands
     cdef bint found = facts.seller_state == SELLER_FOUND
     cdef uint32_t op = i.op
     if op == OP_ANY:
         return any_hit(facts, &operands[i.a])
-    if op == OP_NEAR or op == OP_BEFORE:
+    elif op == OP_NEAR or op == OP_BEFORE:
         return pair(facts, &operands[i.a], &operands[i.b], i.n, op == OP_BEFORE)
-    if op == OP_COUNT or op == OP_COUNT_DISTINCT:
+    elif op == OP_COUNT or op == OP_COUNT_DISTINCT:
         return compare(count_hits(facts, &operands[i.a], op == OP_COUNT_DISTINCT), i.cmp, i.n)
-    if op == OP_RULE:
+    elif op == OP_RULE:
         return facts.fired[i.a]
-    if op == OP_COMMERCE:
+    elif op == OP_COMMERCE:
         return compare(<float>facts.commerce, i.cmp, i.value)
-    if op == OP_MODEL:
+    elif op == OP_MODEL:
         return compare(facts.model, i.cmp, i.value)
-    if op == OP_REGISTERED:
+    elif op == OP_REGISTERED:
         return is_registered(facts)
-    if op == OP_UNREGISTERED:
+    elif op == OP_UNREGISTERED:
         return is_unregistered(facts)
-    if op == OP_UNAVAILABLE:
+    elif op == OP_UNAVAILABLE:
         return facts.seller_state == SELLER_UNAVAILABLE
-    if op == OP_LICENCE:
+    elif op == OP_LICENCE:
         return found and (facts.seller.licences >> i.a) & 1
-    if op == OP_STRIKES:
+    elif op == OP_STRIKES:
         if i.a == 255:
             return compare(total_strikes(facts), i.cmp, i.n)
         return compare(facts.seller.strikes[i.a] if found else 0, i.cmp, i.n)
-    if op == OP_TENURE:
+    elif op == OP_TENURE:
         return compare(facts.seller.tenure_days if found else 0, i.cmp, i.n)
-    if op == OP_ENFORCEMENT:
+    elif op == OP_ENFORCEMENT:
         return compare(facts.seller.enforcement if found else 0, i.cmp, i.n)
-    if op == OP_LISTING:
+    elif op == OP_LISTING:
         return compare(facts.seller.listing if found else 0, i.cmp, i.n)
-    if op == OP_CHANNEL:
+    elif op == OP_CHANNEL:
         return facts.channel == i.a
     return facts.language == i.a  # OP_LANGUAGE: check.py admits no other
+
+
+cdef bint holds(facts_t *facts, uint32_t rule) noexcept nogil:
+    """Whether the rule's condition holds, as evaluate() says: without witnesses, with as few questions as will do."""
+    cdef const step_t *program
+    cdef const step_t *step
+    cdef const operand_t *operand
+    cdef uint16_t follows
+    cdef bint answer
+    if facts.programs[rule] == NO_PROGRAM:
+        return evaluate(facts, &facts.image.rules[rule])
+    step = program = facts.steps + facts.programs[rule]
+    while True:
+        facts.witness_count = 0
+        # SAFETY: program.pyx wrote the steps; each leads forward in its program, or to an answer.
+        if step.question.op == OP_ANY:
+            operand = &facts.image.operands[step.question.a]
+            answer = next_hit(facts, operand, first_hit(facts, operand.list)) != NO_HIT
+        else:
+            answer = test(facts, &step.question)
+        follows = step.yes if answer else step.no
+        if follows >= ANSWER_NO:
+            return follows == ANSWER_YES
+        step = program + follows
 
 
 cdef bint evaluate(facts_t *facts, const rule_t *rule) noexcept nogil:

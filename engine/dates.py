@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime, timedelta, timezone
 from typing import Final
 
-__all__ = ["LAW_ZONE", "date_of_day", "day_of_date", "day_of_seconds", "today"]
+__all__ = ["LAW_ZONE", "date_of_day", "day_of_date", "day_of_seconds", "day_of_today", "today"]
 
 LAW_ZONE: Final = timezone(timedelta(hours=8), "CST")
 """PRC law takes effect at midnight in China: UTC+8, without daylight saving time."""
@@ -25,6 +26,11 @@ def day_of_date(on: date) -> int:
 
 def date_of_day(day: int) -> date:
     return _EPOCH + timedelta(days=day)
+
+
+def day_of_today() -> int:
+    """`day_of_date(today())`, without making a date."""
+    return day_of_seconds(int(time.time()))
 
 
 def today() -> date:

@@ -6,6 +6,7 @@ from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t
 from fairpost.engine.image cimport Image, image_t, standing_t
 from fairpost.engine.native cimport column_hit, reader_t, text_t
+from fairpost.engine.program cimport Program
 from fairpost.engine.scanner cimport Scanner
 
 # Columns of the request. Post i owns texts segments[i] .. segments[i + 1] (or text i where segments is NULL);
@@ -41,6 +42,8 @@ cdef class Judge:
     cdef uint8_t *fired
     cdef uint8_t *allows  # by list: whether it is an allow list
     cdef facts_t facts
+    cdef Program program
+    cdef bint is_sorted  # whether the hits are: only witnesses need it
     cdef uint32_t flags
 
     cdef int run(self, const request_t *request, answer_t *answer) noexcept nogil
@@ -48,6 +51,8 @@ cdef class Judge:
     cdef int judge_post(self, const request_t *request, answer_t *answer, size_t post, size_t first_text) noexcept nogil
     cdef int examine(self, const request_t *request, answer_t *answer, size_t post, size_t count) noexcept nogil
     cdef float model_of(self, const text_t *texts, size_t count) noexcept nogil
+    cdef void begin_chains(self) noexcept nogil
+    cdef void sort_and_chain(self) noexcept nogil
     cdef int find_hits(self, size_t first_text, size_t count) noexcept nogil
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil
     cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil

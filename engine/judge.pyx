@@ -5,7 +5,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from fairpost.engine.answer cimport answer_t, append_evidence, reserve_evidence
-from fairpost.engine.conditions cimport MAX_WITNESSES, SELLER_FOUND, SELLER_NONE, evaluate
+from fairpost.engine.conditions cimport MAX_WITNESSES, SELLER_FOUND, SELLER_NONE, evaluate, holds
 from fairpost.engine.image cimport NO_PATTERN, Image, policy_t, rule_t
 from fairpost.engine.native cimport (
     ALL_RECOGNISERS,
@@ -18,6 +18,7 @@ from fairpost.engine.native cimport (
     WORK_CAPPED,
     append_hits,
     chain_hits,
+    chain_unsorted,
     chunk_add,
     chunk_add_fault,
     chunk_begin,
@@ -32,6 +33,7 @@ from fairpost.engine.native cimport (
     count_units,
     hit_t,
     match_t,
+    may_stay_unsorted,
     model_logit,
     prepare_recognisers,
     prepare_seeds,
@@ -45,6 +47,7 @@ from fairpost.engine.native cimport (
     text_t,
     unique_hits,
 )
+from fairpost.engine.program cimport Program
 from fairpost.engine.scanner cimport Scanner
 from fairpost.engine.scores cimport ALLOW, category_score, exposure
 
@@ -74,6 +77,7 @@ cdef class Judge:
         self.image = image
         self.view = &image.view
         self.scanner = Scanner(image)
+        self.program = Program(image)
         cdef size_t rules = image.view.rule_count, lists = image.view.list_count
         self.head = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
         self.stamps = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
@@ -120,6 +124,8 @@ cdef class Judge:
             raise MemoryError
         if scanner.chunk.texts[0].fault != TEXT_OK:
             raise ValueError(scanner.chunk.texts[0].fault_at)
+        if not self.is_sorted:
+            self.sort_and_chain()
         found = []
         for k in range(self.hits_.count):
             hit = &self.hits_.at[k]
@@ -209,18 +215,21 @@ cdef class Judge:
         facts.texts = self.texts
         facts.head = self.head
         facts.stamps = self.stamps
-        facts.stamp = self.stamp
         facts.seller_state = SELLER_FOUND if seller >= 0 else seller
         facts.seller = &request.standings[seller] if seller >= 0 else NULL
         facts.channel = request.channels[post] if request.channels != NULL else request.channel
         facts.language = request.languages[post] if request.languages != NULL else request.language
         facts.fired = self.fired
+        facts.steps = self.program.steps
+        facts.programs = self.program.first
         if self.fire_rules(answer, day) != 0:
             return -1
         fired = answer.fired_rule.at + first_fired
         for k in range(answer.fired_rule.count - first_fired):
             # The condition is evaluated again for its witnesses: only fired rules pay, and they are few.
             if self.view.rules[fired[k]].category != 0:
+                if not self.is_sorted:
+                    self.sort_and_chain()
                 evaluate(facts, &self.view.rules[fired[k]])
                 if self.add_evidence(request, answer, fired[k], first_evidence) != 0:
                     return -1
@@ -239,7 +248,7 @@ cdef class Judge:
         return model_logit(self.view, total, symbols)
 
     cdef int find_hits(self, size_t first, size_t count) noexcept nogil:
-        """All hits of the post's texts, sorted, unique, rid of allowed ones, chained by list.
+        """All hits of the post's texts, unique, rid of allowed ones, chained by list; sorted where that matters.
 
         Takes the chunk's next matches: posts are looked at in order.
         """
@@ -270,17 +279,32 @@ cdef class Judge:
                 return -1
         self.flags |= reader.flags
         self.facts.pairs = 0
-        self.stamp += 1
-        if self.stamp == 0:  # after 2**32 posts: old stamps would look new
-            memset(self.stamps, 0, (self.view.list_count + 1) * sizeof(uint32_t))
-            self.stamp = 1
+        self.begin_chains()
+        self.is_sorted = not may_stay_unsorted(self.allows, self.hits_.at, self.hits_.count)
+        if self.is_sorted:
+            self.sort_and_chain()
+        else:
+            self.hits_.count = chain_unsorted(self.hits_.at, self.hits_.count, self.head, self.stamps, self.stamp)
+        return 0
+
+    cdef void sort_and_chain(self) noexcept nogil:
+        """Sort the hits by position, drop repeated and allowed ones, and chain them anew."""
+        self.begin_chains()
         sort_hits(self.hits_.at, self.hits_.count)
         self.hits_.count = unique_hits(self.hits_.at, self.hits_.count)
         self.hits_.count = remove_allowed(
             self.view, self.allows, self.hits_.at, self.hits_.count, &self.facts.pairs
         )
         chain_hits(self.hits_.at, self.hits_.count, self.head, self.stamps, self.stamp)
-        return 0
+        self.is_sorted = True
+
+    cdef void begin_chains(self) noexcept nogil:
+        """No list has a hit."""
+        self.stamp += 1
+        if self.stamp == 0:  # after 2**32 posts: old stamps would look new
+            memset(self.stamps, 0, (self.view.list_count + 1) * sizeof(uint32_t))
+            self.stamp = 1
+        self.facts.stamp = self.stamp
 
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil:
         """Evaluate the rules that a hit may fire, in order; append those that hold to answer.fired_rule."""
@@ -309,7 +333,7 @@ cdef class Judge:
                 if signals and rule.category != 0:
                     signals = False
                     self.note_commerce(answer, first)
-                if not (rule.from_day <= day < rule.until_day) or not evaluate(&self.facts, rule):
+                if not (rule.from_day <= day < rule.until_day) or not holds(&self.facts, number):
                     continue
                 if column_u16_reserve(&answer.fired_rule, 1):
                     return -1
@@ -371,7 +395,8 @@ cdef class Judge:
         cdef size_t count = answer.fired_rule.count - first_fired, row, k
         cdef size_t channel = self.facts.channel if self.facts.channel < self.view.channel_count else 0
         cdef const float *thresholds
-        cdef uint32_t category, present = 0
+        cdef uint32_t category, present = 0  # a bit for each category with an enforced rule
+        cdef bint labelled = False
         cdef double keep = 1.0, value
         cdef float score
         cdef int severity, action = ALLOW, level
@@ -379,9 +404,10 @@ cdef class Judge:
             self.fired[fired[k]] = 0
             if self.view.rules[fired[k]].mode != SHADOW:
                 present |= <uint32_t>1 << self.view.rules[fired[k]].category
-        for category in range(1, <uint32_t>CATEGORIES_MAX):
-            if not (present >> category) & 1:
-                continue
+        while present >> 1 != 0:
+            category = <uint32_t>trailing_zeros(present & ~<uint32_t>1)
+            labelled = True
+            present &= ~(<uint32_t>1 << category)
             severity = 0
             value = category_score(self.view, fired, count, category, &severity)
             score = <float>value
@@ -405,7 +431,7 @@ cdef class Judge:
         answer.risk[post] = <float>(1.0 - keep)
         answer.commerce[post] = <float>self.facts.commerce
         answer.flags[post] = <uint16_t>self.flags
-        answer.exposure[post] = <float>exposure(&self.facts, policy, action, present >> 1 != 0)
+        answer.exposure[post] = <float>exposure(&self.facts, policy, action, labelled)
         return 0
 
 

@@ -12,7 +12,7 @@ from fairpost.engine.image cimport Image, standing_t
 from fairpost.engine.judge cimport Judge
 from fairpost.engine.single cimport Single
 
-from fairpost.engine.dates import date_of_day, day_of_date, today
+from fairpost.engine.dates import date_of_day, day_of_today
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.image import InvalidBundle
 from fairpost.engine.bulk import Columns, judge_batch
@@ -207,9 +207,11 @@ cdef class RuleSet:
         """
         check_options(unit, max_characters)
         standings = sellers = None
-        if isinstance(seller, (int, np.integer)):
+        if seller is None:
+            pass
+        elif isinstance(seller, (int, np.integer)):
             sellers = np.array([seller], dtype=np.int32)
-        elif seller is not None:
+        else:
             standings = np.array(seller, dtype=STANDING_DTYPE).reshape(1)
             sellers = np.zeros(1, dtype=np.int32)
         if not extra:
@@ -241,7 +243,7 @@ cdef class RuleSet:
             single = self._spare_singles.pop()
         except IndexError:
             single = Single(self.image)
-        on = day_of_date(today()) if day is None else int(day)
+        on = day_of_today() if day is None else int(day)
         seller_column, standing_column = sellers
         single.request.sellers = <const int32_t*>_at(seller_column)
         single.request.standings = <const standing_t*>_at(standing_column)

@@ -1,6 +1,9 @@
 """Judges one post without making columns: the answer's memory stays from call to call."""
 
+import dataclasses
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.object cimport PyObject, PyObject_GenericSetAttr
 from cpython.unicode cimport PyUnicode_GET_LENGTH
 from libc.stdint cimport int64_t
 from libc.string cimport memset
@@ -21,6 +24,20 @@ from fairpost.engine.vocabulary import CATEGORIES, SEVERITIES, Action, Status
 cdef tuple _actions = tuple(Action)
 cdef tuple _categories = CATEGORIES
 cdef tuple _severities = SEVERITIES
+cdef tuple _verdict_fields = tuple(field.name for field in dataclasses.fields(Verdict))
+
+
+cdef extern from "Python.h":
+    object PyType_GenericNew(object kind, PyObject *args, PyObject *kwds)
+
+
+cdef object new_verdict(tuple values):
+    """Verdict(*values), without the calls of object.__setattr__ by which a frozen dataclass fills itself: they
+    would take half of a check's time."""
+    verdict = PyType_GenericNew(Verdict, NULL, NULL)
+    for name, value in zip(_verdict_fields, values, strict=True):
+        PyObject_GenericSetAttr(verdict, name, value)
+    return verdict
 
 
 cdef class Single:
@@ -118,7 +135,7 @@ cdef class Single:
                 )
                 for k in range(answer.evidence_rule.count)
             ])
-        return Verdict(
+        return new_verdict((
             _actions[self.action],
             self.risk,
             self.commerce,
@@ -129,4 +146,4 @@ cdef class Single:
             self.flags,
             None,
             self.model if self.judge.view.model_weights != NULL else None,
-        )
+        ))

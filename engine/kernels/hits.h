@@ -5,6 +5,7 @@
 #include "match.h"
 
 #define NO_HIT 0xFFFFFFFFu
+enum { UNSORTED_HITS = 64 };
 enum { PAIR_LIMIT = 1 << 20 }; /* pairs of hits looked at for one post, in all */
 
 static inline int compare_hits(const void *a, const void *b) {
@@ -82,6 +83,34 @@ static inline void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_
         stamps[list] = stamp;
         head[list] = (uint32_t)i;
     }
+}
+
+/* Whether conditions may be evaluated on the hits before they are sorted: there are few, so that no cap can come into play (what
+ * holds does not depend on their order then), and none may be removed by an allow list. */
+static inline int may_stay_unsorted(const uint8_t *allows, const hit_t *hits, size_t count) {
+    size_t present = 0;
+    if (count > UNSORTED_HITS) return 0;
+    for (size_t i = 0; i < count; i++) present += allows[hits[i].list];
+    return present == 0;
+}
+
+/* Chains the hits of each list, the last first, and drops those that are there twice. Returns how many are left. */
+static inline size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const hit_t *hit = &hits[i];
+        const uint32_t list = hit->list, first = stamps[list] == stamp ? head[list] : NO_HIT;
+        uint32_t same = first;
+        while (same != NO_HIT && (hits[same].begin != hit->begin || hits[same].end != hit->end || hits[same].pattern != hit->pattern ||
+                                  hits[same].text != hit->text))
+            same = hits[same].next;
+        if (same != NO_HIT) continue;
+        if (kept != i) hits[kept] = *hit;
+        hits[kept].next = first;
+        stamps[list] = stamp;
+        head[list] = (uint32_t)kept++;
+    }
+    return kept;
 }
 
 /* One hit for each list of the match's pattern, in the post's text number `text`. Returns 0, or -1 (memory). */

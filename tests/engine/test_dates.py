@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from fairpost.engine.dates import LAW_ZONE, day_of_date, day_of_seconds, today
+from fairpost.engine.dates import LAW_ZONE, day_of_date, day_of_seconds, day_of_today, today
 
 
 @pytest.mark.parametrize(
@@ -23,5 +23,5 @@ def test_the_day_turns_at_midnight_in_china(moment: datetime, on: date) -> None:
 
 
 def test_today_is_the_day_of_now() -> None:
-    before, day, after = datetime.now(UTC), day_of_date(today()), datetime.now(UTC)
-    assert day_of_seconds(int(before.timestamp())) <= day <= day_of_seconds(int(after.timestamp()))
+    before, day, same, after = datetime.now(UTC), day_of_date(today()), day_of_today(), datetime.now(UTC)
+    assert day_of_seconds(int(before.timestamp())) <= day <= same <= day_of_seconds(int(after.timestamp()))

@@ -1,0 +1,25 @@
+"""Conditions as programs: the questions of a rule, the cheap ones first, each with the step that follows its answer."""
+
+from libc.stdint cimport uint16_t, uint32_t
+
+from fairpost.engine.conditions cimport step_t
+from fairpost.engine.image cimport Image, image_t
+
+cdef struct node_t:
+    uint32_t op  # OP_AND, OP_OR, OP_NOT or that of a question
+    uint32_t code  # a question's instruction
+    uint32_t left, right  # nodes
+    uint32_t cost
+
+
+cdef class Program:
+    cdef step_t *steps
+    cdef uint32_t *first  # by rule: its first step, or NO_PROGRAM
+    cdef size_t step_count
+    cdef node_t *nodes
+    cdef uint32_t *operands  # nodes under the ANDs and ORs that are being written
+    cdef step_t *written  # steps of one rule, from the end
+    cdef uint32_t operand_count, at
+
+    cdef void compile(self, const image_t *image, uint32_t rule) noexcept
+    cdef uint16_t write(self, const image_t *image, uint32_t node, uint16_t yes, uint16_t no) noexcept
