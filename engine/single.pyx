@@ -3,7 +3,7 @@
 import dataclasses
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.object cimport PyObject, PyObject_GenericSetAttr
+from cpython.object cimport PyObject, PyObject_GenericSetAttr, PyTypeObject
 from cpython.unicode cimport PyUnicode_GET_LENGTH
 from libc.stdint cimport int64_t
 from libc.string cimport memset
@@ -28,15 +28,18 @@ cdef tuple _verdict_fields = tuple(field.name for field in dataclasses.fields(Ve
 
 
 cdef extern from "Python.h":
-    object PyType_GenericNew(object kind, PyObject *args, PyObject *kwds)
+    object PyType_GenericNew(PyTypeObject *kind, PyObject *args, PyObject *kwds)
 
 
 cdef object new_verdict(tuple values):
     """Verdict(*values), without the calls of object.__setattr__ by which a frozen dataclass fills itself: they
     would take half of a check's time."""
-    verdict = PyType_GenericNew(Verdict, NULL, NULL)
-    for name, value in zip(_verdict_fields, values, strict=True):
-        PyObject_GenericSetAttr(verdict, name, value)
+    cdef Py_ssize_t k
+    if len(values) != len(_verdict_fields):
+        raise TypeError(f"{len(values)} values for the {len(_verdict_fields)} fields of a Verdict")
+    verdict = PyType_GenericNew(<PyTypeObject*>Verdict, NULL, NULL)
+    for k in range(len(values)):
+        PyObject_GenericSetAttr(verdict, _verdict_fields[k], values[k])
     return verdict
 
 
