@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 from collections.abc import Callable
@@ -13,8 +14,9 @@ import pytest
 from reference.sample import EXPOSURE, sample_source
 
 from fairpost.engine import InvalidBundle, RuleSet, layout
-from fairpost.engine.build import InvalidSource, Pattern, build
+from fairpost.engine.build import InvalidSource, Pattern, build, build_patterns
 from fairpost.engine.folds import DEFAULT
+from fairpost.engine.image import Image
 
 TABLE = layout.HEADER_DTYPE.itemsize
 
@@ -104,12 +106,19 @@ def test_every_flipped_bit_is_noticed(sample_bundle: bytes) -> None:
         ("ENTR", "length", 9, "section ENTR: a length differs from its pattern's"),
         ("ENTR", "flags", layout.PatternFlag.REGULAR, "section ENTR: flags differ from the pattern's"),
         ("ENTR", "anchor", 255, "section ENTR: an anchor is outside its pattern"),
-        ("ENTR", "head", 1, "section ENTR: a head differs from its pattern's first symbols"),
+        ("ENTR", "head", 1, "section ENTR: a head differs from its pattern's first symbols (entry 0)"),
+        ("PATT", "flags", 128, "section PATT: unknown flags 128 (pattern 0)"),
+        ("PATT", "flags", layout.PatternFlag.FINE, "section PATT: a fine pattern is out of range (pattern 0)"),
+        ("PATT", "lists", 2**31, "section PATT: lists reach past PLST (pattern 0)"),
+        ("PSYM", None, layout.Symbol.EXPANDS, "section PSYM: holds a reserved symbol"),
+        ("FINE", "lead", 9, "section FINE: a lead is not inside its pattern"),
+        ("ALLW", None, 999, "section ALLW: a list number is out of range"),
+        ("TRIG", None, 999, "section TRIG: a rule number is out of range"),
         ("PATT", "start", 2**31, "section PATT: symbols reach past PSYM"),
         ("PATT", "length", 0, "section PATT: a length is outside 1..255"),
         ("PLST", None, 9999, "section PLST: a list number is out of range"),
         ("PSYM", None, layout.Symbol.SKIP, "section PSYM: holds a reserved symbol"),
-        ("TRGO", None, 5, "section TRGO: not ascending"),
+        ("TRGO", None, 5, "section TRGO: not ascending from 0 to"),
         ("RULE", "category", 99, "section RULE: a category is out of range"),
         ("RULE", "weight", np.nan, "section RULE: a weight is outside 0..1"),
         ("RULE", "code", 10_000, "section RULE: a condition reaches past CODE"),
@@ -136,6 +145,134 @@ def test_a_forged_section_is_refused(
     with pytest.raises(InvalidBundle) as error:
         RuleSet.from_bytes(seal(forged))
     assert message in str(error.value)
+
+
+def test_buckets_that_never_end_are_refused(sample_bundle: bytes) -> None:
+    forged = bytearray(sample_bundle)
+    section(forged, "ENTR")["flags"][-1] &= np.uint16(0x7FFF)
+    with pytest.raises(InvalidBundle, match="section ENTR: the last bucket has no end"):
+        RuleSet.from_bytes(seal(forged))
+
+
+def test_a_pattern_both_fine_and_repeat_is_refused(sample_bundle: bytes) -> None:
+    forged = bytearray(sample_bundle)
+    patterns = section(forged, "PATT")
+    fine = np.flatnonzero(patterns["flags"] & layout.PatternFlag.FINE)[0]
+    patterns["flags"][fine] |= layout.PatternFlag.REPEAT
+    with pytest.raises(InvalidBundle, match=rf"section PATT: fine and repeat at once \(pattern {fine}\)"):
+        RuleSet.from_bytes(seal(forged))
+
+
+@pytest.mark.parametrize(
+    ("op", "field", "value", "message"),
+    [
+        (layout.Op.NEAR, "b", 999, "an operand is out of range"),
+        (layout.Op.NEAR, "n", -1, "a distance of -1"),
+        (layout.Op.RULE, "a", 0, "refers to rule 0, which is not evaluated before it"),
+        (layout.Op.LICENCE, "a", 32, "licence bit 32"),
+        (layout.Op.STRIKES, "a", 32, "strikes of category 32"),
+        (layout.Op.COUNT, "cmp", 5, "unknown comparison 5"),
+        (layout.Op.CHANNEL, "value", np.inf, "a number is not finite"),
+        (layout.Op.NOT, "a", 0, "the stack is out of bounds"),
+    ],
+)
+def test_forged_code_is_refused(sample_bundle: bytes, op: int, field: str, value: float, message: str) -> None:
+    forged = bytearray(sample_bundle)
+    code = section(forged, "CODE")
+    code[0] = (op, 0, 0, 0, 0, 0, 0.0)
+    code[field][0] = value
+    with pytest.raises(InvalidBundle) as error:
+        RuleSet.from_bytes(seal(forged))
+    assert str(error.value) == f"section CODE: rule 0: {message}"
+
+
+WORDS = ["最好", "根治疗法", "\U00020bb7野家", "v"]
+PLAIN = build_patterns(WORDS, frozenset(), False, {})
+FOLDED = build_patterns(WORDS, DEFAULT, False, {})
+
+
+@pytest.mark.parametrize(
+    ("tag", "field", "value", "message"),
+    [
+        ("RARE", None, 97, "section RARE: a code point that needs no symbol of the pool"),
+        ("RARE", None, 0x110000, "section RARE: a code point that needs no symbol of the pool"),
+        ("PATT", "start", 2**31, "section PATT: symbols reach past PSYM (pattern 0)"),
+        ("PATT", "list_count", 1, "section PATT: lists reach past PLST (pattern 0)"),
+        ("PATT", "flags", layout.PatternFlag.FINE, "section PATT: a fine pattern is out of range (pattern 0)"),
+        ("ENTR", "pattern", 4, "section ENTR: a pattern number is out of range (entry 0)"),
+        ("META", None, ord("["), "section META is not JSON"),
+    ],
+)
+def test_a_forged_pattern_set_is_refused(tag: str, field: str | None, value: int, message: str) -> None:
+    forged = bytearray(PLAIN)
+    column = section(forged, tag)
+    (column if field is None else column[field])[0] = value
+    with pytest.raises(InvalidBundle) as error:
+        Image(seal(forged))
+    assert message in str(error.value)
+
+
+def test_a_header_that_lies_about_its_kind_is_refused(sample_bundle: bytes) -> None:
+    for content, flags, message in (
+        (PLAIN, 2, "header: unknown flags 2"),
+        (PLAIN, 4, "header: unknown flags 4"),
+        (PLAIN, 1, "section RARE: 1 items in a pattern set, expected none"),
+        (PLAIN, 0, "section RARE: 1 items in a rule set, expected none"),
+        (FOLDED, 3, "section FBLK: 8704 items in a pattern set without folds, expected none"),
+        (FOLDED, 0, "section VBLK: 0 blocks"),
+        (sample_bundle, 1, "items in a pattern set, expected none"),
+    ):
+        forged = bytearray(content)
+        forged[24] = flags
+        with pytest.raises(InvalidBundle, match=message):
+            Image(seal(forged))
+
+
+def test_a_pattern_set_is_no_rule_set() -> None:
+    with pytest.raises(InvalidBundle, match="a pattern set without rules, expected a rule set"):
+        RuleSet.from_bytes(PLAIN)
+
+
+def test_what_a_pattern_set_says_of_itself_is_checked() -> None:
+    for meta, message in (
+        ({"folds": 1}, "folds is not a list of names"),
+        ({"folds": [], "word_boundaries": 1}, "word_boundaries is neither true nor false"),
+        ([], "section META is not a JSON object"),
+    ):
+        forged = bytearray(PLAIN)
+        column = section(forged, "META")
+        column[:] = np.frombuffer(json.dumps(meta).encode().ljust(column.size), np.uint8)
+        with pytest.raises(InvalidBundle, match=message):
+            Image(seal(forged))
+
+
+@pytest.mark.parametrize(
+    ("tag", "count", "message"),
+    [
+        ("UMAP", 1023, "section UMAP: 1023 words, expected 1024"),
+        ("FMAP", 100, "section FMAP: 100 words of 64 bits"),
+        ("DISP", 0, "section DISP: 0 displacements"),
+        ("SLOT", 0, "section SLOT: 0 slots"),
+    ],
+)
+def test_a_short_section_is_refused(tag: str, count: int, message: str) -> None:
+    forged = bytearray(FOLDED)
+    table = np.frombuffer(forged, layout.SECTION_DTYPE, len(layout.SECTIONS), TABLE)
+    table["count"][list(layout.SECTIONS).index(tag)] = count
+    with pytest.raises(InvalidBundle, match=message):
+        Image(seal(forged))
+
+
+def test_a_large_bundle_is_verified_in_pieces() -> None:
+    patterns = [f"{k:x}" * 3 for k in range(120_000)]
+    content = build_patterns(patterns, frozenset(), False, {})
+    assert len(content) > 5 << 20  # so that several threads hash it
+    assert Image(content).digest == digest(content).hex()
+    for position in (70, len(content) // 2, len(content) - 1):
+        damaged = bytearray(content)
+        damaged[position] ^= 1
+        with pytest.raises(InvalidBundle, match="checksum does not match"):
+            Image(bytes(damaged))
 
 
 def test_sections_out_of_place_are_refused(sample_bundle: bytes) -> None:

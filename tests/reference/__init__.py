@@ -5,6 +5,7 @@ sources as `fairpost.rules` reads them. The engine is held equal to it by tests/
 
     folding      what a pattern sees of a text
     matching     where a pattern occurs
+    index        anchors, and what a position of a text leads to
     recognisers  regular expressions over the recogniser view
     hits         lists, allow lists, positions of hits in symbols
     model        what the text model says
