@@ -143,6 +143,24 @@ static inline int fold_text(const image_t *image, chunk_t *chunk, text_t *text, 
     return FOLD_OK;
 }
 
+/* What AVX2 and NEON do with a block of 64 bytes in which a character folds to several symbols or lies outside the plane:
+ * `leads` has a bit for each byte that begins a character, `code_points` what begins there. */
+static __attribute__((noinline)) int fold_block_slowly(const image_t *image, chunk_t *chunk, size_t *count, size_t block, uint64_t leads,
+                                                       const uint16_t *code_points) {
+    for (; leads; leads &= leads - 1) {
+        const size_t place = (size_t)__builtin_ctzll(leads);
+        const uint16_t symbol = image->fold_flat[code_points[place]];
+        if (symbol == SYMBOL_EXPANDS) {
+            if (fold_character(image, chunk, count, block + place, chunk->byte_count - block)) return -1;
+            continue;
+        }
+        chunk_symbols(chunk)[*count] = symbol;
+        chunk_offsets(chunk)[*count] = (uint32_t)(block + place);
+        *count += symbol >= SYMBOL_BOUNDARY;
+    }
+    return 0;
+}
+
 static int fold_scalar(const image_t *image, chunk_t *chunk) {
     size_t count = 0;
     for (size_t k = 0; k < chunk->text_count; k++) {

@@ -32,23 +32,6 @@ TARGET_AVX2 static inline void decode_avx2(const uint8_t *bytes, __m256i v, uint
     _mm256_storeu_si256((__m256i *)(code_points + 16), _mm256_permute2x128_si256(even, odd, 0x31));
 }
 
-/* The same for a block in which a character folds to several symbols or lies outside the plane. */
-static __attribute__((noinline)) int fold_block_slowly(const image_t *image, chunk_t *chunk, size_t *count, size_t block, uint64_t leads,
-                                                       const uint16_t *code_points) {
-    for (; leads; leads &= leads - 1) {
-        const size_t place = (size_t)__builtin_ctzll(leads);
-        const uint16_t symbol = image->fold_flat[code_points[place]];
-        if (symbol == SYMBOL_EXPANDS) {
-            if (fold_character(image, chunk, count, block + place, chunk->byte_count - block)) return -1;
-            continue;
-        }
-        chunk_symbols(chunk)[*count] = symbol;
-        chunk_offsets(chunk)[*count] = (uint32_t)(block + place);
-        *count += symbol >= SYMBOL_BOUNDARY;
-    }
-    return 0;
-}
-
 /* Finds where the texts end: the boundaries among the symbols. */
 TARGET_AVX2 static void note_ends_avx2(chunk_t *chunk, size_t count) {
     const uint16_t *symbols = chunk_symbols(chunk);

@@ -2,10 +2,10 @@
 #ifndef FAIRPOST_MODEL_NEON_H
 #define FAIRPOST_MODEL_NEON_H
 
-#if defined(__aarch64__)
-#include <arm_neon.h>
-
 #include "model.h"
+#include "utf8_neon.h"
+
+#ifdef HAVE_NEON
 
 static inline uint16x8_t model_symbols_neon(const uint16_t *symbols) {
     const uint16x8_t s = vld1q_u16(symbols);
@@ -22,7 +22,7 @@ static int model_neon(const image_t *image, chunk_t *chunk) {
     if (model_begin(chunk)) return -1;
     const uint16_t *symbols = chunk_symbols(chunk);
     uint32_t *bigrams = chunk->bigrams.at;
-    const int32x4_t shift = vdupq_n_s32(-(int32_t)image->model_shift); /* a shift to the left by less than nothing */
+    const int32x4_t shift = vdupq_n_s32(-(int32_t)image->model_shift); /* to the left by a negative number: to the right */
     /* SAFETY: SYMBOL_SLACK boundaries stand behind the symbols, and the column has as much room behind its last. */
     for (size_t i = 0; i < chunk->symbol_count; i += 8) {
         const uint16x8_t first = model_symbols_neon(symbols + i), second = model_symbols_neon(symbols + i + 1);

@@ -7,14 +7,17 @@
 #include "filter.h"
 #include "filter_avx2.h"
 #include "filter_avx512.h"
+#include "filter_neon.h"
 #include "fold.h"
 #include "fold_avx2.h"
 #include "fold_avx512.h"
+#include "fold_neon.h"
 #include "lookup.h"
 #include "lookup_avx512.h"
 #include "model.h"
 #include "model_avx2.h"
 #include "model_avx512.h"
+#include "model_neon.h"
 
 typedef struct {
     const char *name;
@@ -37,6 +40,9 @@ static const path_t paths[] = {
 #endif
 #ifdef HAVE_AVX2
     {"avx2", runs_avx2, fold_avx2, filter_avx2, lookup_scalar, model_avx2, encode_ucs2, encode_ucs4},
+#endif
+#ifdef HAVE_NEON
+    {"neon", runs_everywhere, fold_neon, filter_neon, lookup_scalar, model_neon, encode_ucs2, encode_ucs4},
 #endif
     {"scalar", runs_everywhere, fold_scalar, filter_scalar, lookup_scalar, model_scalar, encode_ucs2, encode_ucs4},
 };
