@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fuzz import bundles, columns, texts, wire
+from fuzz import bundles, columns, patterns, texts, wire
 
-TARGETS = {"texts": texts, "bundles": bundles, "wire": wire, "columns": columns}
+TARGETS = {"texts": texts, "patterns": patterns, "bundles": bundles, "wire": wire, "columns": columns}
 
 CASES = {
     "an empty text first: nothing was allocated, and 0 was added to NULL": ("texts", b""),

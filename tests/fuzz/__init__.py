@@ -6,7 +6,9 @@ engine, with coverage of the C code by the compiler and of the Python code by re
 
 texts    texts, well-formed or not, posts of several texts: all kernel paths, one post alone and the batch, Python's
          decoder and the reference say the same
-bundles  a bundle, its checksum made right again: InvalidBundle, or a post is judged
+patterns patterns and texts: compiled, stored, searched by all paths, by several threads, and by the definition
+bundles  a rule set's or pattern set's bundle, its checksum made right again: InvalidBundle, or texts are
+         judged or searched
 wire     bytes of CheckPost, CheckPosts and StreamCheck requests: a ServiceError, or one result for each post, the same
          as for the post alone
 columns  Arrow arrays through the C data interface: ValueError, or the texts that lie there; released once

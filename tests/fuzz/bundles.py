@@ -1,19 +1,23 @@
 """Bundles: damaged by a list of edits, sealed again, opened, and if that is allowed used for everything.
 
-An input: how many edits; 9 bytes for each: what is done, to which section, item, field, with which number; then the
-text that is judged. Edits instead of bytes of the file, so that one step of the fuzzer reaches any item of any section.
+An input: which bundle, and how many edits; 9 bytes for each: what is done, to which section, item, field, with which
+number; then the text that is judged. Edits instead of bytes of the file, so that one step of the fuzzer reaches any
+item of any section.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import struct
 from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 from reference.sample import sample_source
+from reference.strategies import random_model
 
-from fairpost.engine import InvalidBundle, InvalidPost, RuleSet, layout
+from fairpost.engine import DEFAULT_FOLDS, InvalidBundle, InvalidPost, PatternSet, RuleSet, layout
 from fairpost.engine.build import build
 from fairpost.engine.scanner import available_paths, choose_path
 from fairpost.engine.seal import digest_of
@@ -38,39 +42,51 @@ WORDS = (
 )
 
 
+_WORDS = ("根治", "最好", "糖尿病", "v", "100%", "根治疗法", "𠮷野家", "a1")
+
+
 @cache
-def _original() -> bytes:
-    return build(sample_source())
+def _originals() -> tuple[bytes, ...]:
+    """A rule set, and pattern sets with and without folds."""
+    model = random_model(8, 0.01, 0.1)
+    return (
+        build(dataclasses.replace(sample_source(), model=model)),
+        PatternSet.compile(_WORDS, folds=DEFAULT_FOLDS, match_kind="leftmost-longest").to_bytes(),
+        PatternSet.compile(_WORDS, word_boundaries=True).to_bytes(),
+    )
 
 
 def seeds() -> Iterator[bytes]:
     text = subject.TEXTS[0].encode()
-    yield b"\0" + text
-    for number, tag in enumerate(_TAGS):
-        for kind, value in ((SET, 0), (SET, 0xFFFFFFFF), (ADD, 1), (COPY, 1), (SHORTEN, 1)):
-            yield edited(kind, tag, 0, number, value) + text
+    for bundle in range(len(_originals())):
+        yield bytes([bundle << 4]) + text
+        for number, tag in enumerate(_TAGS):
+            for kind, value in ((SET, 0), (SET, 0xFFFFFFFF), (ADD, 1), (COPY, 1), (SHORTEN, 1)):
+                yield edited(kind, tag, 0, number, value, bundle) + text
 
 
-def edited(kind: int, tag: str, item: int, field: int, value: int) -> bytes:
+def edited(kind: int, tag: str, item: int, field: int, value: int, bundle: int = 0) -> bytes:
     """The begin of an input with one edit; the text follows."""
-    return b"\1" + struct.pack("<BBHBI", kind, _TAGS.index(tag), item, field, value)
+    return bytes([bundle << 4 | 1]) + struct.pack("<BBHBI", kind, _TAGS.index(tag), item, field, value)
 
 
 def check(content: bytes) -> None:
     cursor = Cursor(content)
-    damaged = bytearray(_original())
-    for _ in range(cursor.number() % (_MAX_EDITS + 1)):
+    head = cursor.number()
+    bundle = (head >> 4) % len(_originals())
+    damaged = bytearray(_originals()[bundle])
+    for _ in range(head & _MAX_EDITS):
         _edit(damaged, cursor.number(), cursor.number(), cursor.number(2), cursor.number(), cursor.number(4))
     text = cursor.rest()[:2000]
+    damaged[32:64] = digest_of(memoryview(damaged))
     try:
-        damaged[32:64] = digest_of(memoryview(damaged))
-        rule_set = RuleSet.from_bytes(bytes(damaged))
+        opened = (PatternSet if bundle else RuleSet).from_bytes(bytes(damaged))
     except InvalidBundle:
         return
     for path in available_paths():
         choose_path(path)
         try:
-            _use(rule_set, text)
+            _search(opened, text) if isinstance(opened, PatternSet) else _judge(opened, text)
         finally:
             choose_path()
 
@@ -109,7 +125,7 @@ def _edit(damaged: bytearray, kind: int, section: int, item: int, field: int, va
         column[at : at + 1] = cell.view(column.dtype.base).reshape(column[at : at + 1].shape)
 
 
-def _use(rule_set: RuleSet, text: bytes) -> None:
+def _judge(rule_set: RuleSet, text: bytes) -> None:
     batch = rule_set.check_batch([text, b"", text * 2, "最好100%根治"], segments=[0, 2, 3, 4], days=20_050)
     assert len(list(batch)) == 3
     try:
@@ -121,3 +137,13 @@ def _use(rule_set: RuleSet, text: bytes) -> None:
         rule_set.rule_category(rule)
         rule_set.message(rule)
         rule_set.citations(rule, 20_050)
+
+
+def _search(searched: PatternSet, text: bytes) -> None:
+    batch = [text, b"", text * 2, "最好100%根治 v ㎏"]
+    with contextlib.suppress(InvalidBundle):  # the texts are read, and refused, when they are asked for
+        assert len(searched.patterns) == len(searched)
+    found = searched.scan(batch, errors="skip")
+    assert searched.count(batch, errors="skip").sum() == len(found) == len(list(found))
+    assert found.pattern.size == 0 or found.pattern.max() < len(searched)
+    searched.replace("最好100%根治 v ㎏", "*")

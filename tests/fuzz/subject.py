@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from reference.sources import policy, rule_of, source_of
-from reference.strategies import CHANNELS, PIECES
+from reference.strategies import CHANNELS, PIECES, random_model
 
 from fairpost.engine import RuleSet
 from fairpost.engine.folds import DEFAULT
@@ -72,6 +72,7 @@ def source() -> Source:
         rule_of("a.far", "MEDICAL", e.Any(e.Operand("a.disease", "a.plain", 2)), 0.2),
         rule_of("a.odd", "ABSOLUTE", e.And((_any("a.odd"), e.Not(_any("a.exact")))), 0.2),
         rule_of("a.after", "ABSOLUTE", e.And((e.RuleFired("a.odd"), e.Commerce(">=", 0.4))), 0.2),
+        rule_of("a.model", "DIVERT", e.Model(">=", 0.3), 0.2),
         rule_of("a.channel", "DIVERT", e.And((e.Channel("moments"), e.Unregistered())), 0.2),
     ]
     thresholds = {
@@ -81,7 +82,7 @@ def source() -> Source:
         },
         "group-chat": {"DIVERT": {"REVIEW": 0.3}},
     }
-    return source_of(_LISTS, rules, {"a.x": 0.6}, policy(thresholds, channels=CHANNELS))
+    return source_of(_LISTS, rules, {"a.x": 0.6}, policy(thresholds, channels=CHANNELS), random_model(13, 0.01, 0.1))
 
 
 @cache

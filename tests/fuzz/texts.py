@@ -25,7 +25,7 @@ __all__ = ["WORDS", "check", "seeds"]
 
 _NEXT_TEXT, _NEXT_POST = b"\xff\x00", b"\xff\x01"
 WORDS = (_NEXT_TEXT, _NEXT_POST, *(word.encode() for word in subject.WORDS), b"\xed\xa0\x80", b"\xf4\x90", b"\xc0\x80")
-_SHORT, _REPEATED = 4, 8  # flags; the two bits below are the unit
+_SHORT, _REPEATED, _THREADS = 4, 8, 16  # flags; the two bits below are the unit
 _DAY = 20_050
 _PLACES: tuple[dict[str, Any], ...] = (
     {"seller": Seller(), "channel": "moments", "language": "zh", "day": _DAY},
@@ -39,7 +39,7 @@ def seeds() -> Iterator[bytes]:
         yield bytes([k % 3, 0, k]) + text.encode()
         yield bytes([k % 3, 59 + k, k]) + text.encode()[:-1]
     yield bytes(3) + _NEXT_POST.join(_NEXT_TEXT.join([text.encode(), b"", b"v"]) for text in subject.TEXTS)
-    yield bytes([_REPEATED, 0, 0]) + _NEXT_POST.join(text.encode() for text in subject.TEXTS)
+    yield bytes([_REPEATED | _THREADS, 0, 0]) + _NEXT_POST.join(text.encode() for text in subject.TEXTS)
     yield bytes([_SHORT, 0, 0]) + subject.TEXTS[0].encode()
 
 
@@ -55,6 +55,7 @@ def check(content: bytes) -> None:
         "max_characters": 40 if flags & _SHORT else 100_000,
     }
     first = _columns(posts, options)
+    assert not flags & _THREADS or _columns(posts, {**options, "threads": 2}) == first
     for path in available_paths()[1:]:
         choose_path(path)
         try:
@@ -77,7 +78,7 @@ def _columns(posts: list[list[bytes]], options: dict[str, Any]) -> dict[str, byt
     batch = rule_set.check_batch(column, segments=segments, days=_DAY, channels="moments", **options)
     k = len(texts) % len(posts)
     together = batch[k]
-    alone = _alone(rule_set, posts[k], options)
+    alone = _alone(rule_set, posts[k], {name: options[name] for name in ("unit", "max_characters")})
     assert alone == (together.error or together)
     return {name: column.tobytes() for name, column in vars(batch).items() if isinstance(column, np.ndarray)}
 
