@@ -2,7 +2,7 @@
 
 `make fuzz` builds the extension with clang's AddressSanitizer and UBSan into build/fuzz (the installed one is not
 touched) and gives each target its share of 60 seconds (SECONDS=600: ten minutes). atheris is the fuzzer: libFuzzer's
-engine, with coverage of the C code by the compiler and of the Python code by rewritten byte code.
+engine, with coverage of the C code by the compiler, and of the server by rewritten byte code.
 
 texts    texts, well-formed or not, posts of several texts: all kernel paths, one post alone and the batch, Python's
          decoder and the reference say the same
