@@ -64,7 +64,7 @@ check-stubs: $(VENV)/.installed-dev ## committed stubs equal freshly generated o
 
 bench: $(VENV)/.installed-bench build/.native ## benchmarks beside other matchers; writes benchmarks/RESULTS.md and charts (ARGS='-k peers' picks some and writes nothing)
 	@mkdir -p build
-	$(PYTEST) benchmarks -q --benchmark-enable --benchmark-quiet --benchmark-disable-gc --benchmark-json=build/bench.json $(ARGS)
+	$(PYTEST) benchmarks -q --benchmark-enable --benchmark-quiet --benchmark-disable-gc --benchmark-timer=time.process_time --benchmark-json=build/bench.json $(ARGS)
 	$(BIN)/python benchmarks/report.py build/bench.json $(if $(ARGS),,--write)
 
 instructions: $(VENV)/.installed-dev build/.native ## instructions a post on the scalar path, compared with benchmarks/instructions.json (ARGS=--store: stored anew)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -101,6 +102,7 @@ def test_patterns(measure: Callable[..., Any], posts: Posts, count: int) -> None
     assert all(words[p] in posts.texts[i] for i, p in zip(found.post[:1000], found.pattern[:1000], strict=True))
 
 
+@pytest.mark.benchmark(timer=time.perf_counter)
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("work", ["scan, 10k patterns", "check_batch, shipped"])
 def test_threads(measure: Callable[..., Any], shipped: RuleSet, posts: Posts, work: str, threads: int) -> None:

@@ -18,6 +18,8 @@ from fairpost.engine import RuleSet
 from fairpost.server import Client
 from fairpost.v1 import post_pb2
 
+pytestmark = pytest.mark.benchmark(timer=time.perf_counter)  # a caller mostly waits
+
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
