@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +12,6 @@ from peers import Posts
 
 from fairpost.engine import RuleSet
 from fairpost.rules import shipped_bundle
-
-# Suites of parts that this version of the engine does not have.
-_NEEDS = {
-    "fairpost.engine.patterns": ["test_peers.py", "test_scaling.py", "test_paths.py", "test_build.py"],
-    "fairpost.engine.model": ["test_pass.py", "test_paths.py"],
-}
-collect_ignore = [file for part, files in _NEEDS.items() if importlib.util.find_spec(part) is None for file in files]
 
 
 @pytest.fixture(scope="session")
