@@ -15,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
+from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.index import PatternColumns, build_index
 from fairpost.engine.layout import BundleFlag, Cmp, Op, PatternFlag
 from fairpost.engine.literals import Literals, fold_literals
 from fairpost.engine.model import TextModel
+from fairpost.engine.regular import InvalidRegular
+from fairpost.engine.regular.sections import RegularPatterns
 from fairpost.engine.seal import assemble
 from fairpost.engine.symbols import FineFolds, ScanFold
 from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
@@ -45,12 +48,16 @@ class InvalidSource(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A literal, the folds under which it matches, and the lists (ids) to which its matches belong."""
+    """A literal, the folds under which it matches, and the lists (ids) to which its matches belong.
+
+    regular: `text` is a regular pattern between slashes; it takes the default folds.
+    """
 
     text: str
     folds: frozenset[str]
     word_boundaries: bool
     lists: tuple[int, ...]
+    regular: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +126,10 @@ def build(source: RuleSetSource) -> bytes:
     """
     _check(source)
     fine_folds = FineFolds()
-    columns, texts, scan = _patterns(source, fine_folds)
+    regulars = _regular_patterns(source)
+    columns, texts, scan = _patterns(source, fine_folds, regulars)
     sections = build_index(columns)
+    sections.update(regulars.sections(scan, first_pattern=len(texts) - regulars.anchor_count))
     sections.update(scan.sections())
     sections.update(fine_folds.sections())
     sections.update(_texts(texts))
@@ -235,12 +244,28 @@ def _check(source: RuleSetSource) -> None:
             raise InvalidSource(f"rule {rule.id}: its condition reads `model`, and there is no text model")
 
 
-def _patterns(source: RuleSetSource, fine_folds: FineFolds) -> tuple[PatternColumns, list[str], ScanFold]:
-    """Fold, merge patterns that match alike, and give the scan the symbols that they need."""
-    from fairpost.engine.folds import DEFAULT, fold
+def _regular_patterns(source: RuleSetSource) -> RegularPatterns:
+    regulars = RegularPatterns()
+    for pattern in source.patterns:
+        if not pattern.regular:
+            continue
+        if pattern.folds != DEFAULT:
+            raise InvalidSource(f"pattern {pattern.text!r}: a regular pattern takes the default folds, no others")
+        try:
+            regulars.add(pattern.text, pattern.word_boundaries, pattern.lists)
+        except InvalidRegular as error:
+            raise InvalidSource(f"pattern {pattern.text!r}: {error}") from None
+    return regulars
 
+
+def _patterns(
+    source: RuleSetSource, fine_folds: FineFolds, regulars: RegularPatterns
+) -> tuple[PatternColumns, list[str], ScanFold]:
+    """Fold, merge patterns that match alike, and give the scan the symbols that they need."""
     merged: dict[tuple[Any, ...], tuple[Pattern, list[int], list[int], int, set[int]]] = {}
     for pattern in source.patterns:
+        if pattern.regular:
+            continue
         repeat = "repeat" in pattern.folds
         folds = pattern.folds - {"repeat"}
         fine = folds != DEFAULT
@@ -262,8 +287,11 @@ def _patterns(source: RuleSetSource, fine_folds: FineFolds) -> tuple[PatternColu
         key = (tuple(scanned), tuple(own), flags, folds if fine else DEFAULT)
         entry = merged.setdefault(key, (pattern, scanned, own, int(flags), set()))
         entry[4].update(pattern.lists)
-    starts, code_points = _ragged([scanned for _, scanned, *_ in merged.values()])
-    scan = ScanFold(DEFAULT, code_points)
+    anchors = list(regulars.anchors())
+    starts, code_points = _ragged(
+        [*(scanned for _, scanned, *_ in merged.values()), *(anchor.literal for anchor in anchors)]
+    )
+    scan = ScanFold(DEFAULT, np.append(code_points, regulars.rare_code_points()))
     texts: list[str] = []
     fine_numbers: list[int] = []
     for pattern, _, own, flags, _ in merged.values():
@@ -272,11 +300,16 @@ def _patterns(source: RuleSetSource, fine_folds: FineFolds) -> tuple[PatternColu
             number = fine_folds.pattern(pattern.text, pattern.folds - {"repeat"}, own)
         fine_numbers.append(number)
         texts.append(pattern.text)
-    list_starts, lists = _ragged([sorted(lists) for *_, lists in merged.values()])
+    fine_numbers += [anchor.number for anchor in anchors]
+    texts += [anchor.text for anchor in anchors]
+    all_flags = [*(flags for *_, flags, _ in merged.values()), *[int(PatternFlag.REGULAR)] * len(anchors)]
+    list_starts, lists = _ragged(
+        [*(sorted(lists) for *_, lists in merged.values()), *(anchor.lists for anchor in anchors)]
+    )
     columns = PatternColumns(
         symbols=scan.symbols(code_points),
         starts=starts,
-        flags=np.array([flags for *_, flags, _ in merged.values()], dtype=np.uint8),
+        flags=np.array(all_flags, dtype=np.uint8),
         fine=np.array(fine_numbers, dtype=np.uint32),
         lists=lists.astype(np.uint16),
         list_starts=list_starts,

@@ -26,6 +26,7 @@ __all__ = ["InvalidBundle", "check_sections"]
 
 _RULES_ONLY = (
     *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT"),
+    *("RGXR", "RGXA", "RGXC", "RGXM"),
     *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE", "MODW", "MODP"),
 )
 _FOLD_TABLES = ("FBLK", "FSYM", "FEXP", "FEXS")
@@ -67,6 +68,7 @@ def check_sections(s: Sections, flags: int) -> None:
     _check_texts(s)
     if not flags & BundleFlag.PATTERN_SET:
         _check_fine_folds(s)
+        _check_regulars(s)
         _check_lists(s)
         _check_rules(s)
         _check_policy(s)
@@ -128,7 +130,7 @@ def _check_anchors(s: Sections) -> None:
 
 def _check_patterns(s: Sections) -> None:
     fine = s["FINE"]
-    _refuse(pattern_fault(s["PATT"], s["PSYM"].size, s["PLST"].size, fine.size))
+    _refuse(pattern_fault(s["PATT"], s["PSYM"].size, s["PLST"].size, fine.size, s["RGXA"].size))
     _refuse(symbol_fault(s["PSYM"]))
     if not fine.size:
         return
@@ -137,6 +139,21 @@ def _check_patterns(s: Sections) -> None:
     _require(_inside(fine["start"], fine["length"], s["FCPT"].size), "section FINE: code points reach past FCPT")
     folds = s["VBLK"].size // layout.CODE_POINT_BLOCKS
     _require(fine["fold"].max() < folds, "section FINE: a fold is out of range")
+
+
+def _check_regulars(s: Sections) -> None:
+    records, anchors = s["RGXR"], s["RGXA"]
+    _require((anchors["regular"] < records.size).all(), "section RGXA: a regular pattern is out of range")
+    _require((anchors["least"] <= anchors["most"]).all(), "section RGXA: a distance ends before it begins")
+    _require((records["pattern"] < s["PATT"].size).all(), "section RGXR: a pattern is out of range")
+    words, pieces = records["words"].astype(np.uint64), records["pieces"].astype(np.uint64)
+    most = layout.MAX_REGULAR_WORDS
+    _require(((words >= 1) & (words <= most)).all(), f"section RGXR: a set of states is not of 1..{most} words")
+    _require((records["longest"] > 0).all(), "section RGXR: a longest match is empty")
+    _require((pieces > 0).all(), "section RGXR: an alphabet is empty")
+    _require(_inside(records["starts"], pieces, s["RGXC"].size), "section RGXR: an alphabet reaches past RGXC")
+    sets = words * (3 + 2 * records["branches"].astype(np.uint64) + pieces)
+    _require(_inside(records["masks"], sets, s["RGXM"].size), "section RGXR: sets of states reach past RGXM")
 
 
 def _check_texts(s: Sections) -> None:

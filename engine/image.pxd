@@ -12,6 +12,7 @@ cdef extern from "image.h":
         SYMBOL_EXPANDS
         PATTERN_REPEAT
         PATTERN_FINE
+        PATTERN_REGULAR
         ENTRY_LAST
         NO_PATTERN
 
@@ -32,6 +33,14 @@ cdef extern from "image.h":
         uint32_t start
         uint16_t length, lead
         uint32_t fold
+    ctypedef struct regular_t:
+        uint32_t pattern, masks, starts
+        uint16_t piece_count, branch_count
+        uint8_t words, longest, has_edges, reserved
+    ctypedef struct regular_anchor_t:
+        uint32_t regular
+        uint8_t least, most
+        uint16_t reserved
     ctypedef struct operand_t:
         uint16_t list
         int16_t free_of
@@ -84,6 +93,10 @@ cdef extern from "image.h":
         const uint16_t *pattern_lists
         const fine_t *fine
         const uint32_t *fine_symbols
+        const regular_t *regulars
+        const regular_anchor_t *regular_anchors
+        const uint16_t *regular_starts
+        const uint64_t *regular_masks
         size_t list_count
         const uint32_t *allow_offsets
         const uint16_t *allow_lists

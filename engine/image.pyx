@@ -94,6 +94,10 @@ cdef class Image:
         v.pattern_lists = <const uint16_t*>_start(s["PLST"])
         v.fine = <const fine_t*>_start(s["FINE"])
         v.fine_symbols = <const uint32_t*>_start(s["FCPT"])
+        v.regulars = <const regular_t*>_start(s["RGXR"])
+        v.regular_anchors = <const regular_anchor_t*>_start(s["RGXA"])
+        v.regular_starts = <const uint16_t*>_start(s["RGXC"])
+        v.regular_masks = <const uint64_t*>_start(s["RGXM"])
         v.list_count = max(1, s["ALST"].size) - 1
         v.allow_offsets = <const uint32_t*>_start(s["ALST"])
         v.allow_lists = <const uint16_t*>_start(s["ALLW"])

@@ -28,6 +28,7 @@ from fairpost.engine.conditions cimport (
 from fairpost.engine.image cimport (
     ENTRY_LAST,
     PATTERN_FINE,
+    PATTERN_REGULAR,
     PATTERN_REPEAT,
     SYMBOL_BOUNDARY,
     SYMBOL_EXPANDS,
@@ -66,8 +67,8 @@ def symbol_fault(symbols):
     return "section PSYM: holds a reserved symbol" if bad else None
 
 
-def pattern_fault(patterns, size_t symbol_count, size_t list_items, size_t fine_count):
-    """PATT: every start + length inside its column; a fine record where one is needed."""
+def pattern_fault(patterns, size_t symbol_count, size_t list_items, size_t fine_count, size_t anchor_count):
+    """PATT: every start + length inside its column; a fine record or a regular pattern's anchor where one is needed."""
     cdef const pattern_t *at = <const pattern_t*>_start(patterns)
     cdef const pattern_t *p
     cdef size_t n = patterns.size, k
@@ -81,6 +82,8 @@ def pattern_fault(patterns, size_t symbol_count, size_t list_items, size_t fine_
                 and <uint64_t>p.lists + p.list_count <= list_items
                 and p.flags <= KNOWN_FLAGS
                 and (not p.flags & PATTERN_FINE or (p.fine < fine_count and not p.flags & PATTERN_REPEAT))
+                and (not p.flags & PATTERN_REGULAR
+                     or (p.fine < anchor_count and not p.flags & (PATTERN_REPEAT | PATTERN_FINE)))
             )
             if not sound:
                 break
@@ -94,6 +97,8 @@ def pattern_fault(patterns, size_t symbol_count, size_t list_items, size_t fine_
         what = "lists reach past PLST"
     elif p.flags > KNOWN_FLAGS:
         what = f"unknown flags {p.flags}"
+    elif p.flags & PATTERN_REGULAR:
+        what = "regular, and fine or repeat" if p.fine < anchor_count else "an anchor is out of range"
     elif p.flags & PATTERN_REPEAT:
         what = "fine and repeat at once"
     else:

@@ -40,6 +40,7 @@ __all__ = [
     "INSTRUCTION_DTYPE",
     "MAGIC",
     "MAX_PATTERN_SYMBOLS",
+    "MAX_REGULAR_WORDS",
     "MAX_STACK",
     "MODEL_BITS",
     "MODEL_DTYPE",
@@ -49,6 +50,8 @@ __all__ = [
     "PADDING",
     "PATTERN_DTYPE",
     "POLICY_DTYPE",
+    "REGULAR_ANCHOR_DTYPE",
+    "REGULAR_DTYPE",
     "RULE_DTYPE",
     "SECTIONS",
     "SECTION_DTYPE",
@@ -66,6 +69,8 @@ ALIGNMENT: Final = 64
 PADDING: Final = 64
 DIGEST_PIECE: Final = 1 << 20
 MAX_PATTERN_SYMBOLS: Final = 255
+MAX_REGULAR_WORDS: Final = 4
+"""Words of 64 bits that hold the states of a regular pattern."""
 MAX_STACK: Final = 32
 CODE_POINT_BLOCKS: Final = 0x110000 >> 7
 """The fold tables are two-stage: code point >> 7 selects a block of 128 entries."""
@@ -173,7 +178,7 @@ ENTRY_DTYPE: Final = np.dtype(
 PATTERN_DTYPE: Final = np.dtype(
     [
         ("start", "<u4"),  # first symbol in PSYM
-        ("fine", "<u4"),  # record in FINE or NO_FINE
+        ("fine", "<u4"),  # record in FINE, in RGXA for the anchor of a regular pattern, or NO_FINE
         ("lists", "<u4"),  # first list in PLST
         ("length", "u1"),
         ("flags", "u1"),
@@ -191,6 +196,22 @@ FINE_DTYPE: Final = np.dtype(
 )
 FINE_FOLD_DROP: Final = 0xFFFFFFFF
 FINE_FOLD_EXPANDS: Final = 0x80000000
+REGULAR_DTYPE: Final = np.dtype(
+    [
+        ("pattern", "<u4"),  # the pattern that its matches are matches of: its first anchor
+        ("masks", "<u4"),  # in RGXM: first, last, chain; states and others of each branch; what each piece is taken by
+        ("starts", "<u4"),  # of the pieces, in RGXC
+        ("pieces", "<u2"),
+        ("branches", "<u2"),
+        ("words", "u1"),  # of a mask, 1..4
+        ("longest", "u1"),  # symbols of the longest match
+        ("has_edges", "u1"),  # a match must not begin or end inside a word
+        ("reserved", "u1"),
+    ]
+)
+"""One automaton, see `regular.automaton`."""
+REGULAR_ANCHOR_DTYPE: Final = np.dtype([("regular", "<u4"), ("least", "u1"), ("most", "u1"), ("reserved", "<u2")])
+"""A literal's distance from the begin of a match of a regular pattern. The literal is a pattern flagged REGULAR."""
 OPERAND_DTYPE: Final = np.dtype([("list", "<u2"), ("free_of", "<i2"), ("within", "<u4")])
 INSTRUCTION_DTYPE: Final = np.dtype(
     [("op", "u1"), ("cmp", "u1"), ("a", "<u2"), ("b", "<u2"), ("reserved", "<u2"), ("n", "<i4"), ("value", "<f4")]
@@ -250,6 +271,10 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "PLST": np.dtype("<u2"),  # their lists
     "FINE": FINE_DTYPE,  # patterns that take fewer folds than the scan
     "FCPT": np.dtype("<u4"),  # their code points
+    "RGXR": REGULAR_DTYPE,  # regular patterns: automata
+    "RGXA": REGULAR_ANCHOR_DTYPE,  # their anchors
+    "RGXC": np.dtype("<u2"),  # pieces of their alphabets: the first symbol of each, ascending from 0
+    "RGXM": np.dtype("<u8"),  # sets of their states
     "PTXT": np.dtype("u1"),  # pattern texts, UTF-8
     "PTXO": np.dtype("<u4"),  # their offsets, one more than patterns
     "ALST": np.dtype("<u4"),  # lists: offsets into ALLW, one more than lists

@@ -74,6 +74,7 @@ cdef extern from "match.h" nogil:
     void matcher_begin(matcher_t *m, const image_t *image, chunk_t *chunk, column_match *matches,
                        bint is_limited) noexcept
     int match_chunk(matcher_t *m) noexcept
+    void matcher_free(matcher_t *m) noexcept
 
 cdef extern from "paths.h" nogil:
     enum:

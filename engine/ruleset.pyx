@@ -98,7 +98,9 @@ cdef class RuleSet:
 
     @property
     def pattern_count(self):
-        return self.image.view.pattern_count
+        """Patterns of all lists. Of a regular pattern's anchors only the first counts."""
+        sections = self.image.sections
+        return self.image.view.pattern_count - (sections["RGXA"].size - sections["RGXR"].size)
 
     @property
     def rule_count(self):
@@ -129,7 +131,10 @@ cdef class RuleSet:
 
     def patterns(self):
         """[(text as written, names of its lists)] of all patterns, by number. No kernel reads these texts, so opening
-        does not look at them either: what a forged bundle has in place of UTF-8 comes as U+FFFD."""
+        does not look at them either: what a forged bundle has in place of UTF-8 comes as U+FFFD.
+
+        Further anchors of a regular pattern have numbers too, no text and no lists.
+        """
         sections = self.image.sections
         names = self.meta["list_names"]
         content, ends = sections["PTXT"].tobytes(), sections["PTXO"].tolist()

@@ -20,6 +20,7 @@ from fairpost.engine.native cimport (
     fold_chunk,
     match_chunk,
     matcher_begin,
+    matcher_free,
     path_t,
     paths,
 )
@@ -81,6 +82,7 @@ cdef class Scanner:
     def __dealloc__(self):
         chunk_free(&self.chunk)
         column_match_free(&self.matches)
+        matcher_free(&self.matcher)
 
     cdef int run(self, bint is_limited) noexcept nogil:
         """Fold and match the texts that were put into the chunk. Returns 0, or -1 when memory runs out.

@@ -40,6 +40,12 @@ typedef struct { uint32_t key, start; } slot_t;
 typedef struct { uint64_t head; uint32_t pattern; uint8_t anchor, length; uint16_t flags; } entry_t;
 typedef struct { uint32_t start, fine, lists; uint8_t length, flags; uint16_t list_count; } pattern_t;
 typedef struct { uint32_t start; uint16_t length, lead; uint32_t fold; } fine_t;
+typedef struct {
+    uint32_t pattern, masks, starts;
+    uint16_t piece_count, branch_count;
+    uint8_t words, longest, has_edges, reserved;
+} regular_t;
+typedef struct { uint32_t regular; uint8_t least, most; uint16_t reserved; } regular_anchor_t;
 typedef struct { uint16_t list; int16_t free_of; uint32_t within; } operand_t;
 typedef struct { uint8_t op, cmp; uint16_t a, b, reserved; int32_t n; float value; } instruction_t;
 typedef struct {
@@ -97,6 +103,12 @@ typedef struct {
     const uint16_t *pattern_lists; /* values < list_count */
     const fine_t *fine;            /* lead < length; start + length inside fine_symbols; fold < folds */
     const uint32_t *fine_symbols;
+    /* regular patterns: pattern < pattern_count, 1 <= words <= 4, 1 <= piece_count, starts + piece_count inside
+     * regular_starts, masks + words * (3 + 2 branch_count + piece_count) inside regular_masks */
+    const regular_t *regulars;
+    const regular_anchor_t *regular_anchors; /* regular < the count of regulars; pattern_t.fine < their count if PATTERN_REGULAR */
+    const uint16_t *regular_starts;
+    const uint64_t *regular_masks;
     /* lists and rules */
     size_t list_count;
     const uint32_t *allow_offsets; /* list_count + 1, ascending, the last = count of allow_lists */

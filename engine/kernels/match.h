@@ -7,93 +7,11 @@
 #define FAIRPOST_MATCH_H
 
 #include "anchor.h"
-#include "chunk.h"
-#include "columns.h"
 #include "fold.h"
-#include "image.h"
+#include "matcher.h"
+#include "regular.h"
 
-enum { MATCHES_CAPPED = 1, WORK_CAPPED = 2, EVIDENCE_CAPPED = 4 };
-enum { MAX_HITS = 4096, WORK_BASE = 1 << 16, WORK_PER_SYMBOL = 256, FINE_WINDOW = 2048 };
-#define NO_LIMIT UINT64_MAX
-
-/* One match of a pattern. */
-typedef struct {
-    uint32_t pattern;
-    uint32_t text;                 /* index in the chunk */
-    uint32_t begin, end;           /* in the chunk's symbols */
-    uint32_t byte_begin, byte_end; /* in the text */
-} match_t;
-
-COLUMN(match_t, column_match)
-
-typedef struct {
-    const image_t *image;
-    chunk_t *chunk;
-    const uint16_t *symbols;
-    const uint32_t *offsets; /* in the chunk's bytes */
-    text_t *text;            /* the one at hand */
-    column_match *matches;
-    size_t match_limit;      /* matches->count at which this post is full */
-    uint64_t work, work_limit;
-    int is_limited;
-} matcher_t;
-
-static inline int is_latin(uint32_t c) { return (c | 32) - 'a' < 26; }
-static inline int is_digit(uint32_t c) { return c - '0' < 10; }
-
-/* Byte in the text where the source character of a symbol ends. */
-static inline uint32_t byte_after(const matcher_t *m, uint32_t symbol) {
-    const uint32_t at = m->offsets[symbol] - m->text->byte_begin;
-    return at + utf8_length(m->text->bytes[at]);
-}
-
-/* Whether a neighbour of the same kind touches an edge of the match [begin, end), in symbols. */
-static inline int touches(const matcher_t *m, uint32_t flags, uint32_t begin, uint32_t end) {
-    const uint16_t *symbols = m->symbols;
-    if (flags & (PATTERN_LEFT_LATIN | PATTERN_LEFT_DIGIT) && begin > m->text->symbol_begin) {
-        const uint32_t before = symbols[begin - 1];
-        if ((flags & PATTERN_LEFT_LATIN) ? is_latin(before) : is_digit(before)) {
-            const uint32_t at = m->offsets[begin - 1], here = m->offsets[begin];
-            if (at == here || byte_after(m, begin - 1) + m->text->byte_begin == here) return 1;
-        }
-    }
-    if (flags & (PATTERN_RIGHT_LATIN | PATTERN_RIGHT_DIGIT) && end < m->text->symbol_end) {
-        const uint32_t after = symbols[end];
-        if ((flags & PATTERN_RIGHT_LATIN) ? is_latin(after) : is_digit(after)) {
-            const uint32_t at = m->offsets[end - 1], next = m->offsets[end];
-            if (at == next || byte_after(m, end - 1) + m->text->byte_begin == next) return 1;
-        }
-    }
-    return 0;
-}
-
-/* Room for `count` more matches without another look. */
-static inline int reserve_matches(matcher_t *m, size_t count) { return column_match_reserve(m->matches, count); }
-
-/* Appends a match; there is room, by reserve_matches(). */
-static inline void append(matcher_t *m, uint32_t pattern, uint32_t begin, uint32_t end, uint32_t byte_begin, uint32_t byte_end) {
-    if (m->matches->count >= m->match_limit) {
-        m->text->flags |= MATCHES_CAPPED;
-        return;
-    }
-    match_t *match = &m->matches->at[m->matches->count++];
-    match->pattern = pattern;
-    match->text = (uint32_t)(m->text - m->chunk->texts);
-    match->begin = begin;
-    match->end = end;
-    match->byte_begin = byte_begin;
-    match->byte_end = byte_end;
-}
-
-static inline int emit(matcher_t *m, uint32_t pattern, uint32_t begin, uint32_t end, uint32_t byte_begin, uint32_t byte_end) {
-    if (reserve_matches(m, 1)) return -1;
-    append(m, pattern, begin, end, byte_begin, byte_end);
-    return 0;
-}
-
-static inline int emit_symbols(matcher_t *m, uint32_t pattern, uint32_t begin, uint32_t end) {
-    return emit(m, pattern, begin, end, m->offsets[begin] - m->text->byte_begin, byte_after(m, end - 1));
-}
+enum { FINE_WINDOW = 2048 };
 
 /* One code point of a text under a fine fold; expansions are written whole. Returns how many code points
  * it gave (0: dropped). `out` has room for `room`; what does not fit is cut off. */
@@ -212,6 +130,7 @@ static inline int verify(matcher_t *m, const entry_t *entry, uint32_t position) 
     const uint32_t begin = position - entry->anchor, end = begin + entry->length;
     if (entry->flags & PATTERN_REPEAT) return verify_repeat(m, entry, &m->image->patterns[entry->pattern], position);
     if (entry->length > 4 && !same_rest(m, entry, begin)) return 0;
+    if (entry->flags & PATTERN_REGULAR) return note_place(m, m->image->patterns[entry->pattern].fine, begin);
     if (entry->flags & PATTERN_FINE) return verify_fine(m, entry->pattern, begin, end);
     if ((entry->flags & PATTERN_BOUNDED) && touches(m, entry->flags, begin, end)) return 0;
     append(m, entry->pattern, begin, end, m->offsets[begin] - m->text->byte_begin, byte_after(m, end - 1));
@@ -230,11 +149,13 @@ static inline void begin_post(matcher_t *m) {
     m->match_limit = m->matches->count + MAX_HITS;
 }
 
-/* Goes to the text that holds `position`. */
-static inline void go_to(matcher_t *m, uint32_t position) {
+/* Leaves the text at hand for the one that holds `position`. */
+static inline int go_to(matcher_t *m, uint32_t position) {
     const uint32_t group = m->text->group;
+    if (m->places.count && match_regular(m)) return -1;
     while (position >= m->text->symbol_end) m->text++;
     if (m->text->group != group) begin_post(m);
+    return 0;
 }
 
 enum { CANDIDATES = 256, AHEAD = 16 };
@@ -261,8 +182,8 @@ static inline int verify_candidates(matcher_t *m, const candidate_t *candidates,
     for (size_t i = 0; i < keep; i++) __builtin_prefetch(&m->image->patterns[candidates[kept[i]].entry->pattern]);
     for (size_t i = 0; i < keep; i++) {
         const candidate_t *candidate = &candidates[kept[i]];
+        if (candidate->position >= m->text->symbol_end && go_to(m, candidate->position)) return -1;
         if (reserve_matches(m, 1)) return -1;
-        if (candidate->position >= m->text->symbol_end) go_to(m, candidate->position);
         if (verify(m, candidate->entry, candidate->position)) return -1;
     }
     return 0;
@@ -285,7 +206,8 @@ static inline int match_chunk(matcher_t *m) {
             candidates[count++].position = chunk->found.at[i];
         } while (!(entry++->flags & ENTRY_LAST));
     }
-    return verify_candidates(m, candidates, count);
+    if (verify_candidates(m, candidates, count)) return -1;
+    return m->places.count ? match_regular(m) : 0;
 }
 
 /* Makes ready for match_chunk(); a limited matcher caps matches and work of every post and flags its text. */
@@ -300,8 +222,11 @@ static inline void matcher_begin(matcher_t *m, const image_t *image, chunk_t *ch
     m->work = 0;
     m->work_limit = NO_LIMIT;
     m->is_limited = is_limited;
+    m->places.count = 0;
     m->text = chunk->texts;
     begin_post(m);
 }
+
+static inline void matcher_free(matcher_t *m) { column_place_free(&m->places); }
 
 #endif

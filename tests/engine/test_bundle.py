@@ -17,6 +17,7 @@ from fairpost.engine import InvalidBundle, RuleSet, layout
 from fairpost.engine.build import InvalidSource, Pattern, build, build_patterns
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.image import Image
+from fairpost.engine.layout import PatternFlag
 
 TABLE = layout.HEADER_DTYPE.itemsize
 
@@ -116,6 +117,18 @@ def test_every_flipped_bit_is_noticed(sample_bundle: bytes) -> None:
         ("TRIG", None, 999, "section TRIG: a rule number is out of range"),
         ("PATT", "start", 2**31, "section PATT: symbols reach past PSYM"),
         ("PATT", "length", 0, "section PATT: a length is outside 1..255"),
+        ("RGXR", "pattern", 9999, "section RGXR: a pattern is out of range"),
+        ("RGXR", "words", 0, "section RGXR: a set of states is not of 1..4 words"),
+        ("RGXR", "words", 5, "section RGXR: a set of states is not of 1..4 words"),
+        ("RGXR", "words", 4, "section RGXR: sets of states reach past RGXM"),
+        ("RGXR", "masks", 2**31, "section RGXR: sets of states reach past RGXM"),
+        ("RGXR", "branches", 9999, "section RGXR: sets of states reach past RGXM"),
+        ("RGXR", "pieces", 0, "section RGXR: an alphabet is empty"),
+        ("RGXR", "pieces", 999, "section RGXR: an alphabet reaches past RGXC"),
+        ("RGXR", "starts", 2**31, "section RGXR: an alphabet reaches past RGXC"),
+        ("RGXR", "longest", 0, "section RGXR: a longest match is empty"),
+        ("RGXA", "regular", 99, "section RGXA: a regular pattern is out of range"),
+        ("RGXA", "least", 255, "section RGXA: a distance ends before it begins"),
         ("PLST", None, 9999, "section PLST: a list number is out of range"),
         ("PSYM", None, layout.Symbol.SKIP, "section PSYM: holds a reserved symbol"),
         ("TRGO", None, 5, "section TRGO: not ascending from 0 to"),
@@ -275,6 +288,22 @@ def test_a_large_bundle_is_verified_in_pieces() -> None:
             Image(bytes(damaged))
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("fine", 999, "section PATT: an anchor is out of range"),
+        ("flags", PatternFlag.REGULAR | PatternFlag.FINE, "section PATT: "),
+        ("flags", PatternFlag.REGULAR | PatternFlag.REPEAT, "section PATT: regular, and fine or repeat"),
+    ],
+)
+def test_a_forged_anchor_is_refused(sample_bundle: bytes, field: str, value: int, message: str) -> None:
+    forged = bytearray(sample_bundle)
+    column = section(forged, "PATT")
+    column[field][np.flatnonzero(column["flags"] & PatternFlag.REGULAR)[0]] = value
+    with pytest.raises(InvalidBundle, match=message):
+        RuleSet.from_bytes(seal(forged))
+
+
 def test_sections_out_of_place_are_refused(sample_bundle: bytes) -> None:
     for field, value, message in (
         ("offset", 1 << 40, "reach past the end of the file"),
@@ -294,7 +323,11 @@ def test_sections_out_of_place_are_refused(sample_bundle: bytes) -> None:
 def test_forged_bytes_never_crash(sample_bundle: bytes) -> None:
     """Random bytes in random sections, with a right checksum: refused, or judged without a fault."""
     chance = random.Random(20240)
-    texts = ["根 治*糖尿病 最最最好 v 100% ㎏ 加v：abc12345 138-0013-8000 ￥99.5", "最好" * 100, "100%" * 50]
+    texts = [
+        "根 治*糖尿病 加我个薇信 最最好 v 100% ㎏ 加v：abc12345 138-0013-8000 ￥99.5",
+        "最好" * 100,
+        "100%" * 50,
+    ]
     table = np.frombuffer(sample_bundle, layout.SECTION_DTYPE, len(layout.SECTIONS), TABLE)
     spans = [(int(r["offset"]), int(r["count"] * r["item"])) for r in table if r["count"]]
     opened = refused = 0
@@ -319,6 +352,11 @@ def test_forged_bytes_never_crash(sample_bundle: bytes) -> None:
     [
         (Pattern("！！", DEFAULT, True, (7,)), "folds to nothing"),
         (Pattern("好" * 256, DEFAULT, True, (7,)), "has 256 symbols: the format holds 255"),
+        (Pattern("/好*/", DEFAULT, True, (7,), regular=True), "pattern '/好\\*/': column 2: '\\*' has no bound"),
+        (
+            Pattern("/好/", frozenset({"case"}), True, (7,), regular=True),
+            "a regular pattern takes the default folds",
+        ),
         (Pattern("好评", frozenset({"case", "repeat"}), True, (7,)), "repeat works on top of default"),
     ],
 )

@@ -20,7 +20,10 @@ __all__ = ["Hit", "Post", "Texts", "find_hits"]
 
 @dataclass(frozen=True, order=True)
 class Hit:
-    """A hit in text `text` of a post; begin and end in code points. `pattern`: its folded text."""
+    """A hit in text `text` of a post; begin and end in code points.
+
+    `pattern`: its folded text; of a regular pattern the text as written.
+    """
 
     text: int
     begin: int
@@ -79,7 +82,7 @@ def find_hits(lists: Mapping[str, ListSource], texts: Sequence[str]) -> Post:
         for name, source in lists.items():
             whole = folded(text, source.folds).string
             for needle, pattern in _patterns(source.words, source.folds, source.word_boundaries):
-                if needle in whole:  # nothing else can match, and there are many words
+                if pattern.is_regular or needle in whole:  # nothing else can match, and there are many words
                     raw[name].update(Hit(number, begin, end, needle) for begin, end in find(pattern, text))
     kept = {}
     for name, hits in raw.items():
@@ -92,9 +95,9 @@ def find_hits(lists: Mapping[str, ListSource], texts: Sequence[str]) -> Post:
 
 @cache
 def _patterns(words: tuple[str, ...], folds: frozenset[str], boundaries: bool) -> tuple[tuple[str, Pattern], ...]:
-    """(folded, pattern) of each word."""
+    """(folded, pattern) of each word; a regular pattern stands for itself."""
     patterns = [Pattern(word, folds, boundaries) for word in words]
-    return tuple((pattern.folded, pattern) for pattern in patterns)
+    return tuple((pattern.text if pattern.is_regular else pattern.folded, pattern) for pattern in patterns)
 
 
 def _covers(allow: Hit, hit: Hit) -> bool:

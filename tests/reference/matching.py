@@ -6,18 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .folding import Run, folded
+from .regular import find_regular
 
 __all__ = ["Match", "Pattern", "find", "find_all"]
 
 
 @dataclass(frozen=True)
 class Pattern:
+    """`text`: a word, or a regular pattern between slashes."""
+
     text: str
     folds: frozenset[str]
     word_boundaries: bool = True
 
     @property
+    def is_regular(self) -> bool:
+        return len(self.text) > 2 and self.text[0] == self.text[-1] == "/"
+
+    @property
     def folded(self) -> str:
+        """A word under its folds."""
         return folded(self.text, self.folds).string
 
 
@@ -31,7 +39,12 @@ class Match:
 
 
 def find(pattern: Pattern, text: str) -> list[tuple[int, int]]:
-    """Spans of all occurrences, overlapping ones too, each once. A pattern that folds to nothing occurs nowhere."""
+    """Spans of all occurrences of a word, overlapping ones too, each once; those of a regular pattern do not overlap.
+
+    A word that folds to nothing occurs nowhere.
+    """
+    if pattern.is_regular:
+        return find_regular(pattern.text[1:-1], text, pattern.word_boundaries)
     where, needle = folded(text, pattern.folds), pattern.folded
     spans = set()
     begin = where.string.find(needle) if needle else -1

@@ -54,6 +54,7 @@ def sample_source() -> RuleSetSource:
             Pattern("V", DEFAULT, True, (SELL,)),
             Pattern("包邮", DEFAULT, True, (SELL,)),
             Pattern("下单", DEFAULT, True, (SELL,)),
+            Pattern("/加[我你]?.{0,3}(微信|薇信)/", DEFAULT, True, (SELL,), regular=True),
             Pattern("根治疗法", DEFAULT, True, (ALLOW,)),
         ],
         lists=[*RECOGNISERS, "claim", "disease", "sell", "claim:allow"],

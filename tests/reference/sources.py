@@ -33,7 +33,10 @@ def matcher_bundle(patterns: Sequence[Pattern]) -> bytes:
     first = len(RECOGNISERS)
     return build(
         RuleSetSource(
-            patterns=[BuildPattern(p.text, p.folds, p.word_boundaries, (first + k,)) for k, p in enumerate(patterns)],
+            patterns=[
+                BuildPattern(p.text, p.folds, p.word_boundaries, (first + k,), p.is_regular)
+                for k, p in enumerate(patterns)
+            ],
             lists=[*RECOGNISERS, *(f"list {k}" for k in range(len(patterns)))],
             list_allows={},
             operands=[],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import random
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from fairpost.engine import vocabulary as v
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.model import TextModel
+from fairpost.engine.regular import InvalidRegular, compile_regular
 from fairpost.rules import expression as e
 from fairpost.rules.source import ListSource, RuleSource, Source
 
@@ -72,6 +74,70 @@ some_classes = st.frozensets(st.sampled_from(sorted(DEFAULT)))
 fold_sets = st.one_of(st.just(DEFAULT), st.just(DEFAULT | {"repeat"}), st.just(DEFAULT), some_classes)
 
 
+# Regular patterns, of the whole grammar; most have an anchor, `compiles` keeps those.
+_symbols = st.sampled_from("最好好ab1AＡ①國㎏")
+_members = st.one_of(st.sampled_from("最好aB1國"), st.sampled_from(["a-c", "最-朁", "0-9", "\\d", "A-b"]))
+_classes = st.builds(
+    lambda negated, members: f"[{negated}{''.join(members)}]",
+    st.sampled_from(["", "", "^"]),
+    st.lists(_members, min_size=1, max_size=3),
+)
+_atoms = weighted((5, _symbols), (2, _classes), (2, st.just(".")), (1, st.just("\\d")))
+_repeats = st.sampled_from(["", "", "", "", "?", "?", "{2}", "{1,3}", "{,2}", "{0,4}", "{2,3}"])
+
+
+def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    sequence = st.lists(st.tuples(inner, _repeats).map("".join), min_size=1, max_size=4).map("".join)
+    return st.builds(
+        lambda group, alternatives: f"{group}{'|'.join(alternatives)})",
+        st.sampled_from(["(", "(?:"]),
+        st.lists(sequence, min_size=1, max_size=3),
+    )
+
+
+_nested = st.recursive(_atoms, _larger, max_leaves=10)
+_pieces = st.one_of(st.tuples(_atoms, _repeats), st.tuples(_nested, _repeats)).map("".join)
+regular_texts = st.lists(_pieces, min_size=1, max_size=5).map("".join)
+
+
+def sample_match(pattern: Pattern, chance: random.Random) -> str:
+    """A folded text that the regular pattern matches, or nearly (it may be left at any symbol)."""
+    automaton = compile_regular(pattern.text[1:-1])
+    active, out = automaton.first, []
+    while active and len(out) < 60:
+        states = [k for k in range(len(automaton.symbols)) if active >> k & 1]
+        state = chance.choice(states)
+        symbols = automaton.symbols[state]
+        out.append(chance.choice([c for c in "最好ab1k国0cz" if ord(c) in symbols] or ["x"]))
+        if automaton.last >> state & 1 and chance.random() < 0.4:
+            break
+        active = automaton.chain >> state & 1 and 1 << (state + 1)
+        for before, others in automaton.branches:
+            active |= others if before >> state & 1 else 0
+    return "".join(out)
+
+
+@st.composite
+def with_matches(draw: st.DrawFn, pattern: Pattern) -> str:
+    """Texts made of matches of a regular pattern and what stands between them."""
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    parts = draw(st.lists(st.one_of(st.none(), st.none(), st.text(characters, max_size=4)), min_size=1, max_size=6))
+    return "".join(sample_match(pattern, chance) if part is None else part for part in parts)
+
+
+def compiles(text: str) -> bool:
+    try:
+        compile_regular(text)
+    except InvalidRegular:
+        return False
+    return True
+
+
+regular_patterns = st.builds(
+    lambda text, edges: Pattern(f"/{text}/", DEFAULT, edges), regular_texts.filter(compiles), st.booleans()
+)
+
+
 def _legal(pattern: Pattern) -> bool:
     """Patterns that the compiler takes: something must be left of them after the default fold."""
     return bool(Pattern(pattern.text, DEFAULT).folded)
@@ -83,7 +149,7 @@ TOKENS = (*VOCABULARY, *"很是Ａ①㎏，，。、 \n❤\u200b", " ", "、", "
 dense = st.lists(st.sampled_from(TOKENS), min_size=3, max_size=25).map("".join)
 
 patterns = st.builds(Pattern, words, fold_sets, st.booleans()).filter(_legal)
-pattern_sets = st.lists(patterns, min_size=1, max_size=8)
+pattern_sets = st.lists(weighted((5, patterns), (1, regular_patterns)), min_size=1, max_size=8)
 
 # Pieces of contacts and prices: put together at random they make and break what the recognisers know.
 PIECES = (Path(__file__).parents[1] / "data" / "contact_pieces.txt").read_text("utf-8").split()
@@ -159,16 +225,38 @@ def _date(day: int | None) -> datetime.date | None:
 _listed = weighted((5, st.sampled_from(VOCABULARY)), (1, words.filter(lambda word: _legal(Pattern(word, DEFAULT)))))
 _listed_words = st.lists(_listed, min_size=1, max_size=4, unique=True).map(tuple)
 _allow_word = st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=3).map("".join)
-_allow_words = st.lists(_allow_word, min_size=1, max_size=2, unique=True).map(tuple)
+_literal_allow_words = st.lists(_allow_word, min_size=1, max_size=2, unique=True).map(tuple)
+
+
+# Written for the tokens; a list of them takes the default folds.
+_regulars = st.sampled_from(
+    ["/最.?好/", "/[最很]好{1,2}/", "/a[b1]?/", "/(国|國).{0,3}(家|a)/", r"/\d元/", "/好[^最]{,2}了?/", "/1.?2?/"]
+)
+_words_and_folds = weighted(
+    (
+        3,
+        st.tuples(
+            _listed_words,
+            st.sampled_from([DEFAULT, DEFAULT | {"repeat"}, DEFAULT, frozenset({"case", "width"})]),
+        ),
+    ),
+    (
+        1,
+        st.tuples(
+            st.lists(weighted((1, _listed), (1, _regulars)), min_size=1, max_size=4, unique=True).map(tuple),
+            st.just(DEFAULT),
+        ),
+    ),
+)
+_allow_words = weighted((3, _literal_allow_words), (1, st.tuples(_regulars)))
 
 
 _lists = st.tuples(
     *(
         st.builds(
-            ListSource,
+            lambda name, words_and_folds, edges, allows: ListSource(name, *words_and_folds, edges, allows),
             st.just(name),
-            _listed_words,
-            st.sampled_from([DEFAULT, DEFAULT | {"repeat"}, DEFAULT, frozenset({"case", "width"})]),
+            _words_and_folds,
             st.booleans(),
             st.sampled_from([("a.one:allow",), ("a:allow",), ("a.one:allow", "a:allow")] if name == "a.one" else [()]),
         )

@@ -1,0 +1,129 @@
+/* Regular patterns: the places where one of their anchors stands, then the automaton from there.
+ *
+ * An anchor is a literal that the index finds like any other. It says where a match that holds it may begin; these
+ * places are noted while a text is matched. When its anchors are through, the automaton of each pattern runs from its
+ * places in ascending order, takes the longest match from the first one that has one, and goes on behind it. */
+#ifndef FAIRPOST_REGULAR_H
+#define FAIRPOST_REGULAR_H
+
+#include "matcher.h"
+
+enum { MAX_PLACES = 1 << 16, REGULAR_WORDS = 4 };
+
+/* Notes where matches of a regular pattern may begin: its anchor number `number` stands at `begin`. */
+static inline int note_place(matcher_t *m, uint32_t number, uint32_t begin) {
+    const regular_anchor_t *anchor = &m->image->regular_anchors[number];
+    const uint32_t from_text = begin - m->text->symbol_begin;
+    if (from_text < anchor->least) return 0;
+    const uint32_t from = from_text < anchor->most ? m->text->symbol_begin : begin - anchor->most;
+    const uint32_t to = begin - anchor->least;
+    /* Often the pattern's last place touches this one; then they are one. */
+    for (size_t k = m->places.count; k-- > 0 && m->places.count - k <= 4;) {
+        place_t *place = &m->places.at[k];
+        if (place->regular != anchor->regular || from > place->to + 1 || to + 1 < place->from) continue;
+        if (from < place->from) place->from = from;
+        if (to > place->to) place->to = to;
+        return 0;
+    }
+    if (m->places.count >= MAX_PLACES) {
+        m->text->flags |= WORK_CAPPED;
+        return 0;
+    }
+    if (column_place_reserve(&m->places, 1)) return -1;
+    place_t *place = &m->places.at[m->places.count++];
+    place->regular = anchor->regular;
+    place->from = from;
+    place->to = to;
+    return 0;
+}
+
+/* Two letters or two digits of one word: nothing that the fold dropped stands between the symbols `left` and left + 1. */
+static inline int is_inside_word(const matcher_t *m, uint32_t left) {
+    const uint32_t a = m->symbols[left], b = m->symbols[left + 1];
+    if (!(is_latin(a) && is_latin(b)) && !(is_digit(a) && is_digit(b))) return 0;
+    return m->offsets[left] == m->offsets[left + 1] || byte_after(m, left) + m->text->byte_begin == m->offsets[left + 1];
+}
+
+/* Which piece of the alphabet holds the symbol: starts[0] is 0, the others ascend. */
+static inline uint32_t piece_of(const uint16_t *starts, uint32_t count, uint32_t symbol) {
+    uint32_t low = 0;
+    while (count > 1) {
+        const uint32_t half = count / 2;
+        if (starts[low + half] <= symbol) low += half;
+        count -= half;
+    }
+    return low;
+}
+
+/* End of the longest match that begins at `begin`; 0 if none does.
+ * SAFETY: whatever the masks say, it reads `words` of them at a time inside the record's, and stops at the text's end. */
+static inline uint32_t longest_end(matcher_t *m, const regular_t *r, uint32_t begin) {
+    const uint16_t *starts = m->image->regular_starts + r->starts;
+    const uint32_t words = r->words, cost = 1 + r->branch_count * words / 4;
+    const uint64_t *first = m->image->regular_masks + r->masks, *last = first + words, *chain = last + words;
+    const uint64_t *branches = chain + words, *pieces = branches + 2 * (size_t)words * r->branch_count;
+    const uint32_t room = m->text->symbol_end - begin, stop = begin + (room < r->longest ? room : r->longest);
+    uint64_t active[REGULAR_WORDS], following[REGULAR_WORDS];
+    uint32_t end = 0;
+    if (r->has_edges && begin > m->text->symbol_begin && is_inside_word(m, begin - 1)) return 0;
+    for (uint32_t w = 0; w < words; w++) active[w] = first[w];
+    for (uint32_t at = begin; at < stop; at++) {
+        const uint64_t *takes = pieces + (size_t)words * piece_of(starts, r->piece_count, m->symbols[at]);
+        uint64_t any = 0, final = 0, carry = 0;
+        m->work += cost;
+        for (uint32_t w = 0; w < words; w++) {
+            active[w] &= takes[w];
+            any |= active[w];
+            final |= active[w] & last[w];
+        }
+        if (!any) break;
+        if (final && !(r->has_edges && at + 1 < m->text->symbol_end && is_inside_word(m, at))) end = at + 1;
+        for (uint32_t w = 0; w < words; w++) {
+            const uint64_t chained = active[w] & chain[w];
+            following[w] = chained << 1 | carry;
+            carry = chained >> 63;
+        }
+        for (uint32_t k = 0; k < r->branch_count; k++) {
+            const uint64_t *states = branches + 2 * (size_t)words * k, *others = states + words;
+            uint64_t taken = 0;
+            for (uint32_t w = 0; w < words; w++) taken |= active[w] & states[w];
+            if (!taken) continue;
+            for (uint32_t w = 0; w < words; w++) following[w] |= others[w];
+        }
+        for (uint32_t w = 0; w < words; w++) active[w] = following[w];
+    }
+    return end;
+}
+
+static inline int compare_places(const void *a, const void *b) {
+    const place_t *x = (const place_t *)a, *y = (const place_t *)b;
+    if (x->regular != y->regular) return x->regular < y->regular ? -1 : 1;
+    return x->from < y->from ? -1 : x->from > y->from;
+}
+
+/* All matches of regular patterns in the text at hand, whose places are noted; they are used up. */
+static inline int match_regular(matcher_t *m) {
+    place_t *places = m->places.at;
+    const size_t count = m->places.count;
+    m->places.count = 0;
+    if (count > 1) qsort(places, count, sizeof *places, compare_places);
+    uint32_t next = 0; /* all places of the pattern at hand are done up to here */
+    for (size_t k = 0; k < count; k++) {
+        const regular_t *r = &m->image->regulars[places[k].regular];
+        if (k == 0 || places[k].regular != places[k - 1].regular) next = 0;
+        uint32_t begin = places[k].from > next ? places[k].from : next;
+        while (begin <= places[k].to) {
+            if (m->work > m->work_limit) {
+                m->text->flags |= WORK_CAPPED;
+                return 0;
+            }
+            const uint32_t end = longest_end(m, r, begin);
+            if (end && emit_symbols(m, r->pattern, begin, end)) return -1;
+            begin = end ? end : begin + 1;
+        }
+        next = begin;
+    }
+    return 0;
+}
+
+#endif
