@@ -14,6 +14,7 @@ import numpy as np
 
 from fairpost.engine import vocabulary as v
 from fairpost.engine.build import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource, build
+from fairpost.engine.regular import is_regular
 
 from . import expression as e
 from .problems import PackError, PackErrors
@@ -63,7 +64,7 @@ class _Lowering:
         exposure = source.policy.exposure.model_dump()
         return RuleSetSource(
             patterns=[
-                Pattern(word, words.folds, words.word_boundaries, (self.list_ids[words.name],))
+                Pattern(word, words.folds, words.word_boundaries, (self.list_ids[words.name],), is_regular(word))
                 for words in source.lists.values()
                 for word in words.words
             ],

@@ -5,7 +5,7 @@ Only what a bundle says is compared, never the sources: what is announced is wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from typing import Any, Final
 from fairpost.engine import RuleSet
 from fairpost.engine.folds import DEFAULT
 
-from .wordlists import folded
+from .wordlists import word_key
 
 __all__ = ["BundleDiff", "Change", "ListChange", "RuleChange", "diff_bundles"]
 
@@ -192,17 +192,17 @@ def _list_changes(before: RuleSet, after: RuleSet) -> Iterator[ListChange]:
             yield ListChange(name, added, removed, changes)
 
 
-def _words(bundle: RuleSet) -> dict[str, dict[tuple[int, ...], str]]:
+def _words(bundle: RuleSet) -> dict[str, dict[Hashable, str]]:
     """List -> folded pattern -> a writing of it.
 
     Patterns that fold alike are one pattern in a bundle, with one writing for all its lists; comparing what
     they fold to keeps that from looking like a change.
     """
     folds = {entry["name"]: frozenset(entry["folds"]) for entry in bundle.meta.get("lists", ())}
-    result: dict[str, dict[tuple[int, ...], str]] = {}
+    result: dict[str, dict[Hashable, str]] = {}
     for text, lists in bundle.patterns():
         for name in lists:
-            result.setdefault(name, {})[folded(text, folds.get(name, DEFAULT))] = text
+            result.setdefault(name, {})[word_key(text, folds.get(name, DEFAULT))] = text
     return result
 
 

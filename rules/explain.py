@@ -18,7 +18,7 @@ from . import expression as e
 from .render import render
 from .schema import SellerModel
 from .source import CaseSource, RuleSource, Source
-from .wordlists import coarse
+from .wordlists import holds
 
 __all__ = ["CaseResult", "conjuncts", "explain", "with_parts"]
 
@@ -144,4 +144,4 @@ def _removed(source: Source, name: str, matches: Sequence[tuple[str, str, int, i
     if words is None:
         return []
     spans = [text[begin:end] for _, list_name, begin, end in matches if list_name in words.allows]
-    return [repr(span) for span in spans if any(coarse(word) in coarse(span) for word in words.words)]
+    return [repr(span) for span in spans if any(holds(span, word) for word in words.words)]

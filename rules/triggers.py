@@ -14,7 +14,7 @@ from fairpost.engine.vocabulary import CATEGORIES, COMMERCE
 
 from . import expression as e
 from .source import ListSource, RuleSource
-from .wordlists import folded
+from .wordlists import shortest
 
 __all__ = ["Triggers", "trigger_lists", "triggers_of"]
 
@@ -97,5 +97,5 @@ class _Needs:
         if words is None:
             return _RECOGNISER_COST.get(name, _OTHER_RECOGNISER_COST)
         if name not in self.costs:
-            self.costs[name] = sum(_WORD_COST.get(len(folded(word, words.folds)), 1) for word in words.words)
+            self.costs[name] = sum(_WORD_COST.get(shortest(word, words.folds), 1) for word in words.words)
         return self.costs[name]

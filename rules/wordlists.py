@@ -1,8 +1,11 @@
-"""Lists of words: where the words come from, and what can be wrong with them."""
+"""Lists of words: where the words come from, and what can be wrong with them.
+
+A word between slashes is a regular pattern.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -12,13 +15,23 @@ from typing import Final
 import ahocorasick
 
 from fairpost.engine.folds import DEFAULT, fold
+from fairpost.engine.regular import Automaton, InvalidRegular, compile_regular, is_regular, parse
 
 from .document import Document, read_text
 from .problems import Place, Problems
 from .schema import BROKEN, ListModel, PackFile
 from .source import ListSource
 
-__all__ = ["MAX_SYMBOLS", "check_allow_words", "coarse", "folded", "read_lists", "warn_of_single_symbols"]
+__all__ = [
+    "MAX_SYMBOLS",
+    "check_allow_words",
+    "folded",
+    "holds",
+    "read_lists",
+    "shortest",
+    "warn_of_single_symbols",
+    "word_key",
+]
 
 MAX_SYMBOLS: Final = 255
 """Longest pattern after folding; the engine keeps its length in one byte."""
@@ -28,6 +41,30 @@ MAX_SYMBOLS: Final = 255
 class _Words:
     words: tuple[str, ...]
     places: tuple[Place, ...]
+
+
+@lru_cache(maxsize=1 << 10)
+def _automaton(word: str) -> Automaton:
+    return compile_regular(word[1:-1])
+
+
+def word_key(word: str, folds: frozenset[str]) -> Hashable:
+    """Equal for words of a list that match alike. Raises InvalidRegular."""
+    return parse(word[1:-1]) if is_regular(word) else folded(word, folds)
+
+
+def shortest(word: str, folds: frozenset[str]) -> int:
+    """Symbols of the word's shortest match."""
+    return _automaton(word).shortest if is_regular(word) else len(folded(word, folds))
+
+
+def holds(text: str, word: str) -> bool:
+    """Whether `text` holds the word under the coarsest folds: if not, it does so under none. Word boundaries aside."""
+    return (
+        _automaton(word).occurs_in(folded(text, frozenset(DEFAULT)))
+        if is_regular(word)
+        else coarse(word) in coarse(text)
+    )
 
 
 @lru_cache(maxsize=1 << 16)
@@ -131,9 +168,15 @@ def _checked(
     place: Place,
     problems: Problems,
 ) -> ListSource:
-    first: dict[tuple[int, ...], tuple[str, Place]] = {}
+    first: dict[Hashable, tuple[str, Place]] = {}
     kept: list[tuple[str, Place]] = []
     for word, where in zip(source.words, source.places, strict=True):
+        if is_regular(word):
+            if _is_sound(word, folds, where, problems) and _is_first(
+                word, parse(word[1:-1]), "", first, where, problems
+            ):
+                kept.append((word, where))
+            continue
         symbols = folded(word, folds)
         if not symbols:
             problems.error(
@@ -144,13 +187,7 @@ def _checked(
         elif len(symbols) > MAX_SYMBOLS:
             size = f"{len(symbols)} symbols after folding; at most {MAX_SYMBOLS}"
             problems.error(where, f"{word[:20] + '...'!r} has {size}")
-        elif symbols in first:
-            other, other_place = first[symbols]
-            same = "" if other == word else f" (both fold to {_text(symbols)!r})"
-            there = f"line {other_place.line}" + ("" if other_place.file == where.file else f" of {other_place.file}")
-            problems.error(where, f"duplicate {word!r}: {other!r} on {there} is the same{same}; keep one")
-        else:
-            first[symbols] = (word, where)
+        elif _is_first(word, symbols, f" (both fold to {_text(symbols)!r})", first, where, problems):
             kept.append((word, where))
             _warn_of_edges(word, symbols, folds, where, problems)
     return ListSource(
@@ -162,6 +199,42 @@ def _checked(
         place,
         tuple(where for _, where in kept),
     )
+
+
+def _is_first(
+    word: str,
+    key: Hashable,
+    why: str,
+    first: dict[Hashable, tuple[str, Place]],
+    place: Place,
+    problems: Problems,
+) -> bool:
+    """Whether no word of the list before matches alike; `why` they do where they are written differently."""
+    if key not in first:
+        first[key] = (word, place)
+        return True
+    other, other_place = first[key]
+    there = f"line {other_place.line}" + ("" if other_place.file == place.file else f" of {other_place.file}")
+    same = "" if other == word else why
+    problems.error(place, f"duplicate {word!r}: {other!r} on {there} is the same{same}; keep one")
+    return False
+
+
+def _is_sound(word: str, folds: frozenset[str], place: Place, problems: Problems) -> bool:
+    """Whether a regular pattern compiles."""
+    if folds != frozenset(DEFAULT):
+        problems.error(
+            place,
+            f"{word!r} is a regular pattern, since it stands between slashes: it is matched under fold: [default], "
+            "and this list folds otherwise; write it into a list of its own",
+        )
+        return False
+    try:
+        _automaton(word)
+    except InvalidRegular as error:
+        problems.error(place, f"regular pattern {word!r}: {error}")
+        return False
+    return True
 
 
 def _warn_of_edges(
@@ -183,8 +256,17 @@ def warn_of_single_symbols(words: ListSource, rule_id: str, problems: Problems) 
     Word boundaries save it where it is a Latin letter or a digit.
     """
     for word, place in zip(words.words, words.word_places, strict=True):
-        symbols = folded(word, words.folds)
-        if len(symbols) == 1 and not (words.word_boundaries and symbols[0] < 128 and chr(symbols[0]).isalnum()):
+        if shortest(word, words.folds) > 1:
+            continue
+        if is_regular(word):
+            problems.warn(
+                place,
+                f"{word!r} may match a single symbol, which stands inside many words, and rule {rule_id!r} takes any "
+                "hit; make it longer, or use near()",
+            )
+            continue
+        symbol = folded(word, words.folds)[0]
+        if not (words.word_boundaries and symbol < 128 and chr(symbol).isalnum()):
             problems.warn(
                 place,
                 f"{word!r} is a single symbol without word boundaries: it hits inside every word that has it, "
@@ -201,7 +283,8 @@ def check_allow_words(lists: Mapping[str, ListSource], problems: Problems) -> No
 
     An allow word removes a hit only if it covers it and is longer. So one that holds none of the
     words never does anything, and one that *is* a word of the list contradicts it. Both sides are
-    compared under the coarsest folds: what is not contained there is contained nowhere.
+    compared under the coarsest folds: what is not contained there is contained nowhere. What a regular
+    pattern holds is not worked out: it is taken to hold a word.
     """
     for name, allow in lists.items():
         if not allow.is_allow:
@@ -210,20 +293,23 @@ def check_allow_words(lists: Mapping[str, ListSource], problems: Problems) -> No
         automaton = ahocorasick.Automaton(ahocorasick.STORE_ANY, ahocorasick.KEY_STRING)
         for other in covered:
             for word, place in zip(other.words, other.word_places, strict=True):
-                automaton.add_word(coarse(word), (other, word, place))
+                if not is_regular(word):
+                    automaton.add_word(coarse(word), (other, word, place))
         automaton.make_automaton()
         for word, place in zip(allow.words, allow.word_places, strict=True):
-            found = [hit for _, hit in automaton.iter(coarse(word))] if len(automaton) else []
-            if not found:
+            found = is_regular(word) or (len(automaton) and any(True for _ in automaton.iter(coarse(word))))
+            if not found and not any(
+                holds(word, regular) for other in covered for regular in filter(is_regular, other.words)
+            ):
                 what = "of the pack" if name == f"{name.partition(':')[0].partition('.')[0]}:allow" else "of the list"
                 problems.warn(place, f"allow word {word!r} holds no word {what}, so it never removes a hit")
         for other in covered:
             if name != f"{other.name}:allow":
                 continue  # a pack-wide allow word may well be a word of one list and shield another
             words_there = zip(allow.words, allow.word_places, strict=True)
-            allowed = {folded(word, allow.folds): place for word, place in words_there}
+            allowed = {word_key(word, allow.folds): place for word, place in words_there}
             for word, place in zip(other.words, other.word_places, strict=True):
-                clash = allowed.get(folded(word, other.folds))
+                clash = allowed.get(word_key(word, other.folds))
                 if clash is not None:
                     problems.error(
                         place,

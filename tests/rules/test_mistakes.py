@@ -70,6 +70,10 @@ MISTAKES = [
     ("duplicate word", "medical", "[不能, 不得]", "[不能, 不能]", "7:26", ["duplicate '不能'", "line 7", "keep one"]),
     ("duplicate after folding", "medical", "包治]", "根根治]", "5:26", ["duplicate '根根治': '根治' on line 5", "both fold to '根治'"]),
     ("too long", "medical", "[不能, 不得]", f"[不能, {'不得' * 128}]", "7:26", ["256 symbols after folding; at most 255"]),
+    ("regular pattern without bound", "medical", "[不能, 不得]", "[不能, /不得*/]", "7:26", ["regular pattern '/不得*/': column 3: '*' has no bound; write {0,8}"]),
+    ("regular pattern without anchor", "medical", "[不能, 不得]", "[不能, /不?.得?/]", "7:26", ["regular pattern '/不?.得?/': it has no literal that every match must hold"]),
+    ("regular pattern under repeat", "medical", "包治]", "/包.治/]", "5:26", ["'/包.治/' is a regular pattern, since it stands between slashes", "fold: [default]", "a list of its own"]),
+    ("regular patterns that are the same", "medical", "[不能, 不得]", "[/不(能)/, /不能/]", "7:30", ["duplicate '/不能/': '/不(能)/' on line 7 is the same; keep one"]),
     ("allowed word", "medical", "allow: [不能不]", "allow: [不能不, 不得]", "7:26", ["'不得' is dead or its allow word is", "line 7"]),
     ("repeat without default", "medical", "fold: [default]}", "fold: [case, repeat]}", "8:36", ["'repeat' works on top of 'default'"]),
     ("empty list", "medical", "disease: [糖尿病, 湿疹, 高血压]", "disease: []", "6:3", ["list 'disease' is empty"]),
@@ -223,6 +227,7 @@ WARNINGS = [
     ("unused list", "any(sold) or price", "price", "8:3", "list 'medical.sold' is used by no rule"),
     ("edge characters", "[元, 包邮, vx]", "[100%, 包邮, vx]", "8:18", "'100%' is matched as '100'"),
     ("single symbol", "vx]", "vx, 微]", "8:29", "'微' is a single symbol without word boundaries"),
+    ("short regular pattern", "vx]", "vx, /微信?/]", "8:29", "'/微信?/' may match a single symbol"),
     ("useless allow word", "allow: [不能不]", "allow: [不能不, 无需]", "7:44", "allow word '无需' holds no word of the list"),
     ("useless allow word of the pack", "allow: [根治疗法]", "allow: [根治疗法, 无需]", "3:15", "holds no word of the pack"),
 ]  # fmt: skip
