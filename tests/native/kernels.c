@@ -105,7 +105,7 @@ int main(void) {
         printf("path %s\n", path->name);
         chunk_t chunk;
         column_match matches;
-        matcher_t matcher;
+        matcher_t matcher = {0};
         memset(&chunk, 0, sizeof chunk);
         memset(&matches, 0, sizeof matches);
         for (uint32_t first = 0, end; first < head[1]; first = end) {
