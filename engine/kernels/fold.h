@@ -143,22 +143,18 @@ static inline int fold_text(const image_t *image, chunk_t *chunk, text_t *text, 
     return FOLD_OK;
 }
 
-/* What AVX2 and NEON do with a block of 64 bytes in which a character folds to several symbols or lies outside the plane:
- * `leads` has a bit for each byte that begins a character, `code_points` what begins there. */
-static __attribute__((noinline)) int fold_block_slowly(const image_t *image, chunk_t *chunk, size_t *count, size_t block, uint64_t leads,
-                                                       const uint16_t *code_points) {
-    for (; leads; leads &= leads - 1) {
-        const size_t place = (size_t)__builtin_ctzll(leads);
-        const uint16_t symbol = image->fold_flat[code_points[place]];
-        if (symbol == SYMBOL_EXPANDS) {
-            if (fold_character(image, chunk, count, block + place, chunk->byte_count - block)) return -1;
-            continue;
-        }
-        chunk_symbols(chunk)[*count] = symbol;
-        chunk_offsets(chunk)[*count] = (uint32_t)(block + place);
-        *count += symbol >= SYMBOL_BOUNDARY;
+/* Code points of 16 bits (see utf8_tables.h) -> symbols, in place, for the vector paths: plain loads, which are quicker than
+ * gathers. Up to seven of what lies behind the last are looked up too: the table has an entry for any 16 bits. */
+static inline void look_up(const image_t *image, uint16_t *raw, size_t count) {
+    const uint16_t *const flat = image->fold_flat;
+    for (size_t i = 0; i < count; i += 8) {
+        uint64_t four[2];
+        memcpy(four, raw + i, 16);
+        for (int k = 0; k < 2; k++)
+            four[k] = (uint64_t)flat[four[k] & 0xFFFF] | (uint64_t)flat[four[k] >> 16 & 0xFFFF] << 16 |
+                      (uint64_t)flat[four[k] >> 32 & 0xFFFF] << 32 | (uint64_t)flat[four[k] >> 48] << 48;
+        memcpy(raw + i, four, 16);
     }
-    return 0;
 }
 
 static int fold_scalar(const image_t *image, chunk_t *chunk) {

@@ -146,7 +146,6 @@ TARGET_AVX512 static void mend_identity_avx512(const image_t *image, chunk_t *ch
 static int fold_avx512(const image_t *image, chunk_t *chunk) {
     enum { WIDTH = 64 };
     const size_t room = chunk->byte_count + WIDTH;
-    const uint16_t *flat = image->fold_flat;
     int ill_formed;
     chunk->texts[0].symbol_begin = 0;
     if (image->is_identity) {
@@ -160,14 +159,7 @@ static int fold_avx512(const image_t *image, chunk_t *chunk) {
     uint16_t *raw = chunk->raw.at;
     const size_t given = decode_avx512(chunk, RAW_SEPARATOR, raw, chunk->raw_offsets.at, &ill_formed);
     if (ill_formed) return FOLD_INVALID;
-    for (size_t i = 0; i < given; i += 8) { /* what lies behind the last is some 16 bits: the table has an entry for each */
-        uint64_t four[2];
-        memcpy(four, raw + i, 16);
-        for (int k = 0; k < 2; k++)
-            four[k] = (uint64_t)flat[four[k] & 0xFFFF] | (uint64_t)flat[four[k] >> 16 & 0xFFFF] << 16 |
-                      (uint64_t)flat[four[k] >> 32 & 0xFFFF] << 32 | (uint64_t)flat[four[k] >> 48] << 48;
-        memcpy(raw + i, four, 16);
-    }
+    look_up(image, raw, given);
     const int64_t count = compact_avx512(image, chunk, given);
     if (count < 0) return FOLD_NO_MEMORY;
     chunk_close_symbols(chunk, (size_t)count);

@@ -8,6 +8,24 @@
 
 #ifdef HAVE_NEON
 
+/* What is done with a block of 64 bytes in which a character folds to several symbols or lies outside the plane:
+ * `leads` has a bit for each byte that begins a character, `code_points` what begins there. */
+static __attribute__((noinline)) int fold_block_slowly(const image_t *image, chunk_t *chunk, size_t *count, size_t block, uint64_t leads,
+                                                       const uint16_t *code_points) {
+    for (; leads; leads &= leads - 1) {
+        const size_t place = (size_t)__builtin_ctzll(leads);
+        const uint16_t symbol = image->fold_flat[code_points[place]];
+        if (symbol == SYMBOL_EXPANDS) {
+            if (fold_character(image, chunk, count, block + place, chunk->byte_count - block)) return -1;
+            continue;
+        }
+        chunk_symbols(chunk)[*count] = symbol;
+        chunk_offsets(chunk)[*count] = (uint32_t)(block + place);
+        *count += symbol >= SYMBOL_BOUNDARY;
+    }
+    return 0;
+}
+
 /* The code points that begin at the 16 bytes from `bytes`, characters outside the plane as RAW_ASTRAL. */
 static inline void decode_neon(const uint8_t *bytes, uint8x16_t v, uint16_t *code_points) {
     const uint8x16_t v1 = vld1q_u8(bytes + 1), v2 = vld1q_u8(bytes + 2);

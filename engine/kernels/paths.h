@@ -39,7 +39,7 @@ static const path_t paths[] = {
     {"avx512", runs_avx512, fold_avx512, filter_avx512, lookup_avx512, model_avx512, encode_ucs2_avx512, encode_ucs4_avx512},
 #endif
 #ifdef HAVE_AVX2
-    {"avx2", runs_avx2, fold_avx2, filter_avx2, lookup_scalar, model_avx2, encode_ucs2, encode_ucs4},
+    {"avx2", prepare_avx2, fold_avx2, filter_avx2, lookup_scalar, model_avx2, encode_ucs2, encode_ucs4},
 #endif
 #ifdef HAVE_NEON
     {"neon", runs_everywhere, fold_neon, filter_neon, lookup_scalar, model_neon, encode_ucs2, encode_ucs4},
