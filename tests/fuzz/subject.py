@@ -9,6 +9,7 @@ from reference.strategies import CHANNELS, PIECES, random_model
 
 from fairpost.engine import RuleSet
 from fairpost.engine.folds import DEFAULT
+from fairpost.engine.regular import is_regular
 from fairpost.engine.vocabulary import RECOGNISERS
 from fairpost.rules import expression as e
 from fairpost.rules.compiler import bundle_of
@@ -33,6 +34,7 @@ _PLAIN = (
     "最" + "好a" * 127,
 )
 _ODD = ("𠮷野家", "㎏", "ﷺ", "ß", "①②")
+_REGULAR = ("/加[我偶]?.{0,3}(微|V)/", "/[0-9]{1,3}天?(见效|根治)/", "/(最|极)好(好|a){2,6}[吃用]/", "/a[b-d]{0,8}1/")
 _LISTS = (
     ListSource("a.plain", _PLAIN, DEFAULT, True, ("a.plain:allow", "a:allow")),
     ListSource("a.inside", ("ab", "1", "好a", "治糖"), DEFAULT, False),
@@ -40,11 +42,13 @@ _LISTS = (
     ListSource("a.fine", ("100%", "A-B", "最 好", "Ａ"), frozenset({"case", "width"}), True),
     ListSource("a.exact", ("VX", "é", "e\u0301", "后"), frozenset(), False),
     ListSource("a.odd", _ODD, DEFAULT, False),
+    ListSource("a.regular", _REGULAR, DEFAULT, True),
     ListSource("a.disease", ("糖尿病", "湿疹"), DEFAULT, True),
     ListSource("a.plain:allow", ("根治疗法", "纯天然气"), DEFAULT, True),
     ListSource("a:allow", ("包邮箱", "ab12"), DEFAULT, False),
 )
-WORDS = (*(word for words in _LISTS for word in words.words if len(word) < 64), *PIECES, *"，。！\n \u200b\ufe0f🇦")
+_WORDS = [word for words in _LISTS for word in words.words if len(word) < 64 and not is_regular(word)]
+WORDS = (*_WORDS, *PIECES, *"，。！\n \u200b\ufe0f🇦", "我偶", "天见效", "极好", "吃用", "abcd1")
 TEXTS = (
     "根 治*糖尿病 最最最好 v 100% ㎏ 加v：abc12345 138-0013-8000 ￥99.5",
     "本店纯天然，国家级推荐！VX群 ab1 12kg A-B 100％ 最 好",
@@ -52,6 +56,7 @@ TEXTS = (
     "微信 abc_123 qq 123456 www.abc.com/x a.b@c.com 九块钱 百分之五 1,299元/件 好吃好好好吃 湿疹。根治湿疹",
     "好a" * 127 + "最" + "好a" * 127,
     "a" * 63 + "根治",
+    "加偶一二三微 加我V 30天见效 3 天*根治 极好好a好吃 abcd1 acbdbcdb1",
 )
 
 
@@ -70,6 +75,7 @@ def source() -> Source:
         rule_of("a.near", "MEDICAL", e.Near(e.Operand("a.plain"), e.Operand("a.disease"), 4), 0.8, severity="critical"),
         rule_of("a.before", "MEDICAL", e.Before(e.Operand("a.disease"), e.Operand("a.plain"), 8), 0.3),
         rule_of("a.far", "MEDICAL", e.Any(e.Operand("a.disease", "a.plain", 2)), 0.2),
+        rule_of("a.regular", "DIVERT", _any("a.regular"), 0.4),
         rule_of("a.odd", "ABSOLUTE", e.And((_any("a.odd"), e.Not(_any("a.exact")))), 0.2),
         rule_of("a.after", "ABSOLUTE", e.And((e.RuleFired("a.odd"), e.Commerce(">=", 0.4))), 0.2),
         rule_of("a.model", "DIVERT", e.Model(">=", 0.3), 0.2),
