@@ -119,10 +119,12 @@ def _edit(damaged: bytearray, kind: int, section: int, item: int, field: int, va
     else:
         if column.dtype.names:
             column = column[column.dtype.names[field % len(column.dtype.names)]]
+        if column.ndim > 1:
+            column = column[:, item % column.shape[1]]
         # Floats too are written as the bits of a number.
-        cell = column[at : at + 1].copy().view(f"<u{min(column.dtype.base.itemsize, 8)}")
+        cell = column[at : at + 1].copy().view(f"<u{column.dtype.itemsize}")
         cell[0] = (value + (int(cell[0]) if kind == ADD else 0)) % (1 << 8 * cell.itemsize)
-        column[at : at + 1] = cell.view(column.dtype.base).reshape(column[at : at + 1].shape)
+        column[at] = cell.view(column.dtype)[0]
 
 
 def _judge(rule_set: RuleSet, text: bytes) -> None:
