@@ -1,7 +1,7 @@
 """Folds and matches texts, a chunk at a time, and chooses the kernels' path.
 
-The environment variable FAIRPOST_KERNELS names the path for the process: avx512, avx2, neon or scalar. Without it the best
-one that the machine runs is taken.
+The environment variable FAIRPOST_KERNELS names the path for the process: avx512, avx2, neon or scalar. Without it
+the best one that the machine runs is taken.
 """
 
 import os
