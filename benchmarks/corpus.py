@@ -64,7 +64,9 @@ def words_of(size: str) -> tuple[str, ...]:
     if size == "1k":
         return tuple(random.Random(SEED).sample(words_of("10k"), 1000))
     if size == "shipped":
-        return tuple(sorted({pattern for pattern, _ in RuleSet.open(shipped_bundle()).patterns()}))
+        # Literals only: a regular pattern is shown between slashes, at the first of its anchors.
+        found = {pattern for pattern, _ in RuleSet.open(shipped_bundle()).patterns()}
+        return tuple(sorted(word for word in found if word and not (word[0] == word[-1] == "/" and len(word) > 2)))
     if folder is None:
         return tuple(made_words(SIZES[size]))
     return tuple(_lines(folder / f"lexicon_{size.lower()}.txt"))
