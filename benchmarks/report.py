@@ -158,7 +158,7 @@ def about(run: Run) -> str:
             versions.append(f"{package} not installed")
     return (
         f"{run.date}. {cpu.get('brand_raw', run.machine['machine'])}, {cpu.get('count', '?')} cores, "
-        f"{run.machine['system']} {run.machine['release']}, Python {run.machine['python_version']}, "
+        f"{run.machine['system']} {run.machine['release'].split('-')[0]}, Python {run.machine['python_version']}, "
         f"{run.machine['compiler']}. {', '.join(versions)}.\n\nMeasured on {run.machine['corpus']}."
     )
 
