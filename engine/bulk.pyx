@@ -1,6 +1,5 @@
 """Judges the posts of one batch, in one thread or several, into columns."""
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +14,12 @@ from fairpost.engine.buffers cimport adopt
 from fairpost.engine.image cimport Image, standing_t
 from fairpost.engine.judge cimport Judge, request_t
 
+from fairpost.engine.shares import LEAST_BYTES, each_in_a_thread
+
 __all__ = ["Columns", "judge_batch"]
 
 cnp.import_array()
 
-_LEAST_BYTES = 1 << 16  # fewer are not worth a thread
 _FIXED = {
     "status": np.uint8,
     "status_offset": np.uint32,
@@ -62,34 +62,17 @@ def judge_batch(Image image not None, list spare not None, given, threads):
         threads: how many work, on parts of about equally many bytes each. The answer is always the same.
     """
     fixed = {name: np.zeros(given.posts, dtype) for name, dtype in _FIXED.items()}
-    shares = _shares(given, threads)
-    answers = [None] * len(shares)
-
-    def work(k):
-        try:
-            answers[k] = _judge(image, spare, given, shares[k], fixed)
-        except BaseException as error:
-            answers[k] = error
-
-    others = [threading.Thread(target=work, args=(k,)) for k in range(1, len(shares))]
-    for thread in others:
-        thread.start()
-    work(0)
-    for thread in others:
-        thread.join()
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
+    answers = each_in_a_thread(lambda share: _judge(image, spare, given, share, fixed), _shares(given, threads))
     return {**fixed, **_joined(answers)}
 
 
 def _shares(given, threads):
     """[(first, end)]: runs of posts of about equally many bytes, one for each thread."""
     ends = given.offsets if given.segments is None else given.offsets[given.segments]
-    total = int(ends[-1] - ends[0])
-    threads = max(1, min(threads, total // _LEAST_BYTES, given.posts))
+    total = int(ends[given.posts] - ends[0])
+    threads = max(1, min(threads, total // LEAST_BYTES, given.posts))
     bounds = [int(ends[0]) + total * k // threads for k in range(1, threads)]
-    cuts = [0, *np.searchsorted(ends[:-1], bounds, "left").tolist(), given.posts]
+    cuts = [0, *np.searchsorted(ends[:given.posts], bounds, "left").tolist(), given.posts]
     return list(zip(cuts, cuts[1:]))
 
 
@@ -106,7 +89,7 @@ def _joined(answers):
         parts = [np.zeros(1, np.uint32)]
         for answer in answers:
             parts.append(answer[name][1:] + np.uint32(before))
-            before += int(answer[name][-1])
+            before += answer[name].item(-1)
         joined[name] = np.concatenate(parts)
     return joined
 

@@ -25,6 +25,8 @@ from fairpost.engine.build import build_patterns
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.image import InvalidBundle
 from fairpost.engine.matches import Matches
+from fairpost.engine.request import check_threads
+from fairpost.engine.shares import LEAST_BYTES, each_in_a_thread
 from fairpost.engine.texts import Texts, parts_of
 from fairpost.engine.vocabulary import UNITS
 
@@ -35,7 +37,6 @@ DEFAULT_FOLDS = DEFAULT
 
 _KINDS = ("overlapping", "leftmost-longest")
 _MOST_TEXTS = (1 << 32) - 1  # their numbers are uint32
-_LEAST_BYTES = 1 << 16  # fewer are not worth a thread
 
 
 cdef class PatternSet:
@@ -245,27 +246,9 @@ cdef class PatternSet:
         """((post, pattern, begin, end), (ill-formed text, byte)) of a list of Texts."""
         if errors not in ("strict", "skip"):
             raise ValueError(f"errors is {errors!r}, expected strict or skip")
-        if not isinstance(threads, int) or threads < 1:
-            raise ValueError(f"threads is {threads!r}, expected 1 or more")
-        shares = _shares(parts, threads)
+        check_threads(threads)
         options = (UNITS.index(unit), is_longest, errors == "strict", counts)
-        answers = [None] * len(shares)
-
-        def work(k):
-            try:
-                answers[k] = self._work(shares[k], options)
-            except BaseException as error:
-                answers[k] = error
-
-        others = [threading.Thread(target=work, args=(k,)) for k in range(1, len(shares))]
-        for thread in others:
-            thread.start()
-        work(0)
-        for thread in others:
-            thread.join()
-        for answer in answers:  # the first of them is the first in the batch
-            if isinstance(answer, BaseException):
-                raise answer
+        answers = each_in_a_thread(lambda share: self._work(share, options), _shares(parts, threads))
         columns = answers[0] if len(answers) == 1 else tuple(np.concatenate(column) for column in zip(*answers))
         return columns[:4], columns[4:]
 
@@ -357,7 +340,7 @@ def _shares(parts, threads):
     """
     sizes = [int(part.offsets[len(part)] - part.offsets[0]) for part in parts]
     total = sum(sizes)
-    threads = max(1, min(threads, total // _LEAST_BYTES))
+    threads = max(1, min(threads, total // LEAST_BYTES))
     shares = [[] for _ in range(threads)]
     base = before = 0
     for part, size in zip(parts, sizes):

@@ -23,6 +23,21 @@ static inline int filter_begin(chunk_t *chunk) {
     return column_u32_reserve(&chunk->survivors, chunk->symbol_count + SYMBOL_SLACK);
 }
 
+/* Appends to the `count` survivors those of the `size` positions from `block` on whose bit, place[i] of the filter, is set, or
+ * whose symbol s[i] is an anchor. Returns how many there are then. */
+static inline size_t keep_survivors(const image_t *image, const uint16_t *s, const uint32_t *place, size_t block, size_t size,
+                                    uint32_t *survivors, size_t count) {
+    const int has_unigrams = image->has_unigrams;
+    for (size_t i = 0; i < size; i++) {
+        /* Stored in any case: a position that does not survive is written over by the next. */
+        survivors[count] = (uint32_t)(block + i);
+        uint32_t survives = has_bit(image->filter_map, place[i]);
+        if (has_unigrams) survives |= has_bit(image->unigram_map, s[i]);
+        count += survives;
+    }
+    return count;
+}
+
 /* Writes the positions to chunk->survivors, ascending. */
 static int filter_scalar(const image_t *image, chunk_t *chunk) {
     if (filter_begin(chunk)) return -1;

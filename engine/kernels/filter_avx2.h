@@ -11,11 +11,9 @@ TARGET_AVX2 static int filter_avx2(const image_t *image, chunk_t *chunk) {
     enum { BLOCK = 256 };
     if (filter_begin(chunk)) return -1;
     const uint16_t *symbols = chunk_symbols(chunk);
-    const uint64_t *map = image->filter_map, *unigrams = image->unigram_map;
     uint32_t *survivors = chunk->survivors.at;
     uint32_t place[BLOCK];
     const __m128i shift = _mm_cvtsi32_si128((int)image->filter_shift);
-    const int has_unigrams = image->has_unigrams;
     size_t count = 0;
     for (size_t block = 0; block < chunk->symbol_count; block += BLOCK) {
         const uint16_t *s = symbols + block;
@@ -29,12 +27,7 @@ TARGET_AVX2 static int filter_avx2(const image_t *image, chunk_t *chunk) {
             const __m256i group = _mm256_srl_epi32(pair, shift);
             _mm256_storeu_si256((__m256i *)(place + i), _mm256_or_si256(_mm256_slli_epi32(group, 3), _mm256_cvtepu16_epi32(_mm_srli_epi16(third, 13))));
         }
-        for (size_t i = 0; i < size; i++) {
-            survivors[count] = (uint32_t)(block + i);
-            uint32_t survives = has_bit(map, place[i]);
-            if (has_unigrams) survives |= has_bit(unigrams, s[i]);
-            count += survives;
-        }
+        count = keep_survivors(image, s, place, block, size, survivors, count);
     }
     chunk->survivor_count = count;
     return 0;

@@ -17,11 +17,9 @@ static int filter_neon(const image_t *image, chunk_t *chunk) {
     enum { BLOCK = 256 };
     if (filter_begin(chunk)) return -1;
     const uint16_t *symbols = chunk_symbols(chunk);
-    const uint64_t *map = image->filter_map, *unigrams = image->unigram_map;
     uint32_t *survivors = chunk->survivors.at;
     uint32_t place[BLOCK];
     const int32x4_t shift = vdupq_n_s32(-(int32_t)image->filter_shift); /* to the left by a negative number: to the right */
-    const int has_unigrams = image->has_unigrams;
     size_t count = 0;
     for (size_t block = 0; block < chunk->symbol_count; block += BLOCK) {
         const uint16_t *s = symbols + block;
@@ -33,12 +31,7 @@ static int filter_neon(const image_t *image, chunk_t *chunk) {
             vst1q_u32(place + i, filter_bits_neon(vget_low_u16(first), vget_low_u16(second), vget_low_u16(third), shift));
             vst1q_u32(place + i + 4, filter_bits_neon(vget_high_u16(first), vget_high_u16(second), vget_high_u16(third), shift));
         }
-        for (size_t i = 0; i < size; i++) {
-            survivors[count] = (uint32_t)(block + i);
-            uint32_t survives = has_bit(map, place[i]);
-            if (has_unigrams) survives |= has_bit(unigrams, s[i]);
-            count += survives;
-        }
+        count = keep_survivors(image, s, place, block, size, survivors, count);
     }
     chunk->survivor_count = count;
     return 0;
