@@ -15,36 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference.matching import Match, Pattern, find_all
 from reference.sources import fold_set, matcher_bundle
-from reference.strategies import examples, pattern_sets, texts
+from reference.strategies import VECTOR_PIECES, examples, pattern_sets, texts
 
 from fairpost.engine import RuleSet
 from fairpost.engine.scanner import available_paths, choose_path, chosen_path
 from fairpost.engine.vocabulary import RECOGNISERS
 
-PIECES = [
-    *"012abcv vx。，！ \n\u200b",
-    *(
-        "最好",
-        "根治",
-        "糖尿病",
-        "100%",
-        "包邮",
-        "根治疗法",
-        "ﷺ",
-        "㎏",
-        "㌀",
-        "ガ",
-        "ｶﾞ",
-        "㈱",
-        "é",
-        "ß",
-        "①",
-        "𝟐",
-        "𠀀",
-        "😀",
-        "🇦",
-    ),
-]
 BYTES = [0x00, 0x7F, 0x80, 0xBF, 0xC0, 0xC2, 0xE0, 0xE4, 0xED, 0xEF, 0xF0, 0xF4, 0xF5, 0xFF]
 
 
@@ -130,7 +106,7 @@ def sample_texts(chance: random.Random, count: int) -> list[bytes]:
     """Texts of every length around the width of a vector; two in five with bytes changed or cut off."""
     texts = []
     for _ in range(count):
-        text = bytearray("".join(chance.choices(PIECES, k=chance.choice((1, 5, 20, 64, 200)))).encode())
+        text = bytearray("".join(chance.choices(VECTOR_PIECES, k=chance.choice((1, 5, 20, 64, 200)))).encode())
         if chance.random() < 0.4:
             for _ in range(chance.choice((1, 1, 3))):
                 text[chance.randrange(len(text))] = chance.choice(BYTES)

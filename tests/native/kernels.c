@@ -66,6 +66,10 @@ static void open_bundle(image_t *image, const uint8_t *bundle, const int8_t *uni
     POINT(pattern_symbols, "PSYM");
     POINT(fine, "FINE");
     POINT(fine_symbols, "FCPT");
+    POINT(regulars, "RGXR");
+    POINT(regular_anchors, "RGXA");
+    POINT(regular_starts, "RGXC");
+    POINT(regular_masks, "RGXM");
     POINT(model_weights, "MODW");
     image->model_shift = 32 - (uint32_t)__builtin_ctzll(COUNT("MODW"));
     image->model_unigrams = unigrams;
@@ -122,6 +126,7 @@ int main(void) {
             if (match_chunk(&matcher)) return 4;
             show(&chunk, &matches);
         }
+        matcher_free(&matcher);
         column_match_free(&matches);
         chunk_free(&chunk);
     }

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference.model import buckets, symbols
 from reference.sample import sample_source
-from reference.strategies import examples, random_model, texts
+from reference.strategies import VECTOR_PIECES, examples, random_model, texts
 
 from fairpost.engine.build import build
 from fairpost.engine.model import unigram_weights
@@ -26,29 +26,6 @@ from fairpost.engine.model import unigram_weights
 ROOT = Path(__file__).parents[2]
 FLAGS = ["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-ffp-contract=off"]
 MODEL = random_model(12, 1.0, 0.0)
-PIECES = [
-    *"012abcv vx。，！ \n\u200b",
-    *(
-        "最好",
-        "根治",
-        "糖尿病",
-        "100%",
-        "包邮",
-        "根治疗法",
-        "ﷺ",
-        "㎏",
-        "㌀",
-        "ガ",
-        "ｶﾞ",
-        "㈱",
-        "é",
-        "ß",
-        "①",
-        "𝟐",
-        "𠀀",
-        "😀",
-    ),
-]
 BYTES = [0x00, 0x7F, 0x80, 0xBF, 0xC0, 0xC2, 0xE0, 0xE4, 0xED, 0xEF, 0xF0, 0xF4, 0xF5, 0xFF]
 
 
@@ -106,13 +83,13 @@ def sample_texts(count: int) -> list[bytes]:
     chance = random.Random(7)
     made = []
     for _ in range(count):
-        text = bytearray("".join(chance.choices(PIECES, k=chance.choice((1, 5, 20, 64, 200)))).encode())
+        text = bytearray("".join(chance.choices(VECTOR_PIECES, k=chance.choice((1, 5, 20, 64, 200)))).encode())
         if chance.random() < 0.4:
             for _ in range(chance.choice((1, 1, 3))):
                 text[chance.randrange(len(text))] = chance.choice(BYTES)
             del text[chance.randrange(len(text)) + 1 :]
         made.append(bytes(text))
-    return [*made, "".join(chance.choices(PIECES, k=20_000)).encode(), b"", b""]
+    return [*made, "".join(chance.choices(VECTOR_PIECES, k=20_000)).encode(), b"", b""]
 
 
 def faults_between_vectors() -> list[bytes]:

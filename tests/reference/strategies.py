@@ -25,6 +25,7 @@ from .matching import Pattern
 from .sources import EXPOSURE, policy, rule_of, source_of
 
 __all__ = [
+    "VECTOR_PIECES",
     "contacts",
     "dense",
     "examples",
@@ -49,6 +50,33 @@ KINDS = (
     "、！\n-❤😀…"  # dropped: separators, among them delimiters
     "\ue000\ufffe\u0378\x00𠮷"  # the odd ones
 )
+# For texts that are drawn by `random`: words that patterns know, and characters of every kind and length.
+VECTOR_PIECES = [
+    *"012abcv vx。，！ \n\u200b",
+    *(
+        "最好",
+        "根治",
+        "糖尿病",
+        "100%",
+        "包邮",
+        "根治疗法",
+        "加",
+        "微信",
+        "ﷺ",
+        "㎏",
+        "㌀",
+        "ガ",
+        "ｶﾞ",
+        "㈱",
+        "é",
+        "ß",
+        "①",
+        "𝟐",
+        "𠀀",
+        "😀",
+        "🇦",
+    ),
+]
 
 
 def weighted(*choices: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
