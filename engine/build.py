@@ -178,7 +178,8 @@ def build_patterns(
             flags=flags,
             fine=np.full(len(patterns), layout.NO_FINE, dtype=np.uint32),
             lists=np.zeros(0, dtype=np.uint16),
-            list_starts=np.zeros(len(patterns) + 1, dtype=np.int64),
+            list_starts=np.zeros(len(patterns), dtype=np.int64),
+            list_counts=np.zeros(len(patterns), dtype=np.int64),
         )
     )
     sections.update(scan.sections())
@@ -303,16 +304,19 @@ def _patterns(
     fine_numbers += [anchor.number for anchor in anchors]
     texts += [anchor.text for anchor in anchors]
     all_flags = [*(flags for *_, flags, _ in merged.values()), *[int(PatternFlag.REGULAR)] * len(anchors)]
-    list_starts, lists = _ragged(
-        [*(sorted(lists) for *_, lists in merged.values()), *(anchor.lists for anchor in anchors)]
-    )
+    # Patterns of the same lists share them: what every match reads stays in the nearest cache.
+    shared: dict[tuple[int, ...], int] = {}
+    owners = [*(tuple(sorted(lists)) for *_, lists in merged.values()), *(tuple(anchor.lists) for anchor in anchors)]
+    numbers = [shared.setdefault(lists, len(shared)) for lists in owners]
+    list_starts, lists = _ragged(list(shared))
     columns = PatternColumns(
         symbols=scan.symbols(code_points),
         starts=starts,
         flags=np.array(all_flags, dtype=np.uint8),
         fine=np.array(fine_numbers, dtype=np.uint32),
         lists=lists.astype(np.uint16),
-        list_starts=list_starts,
+        list_starts=list_starts[:-1][numbers],
+        list_counts=np.diff(list_starts)[numbers],
     )
     return columns, texts, scan
 

@@ -25,7 +25,7 @@ class PatternColumns:
 
     symbols: uint16[total]; starts: int64[n + 1], pattern k is symbols[starts[k]:starts[k + 1]].
     flags: uint8[n], PatternFlag. fine: uint32[n], record in FINE or NO_FINE.
-    lists: uint16[total of lists]; list_starts: int64[n + 1].
+    lists: uint16[any]; those of pattern k are lists[list_starts[k]:][:list_counts[k]]. Patterns share places there.
     """
 
     symbols: NDArray[np.uint16]
@@ -34,6 +34,7 @@ class PatternColumns:
     fine: NDArray[np.uint32]
     lists: NDArray[np.uint16]
     list_starts: NDArray[np.int64]
+    list_counts: NDArray[np.int64]
 
 
 def sketch_position(first: int, second: int) -> int:
@@ -83,10 +84,10 @@ def build_index(patterns: PatternColumns) -> dict[str, NDArray[Any]]:
     records = np.zeros(count, dtype=layout.PATTERN_DTYPE)
     records["start"] = starts[:-1]
     records["fine"] = patterns.fine
-    records["lists"] = patterns.list_starts[:-1]
+    records["lists"] = patterns.list_starts
     records["length"] = lengths
     records["flags"] = patterns.flags
-    records["list_count"] = np.diff(patterns.list_starts)
+    records["list_count"] = patterns.list_counts
     return {
         "UMAP": _unigram_map(symbols[starts[:-1][widths == 1]]),
         "FMAP": words,

@@ -26,7 +26,7 @@ from fairpost.engine.folds import DEFAULT
 from fairpost.engine.image import InvalidBundle
 from fairpost.engine.matches import Matches
 from fairpost.engine.request import check_threads
-from fairpost.engine.shares import LEAST_BYTES, each_in_a_thread
+from fairpost.engine.shares import LEAST_BYTES, in_two_steps
 from fairpost.engine.texts import Texts, parts_of
 from fairpost.engine.vocabulary import UNITS
 
@@ -248,12 +248,30 @@ cdef class PatternSet:
             raise ValueError(f"errors is {errors!r}, expected strict or skip")
         check_threads(threads)
         options = (UNITS.index(unit), is_longest, errors == "strict", counts)
-        answers = each_in_a_thread(lambda share: self._work(share, options), _shares(parts, threads))
-        columns = answers[0] if len(answers) == 1 else tuple(np.concatenate(column) for column in zip(*answers))
-        return columns[:4], columns[4:]
+        columns, ill_formed = [], []
+
+        def between(searches):
+            """Room for what all have found, and where in it each begins."""
+            places = []
+            rows = bad_rows = 0
+            for search in searches:
+                places.append((rows, bad_rows))
+                found, bad = search.counts()
+                rows += found
+                bad_rows += bad
+            columns.extend([np.empty(rows, np.uint32) for _ in range(4)])
+            ill_formed.extend([np.empty(bad_rows, np.uint32) for _ in range(2)])
+            return places
+
+        def finish(search, place):
+            search.put(tuple(columns), tuple(ill_formed), *place)
+            self._spare.append(search)
+
+        in_two_steps(lambda share: self._work(share, options), _shares(parts, threads), between, finish)
+        return columns, ill_formed
 
     def _work(self, share, options):
-        """The answer for the share of one thread: [(Texts, first, end, number of the first text of all)]."""
+        """The Search with the answer for the share of one thread: [(Texts, first, end, number of the first text)]."""
         cdef Search search
         cdef task_t task
         cdef outcome_t outcome = DONE
@@ -275,19 +293,16 @@ cdef class PatternSet:
                 outcome = search.run(&task)
             if outcome != DONE:
                 break
-        answer = search.take()
-        # After a fault too: what was found until then has been taken out.
-        self._spare.append(search)
         if outcome == NO_MEMORY:
             raise MemoryError(f"searching {sum(len(texts) for texts, *_ in share)} texts")
         if outcome == ILL_FORMED:
             texts, number = _text_at(share, search.fault)
-            raise ValueError(f"texts[{search.fault}] {_ill_formed(texts[number], int(answer[5][0]))}")
+            raise ValueError(f"texts[{search.fault}] {_ill_formed(texts[number], search.bad_byte.at[search.bad_byte.count - 1])}")
         if outcome != DONE:
             texts, number = _text_at(share, search.fault)
             length = texts.offsets[number + 1] - texts.offsets[number]
             raise ValueError(f"texts[{search.fault}] has {length} bytes, the longest may have {LONGEST_TEXT}")
-        return answer
+        return search
 
 
 cdef PatternSet _set_of(Image image, str where):

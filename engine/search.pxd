@@ -55,4 +55,5 @@ cdef class Search:
     cdef int collect(self, const task_t *task, size_t first) noexcept nogil
     cdef void report(self, uint32_t post, size_t count) noexcept nogil
     cdef int report_units(self, const task_t *task, const text_t *text, uint32_t post, size_t count) noexcept nogil
-    cdef tuple take(self)
+    cdef void columns(self, column_u32 **have) noexcept nogil
+    cdef void forget(self) noexcept nogil

@@ -3,9 +3,8 @@
 cimport numpy as cnp
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport realloc
+from libc.string cimport memcpy
 
-from fairpost.engine.buffers cimport adopt
 from fairpost.engine.image cimport Image
 from fairpost.engine.native cimport column_u32, column_u32_free, column_u32_reserve, match_t, text_t
 from fairpost.engine.scanner cimport Scanner, chunk_of
@@ -23,6 +22,9 @@ cdef extern from "spans.h" nogil:
     uint32_t units_before(units_t *u, uint32_t at) noexcept
 
 cnp.import_array()
+
+cdef enum:
+    KEPT = 1 << 20  # items of a column
 
 
 cdef class Search:
@@ -139,32 +141,42 @@ cdef class Search:
             self.end.at[k] = units_before(&self.units, self.end.at[k])
         return 0
 
-    cdef tuple take(self):
-        """The answer as uint32 arrays (post, pattern, begin, end, bad_post, bad_byte); the next one starts empty."""
-        return (
-            hand_over(&self.post),
-            hand_over(&self.pattern),
-            hand_over(&self.begin),
-            hand_over(&self.end),
-            hand_over(&self.bad_post),
-            hand_over(&self.bad_byte),
-        )
+    def counts(self):
+        """(matches, ill-formed texts) found so far."""
+        return self.post.count, self.bad_post.count
+
+    def put(self, tuple columns, tuple ill_formed, size_t row, size_t bad_row):
+        """Write what was found into uint32 arrays (post, pattern, begin, end) from `row` on and (text, byte) from
+        `bad_row` on, and forget it."""
+        cdef column_u32 *have[6]
+        cdef uint32_t *want[6]
+        cdef size_t k
+        self.columns(have)
+        for k in range(4):
+            want[k] = <uint32_t*>cnp.PyArray_DATA(<cnp.ndarray>columns[k]) + row
+        for k in range(2):
+            want[4 + k] = <uint32_t*>cnp.PyArray_DATA(<cnp.ndarray>ill_formed[k]) + bad_row
+        with nogil:
+            for k in range(6):
+                if have[k].count:
+                    memcpy(want[k], have[k].at, have[k].count * sizeof(uint32_t))
+            self.forget()
+
+    cdef void columns(self, column_u32 **have) noexcept nogil:
+        have[0], have[1], have[2], have[3] = &self.post, &self.pattern, &self.begin, &self.end
+        have[4], have[5] = &self.bad_post, &self.bad_byte
+
+    cdef void forget(self) noexcept nogil:
+        """Empty the answer. Its memory stays for the next one, unless it is much."""
+        cdef column_u32 *have[6]
+        cdef size_t k
+        self.columns(have)
+        for k in range(6):
+            if have[k].capacity > KEPT:
+                column_u32_free(have[k])
+            have[k].count = 0
 
 
 cdef inline void push(column_u32 *column, uint32_t value) noexcept nogil:
     column.at[column.count] = value
     column.count += 1
-
-
-cdef object hand_over(column_u32 *column):
-    """The column's memory as an array of its own, without what was reserved beyond its end."""
-    cdef void *memory = column.at
-    cdef void *smaller
-    cdef size_t count = column.count
-    column.at = NULL
-    column.count = column.capacity = 0
-    if count:
-        smaller = realloc(memory, count * sizeof(uint32_t))
-        if smaller != NULL:
-            memory = smaller
-    return adopt(memory, count, cnp.NPY_UINT32)

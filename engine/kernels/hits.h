@@ -5,6 +5,7 @@
 #include "match.h"
 
 #define NO_HIT 0xFFFFFFFFu
+#define MAY_BE_TWICE 1u /* in hit_t.next, until hits are chained */
 enum { UNSORTED_HITS = 64 };
 enum { PAIR_LIMIT = 1 << 20 }; /* pairs of hits looked at for one post, in all */
 
@@ -104,13 +105,14 @@ static inline int may_stay_unsorted(const uint8_t *allows, const hit_t *hits, si
     return present == 0;
 }
 
-/* Chains the hits of each list, the last first, and drops those that are there twice. Returns how many are left. */
+/* Chains the hits of each list, the last first, and drops those that are there twice: only a hit that append_hits() marked can be
+ * one that was there before. Returns how many are left. */
 static inline size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         const hit_t *hit = &hits[i];
         const uint32_t list = hit->list, first = stamps[list] == stamp ? head[list] : NO_HIT;
-        uint32_t same = first;
+        uint32_t same = hit->next == MAY_BE_TWICE ? first : NO_HIT;
         while (same != NO_HIT && (hits[same].begin != hit->begin || hits[same].end != hit->end || hits[same].pattern != hit->pattern ||
                                   hits[same].text != hit->text))
             same = hits[same].next;
@@ -133,6 +135,8 @@ static inline int append_hits(const image_t *image, const chunk_t *chunk, const 
     /* Distances count from whole characters, also where a match begins or ends inside an expansion. */
     while (begin > home->symbol_begin && offsets[begin - 1] == offsets[begin]) begin--;
     while (end < home->symbol_end && offsets[end] == offsets[end - 1]) end++;
+    /* A pattern matches twice in the same bytes only from two symbols of one character, or by a way of matching of its own. */
+    const uint32_t next = (begin != match->begin) | ((pattern->flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_REGULAR)) != 0) ? MAY_BE_TWICE : 0;
     if (column_hit_reserve(hits, pattern->list_count)) return -1;
     for (uint32_t k = 0; k < pattern->list_count; k++) {
         if (hits->count >= limit) {
@@ -147,7 +151,7 @@ static inline int append_hits(const image_t *image, const chunk_t *chunk, const 
         hit->pattern = match->pattern;
         hit->text = text;
         hit->list = image->pattern_lists[pattern->lists + k];
-        hit->next = 0;
+        hit->next = next;
     }
     return 0;
 }

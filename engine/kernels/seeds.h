@@ -343,6 +343,7 @@ static inline uint32_t recognisers_used(const image_t *image) {
 /* Appends the hits of the wanted recognisers to m->hits: leftmost, longest there, then on from its end. 64 symbols behind the
  * text can be read. Returns 0, or -1 when memory runs out. */
 static inline int recognise_text(reader_t *m) {
+    if (!m->wanted) return 0;
     m->view.bytes = m->text->bytes;
     m->view.length = m->text->length;
     memset(m->done, 0, sizeof m->done);
