@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from fairpost.engine.dates import day_of_date, today
 from fairpost.engine.vocabulary import SELLER_UNAVAILABLE, STANDING_DTYPE, UNITS
 
-__all__ = ["check_options", "check_threads", "days_of", "numbers_of", "segments_of", "sellers_of"]
+__all__ = ["MOST_CHARACTERS", "check_options", "check_threads", "days_of", "numbers_of", "segments_of", "sellers_of"]
 
-_MOST_CHARACTERS = (1 << 29) - 1
+MOST_CHARACTERS: Final = (1 << 29) - 1
 _MOST_TEXTS = 65_535
 
 
@@ -21,8 +21,8 @@ def check_options(unit: str, max_characters: int) -> None:
     """Raise ValueError unless the unit is known and the limit is in range."""
     if unit not in UNITS:
         raise ValueError(f"unit is {unit!r}, expected one of {', '.join(UNITS)}")
-    if not 0 < max_characters <= _MOST_CHARACTERS:
-        raise ValueError(f"max_characters is {max_characters}, expected 1 to {_MOST_CHARACTERS}")
+    if not 0 < max_characters <= MOST_CHARACTERS:
+        raise ValueError(f"max_characters is {max_characters}, expected 1 to {MOST_CHARACTERS}")
 
 
 def segments_of(segments: Any, texts: int) -> tuple[int, NDArray[np.int64] | None]:

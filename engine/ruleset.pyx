@@ -6,17 +6,18 @@ import numpy as np
 
 cimport numpy as cnp
 
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
+from libc.time cimport time, time_t
 
 from fairpost.engine.image cimport Image, standing_t
 from fairpost.engine.judge cimport Judge
 from fairpost.engine.single cimport Single
 
-from fairpost.engine.dates import date_of_day, day_of_today
+from fairpost.engine.dates import date_of_day, day_of_seconds
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.image import InvalidBundle
 from fairpost.engine.bulk import Columns, judge_batch
-from fairpost.engine.request import check_options, check_threads, days_of, numbers_of, segments_of, sellers_of
+from fairpost.engine.request import MOST_CHARACTERS, check_options, check_threads, days_of, numbers_of, segments_of, sellers_of
 from fairpost.engine.texts import Texts
 from fairpost.engine.verdict import InvalidPost, VerdictBatch
 from fairpost.engine.vocabulary import CATEGORIES, STANDING_DTYPE, UNITS
@@ -29,6 +30,22 @@ _WORDS = 32  # the words of evidence repeat; longer spans are seldom and not rem
 @functools.lru_cache(maxsize=16384)
 def _fold_words(text):
     return "".join(map(chr, fold(text, DEFAULT)[0]))
+
+
+_UNIT_NUMBERS = {unit: number for number, unit in enumerate(UNITS)}
+
+cdef time_t _day_asked = -1  # the moment of the last question, and its answer
+cdef int _day_then = 0
+
+
+cdef int day_now() except? -1:
+    """`dates.day_of_today`, asked anew once a second."""
+    global _day_asked, _day_then
+    cdef time_t now = time(NULL)
+    if now != _day_asked:
+        _day_then = day_of_seconds(<int64_t>now)
+        _day_asked = now
+    return _day_then
 
 
 cdef class RuleSet:
@@ -210,8 +227,7 @@ cdef class RuleSet:
         Raises:
             InvalidPost: the text is empty, too long or not UTF-8.
         """
-        check_options(unit, max_characters)
-        standings = sellers = None
+        cdef object standings = None, sellers = None
         if seller is None:
             pass
         elif isinstance(seller, (int, np.integer)):
@@ -220,8 +236,9 @@ cdef class RuleSet:
             standings = np.array(seller, dtype=STANDING_DTYPE).reshape(1)
             sellers = np.zeros(1, dtype=np.int32)
         if not extra:
-            checked = sellers_of(sellers, standings, 1)
-            return self._check_one(text, checked, channel, language, day, unit, max_characters)
+            if seller is not None:
+                sellers, standings = sellers_of(sellers, standings, 1)
+            return self._check_one(text, sellers, standings, channel, language, day, unit, max_characters)
         texts = [text, *extra]
         batch = self.check_batch(
             texts,
@@ -239,23 +256,24 @@ cdef class RuleSet:
             raise InvalidPost(error)
         return batch[0]
 
-    def _check_one(self, text, sellers, channel, language, day, unit, max_characters):
+    cdef object _check_one(self, text, sellers, standings, channel, language, day, unit, max_characters):
         """`check` of a post with one text, without columns for a batch."""
         cdef Single single
+        cdef int number = _UNIT_NUMBERS.get(unit, -1), on = day_now() if day is None else int(day)
+        if number < 0 or not 0 < max_characters <= MOST_CHARACTERS:
+            check_options(unit, max_characters)  # says what is wrong
         if not isinstance(text, (str, bytes)):
             raise TypeError(f"text is {type(text).__name__}, expected str or bytes")
         try:
             single = self._spare_singles.pop()
         except IndexError:
             single = Single(self.image)
-        on = day_of_today() if day is None else int(day)
-        seller_column, standing_column = sellers
-        single.request.sellers = <const int32_t*>_at(seller_column)
-        single.request.standings = <const standing_t*>_at(standing_column)
-        single.request.channel = self._channels.get(channel, 0)
-        single.request.language = self._languages.get(language, 0)
+        single.request.sellers = <const int32_t*>_at(sellers)
+        single.request.standings = <const standing_t*>_at(standings)
+        single.request.channel = 0 if channel is None else self._channels.get(channel, 0)
+        single.request.language = 0 if language is None else self._languages.get(language, 0)
         single.request.day = on
-        single.request.unit = UNITS.index(unit)
+        single.request.unit = number
         single.request.max_characters = max_characters
         try:
             verdict = single.check(self, text, unit, on)

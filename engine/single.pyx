@@ -1,9 +1,11 @@
 """Judges one post without making columns: the answer's memory stays from call to call."""
 
 import dataclasses
+import types
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.object cimport PyObject, PyObject_GenericSetAttr, PyTypeObject
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF
 from cpython.unicode cimport PyUnicode_GET_LENGTH
 from libc.stdint cimport int64_t
 from libc.string cimport memset
@@ -24,22 +26,50 @@ from fairpost.engine.vocabulary import CATEGORIES, SEVERITIES, Action, Status
 cdef tuple _actions = tuple(Action)
 cdef tuple _categories = CATEGORIES
 cdef tuple _severities = SEVERITIES
-cdef tuple _verdict_fields = tuple(field.name for field in dataclasses.fields(Verdict))
 
 
-cdef extern from "Python.h":
+cdef extern from *:
+    """
+    #include <structmember.h>
+    #define slot_offset(descriptor) (((PyMemberDescrObject *)(descriptor))->d_member->offset)
+    """
     object PyType_GenericNew(PyTypeObject *kind, PyObject *args, PyObject *kwds)
+    Py_ssize_t slot_offset(object descriptor)
+
+cdef enum:
+    FIELDS = 10  # of a Verdict
+
+cdef Py_ssize_t[FIELDS] _offsets  # where a Verdict, which has slots, keeps each field
+
+
+cdef int note_offsets() except -1:
+    fields = dataclasses.fields(Verdict)
+    if len(fields) != FIELDS:
+        raise TypeError(f"Verdict has {len(fields)} fields, expected {FIELDS}")
+    for k, field in enumerate(fields):
+        descriptor = Verdict.__dict__[field.name]
+        if not isinstance(descriptor, types.MemberDescriptorType):
+            raise TypeError(f"Verdict.{field.name} is no slot")
+        _offsets[k] = slot_offset(descriptor)
+    return 0
+
+
+note_offsets()
 
 
 cdef object new_verdict(tuple values):
     """Verdict(*values), without the calls of object.__setattr__ by which a frozen dataclass fills itself: they
     would take half of a check's time."""
     cdef Py_ssize_t k
-    if len(values) != len(_verdict_fields):
-        raise TypeError(f"{len(values)} values for the {len(_verdict_fields)} fields of a Verdict")
+    cdef object value
+    if len(values) != FIELDS:
+        raise TypeError(f"{len(values)} values for the {FIELDS} fields of a Verdict")
     verdict = PyType_GenericNew(<PyTypeObject*>Verdict, NULL, NULL)
-    for k in range(len(values)):
-        PyObject_GenericSetAttr(verdict, _verdict_fields[k], values[k])
+    for k in range(FIELDS):
+        value = values[k]
+        # SAFETY: the slots of a new object are NULL, and nobody else has it yet.
+        Py_INCREF(value)
+        (<PyObject**>(<char*><PyObject*>verdict + _offsets[k]))[0] = <PyObject*>value
     return verdict
 
 
