@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from corpus import words_of
 from fairpost.engine import PatternSet, RuleSet
 from fairpost.rules import shipped_bundle
 
+pytestmark = pytest.mark.benchmark(timer=time.perf_counter)  # a waiting user counts; opening uses threads
 SIZES = ("10k", "120k", "1M")
 
 

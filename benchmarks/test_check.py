@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ ORDINARY = "今天和朋友去爬山，天气很好，山上的枫叶红了，�
 CLAIM = "祖传秘方，根治糖尿病，无效退款！加微信 abc12345，三盒包邮只要 998 元"
 
 
+@pytest.mark.benchmark(timer=time.perf_counter)
 @pytest.mark.parametrize(
     ("row", "text", "allowed"),
     [("an ordinary post of 44 characters", ORDINARY, True), ("a post with several violations", CLAIM, False)],
