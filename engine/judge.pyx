@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from fairpost.engine.answer cimport answer_t, append_evidence, reserve_evidence
+from fairpost.engine.answer cimport answer_t, append_evidence, evidence_t, reserve_evidence
 from fairpost.engine.conditions cimport MAX_WITNESSES, SELLER_FOUND, SELLER_NONE, evaluate, holds
 from fairpost.engine.image cimport NO_PATTERN, Image, policy_t, rule_t
 from fairpost.engine.native cimport (
@@ -30,6 +30,7 @@ from fairpost.engine.native cimport (
     column_match,
     column_u8_reserve,
     column_u16_reserve,
+    count_leads,
     count_units,
     hit_t,
     match_t,
@@ -56,6 +57,7 @@ cdef enum:
     STATUS_EMPTY = 2  # the others are the faults of a text, TEXT_...
     CATEGORIES_MAX = 32
     SHADOW = 1  # position in vocabulary.MODES
+    NO_TEXT = 0xFFFFFFFF
     EVIDENCE_MAX = 1024  # rows for one post
 
 prepare_recognisers()
@@ -144,7 +146,7 @@ cdef class Judge:
                 if self.judge_post(request, answer, post, text) != 0:
                     return -1
                 answer.label_end[post] = <uint32_t>answer.label_category.count
-                answer.evidence_end[post] = <uint32_t>answer.evidence_rule.count
+                answer.evidence_end[post] = <uint32_t>answer.evidence.count
                 answer.fired_end[post] = <uint32_t>answer.fired_rule.count
                 text += text_count(request, post)
             first = end
@@ -171,7 +173,7 @@ cdef class Judge:
                 length = <size_t>(request.offsets[k + 1] - request.offsets[k])
                 if length > request.max_characters and (
                     length > 4 * <size_t>request.max_characters
-                    or count_units(request.bytes + request.offsets[k], <uint32_t>length, 0) > request.max_characters
+                    or count_leads(request.bytes + request.offsets[k], length) > request.max_characters
                 ):
                     length = length if length < 0xFFFFFFFFu else 0xFFFFFFFFu
                     chunk_add_fault(&self.scanner.chunk, TEXT_TOO_LONG, <uint32_t>length, <uint32_t>post)
@@ -205,7 +207,7 @@ cdef class Judge:
     cdef int examine(self, const request_t *request, answer_t *answer, size_t post, size_t count) noexcept nogil:
         """The verdict on a post from its hits."""
         cdef facts_t *facts = &self.facts
-        cdef size_t first_fired = answer.fired_rule.count, first_evidence = answer.evidence_rule.count
+        cdef size_t first_fired = answer.fired_rule.count, first_evidence = answer.evidence.count
         cdef uint16_t *fired
         cdef int32_t day = request.days[post] if request.days != NULL else request.day
         cdef int32_t seller = request.sellers[post] if request.sellers != NULL else SELLER_NONE
@@ -353,25 +355,27 @@ cdef class Judge:
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil:
         """One row for each witness of a fired rule, by position; one row without a span where it has none."""
         cdef facts_t *facts = &self.facts
-        cdef size_t row = answer.evidence_rule.count, k, n
+        cdef evidence_t *evidence = &answer.evidence
+        cdef size_t row = evidence.count, k, n
         cdef uint32_t order[MAX_WITNESSES]
-        cdef uint32_t swap
+        cdef uint32_t number
         cdef const hit_t *hit
         cdef const hit_t *previous = NULL
+        cdef const uint8_t *bytes
+        cdef uint32_t text = NO_TEXT, byte = 0, units = 0  # how many units stand before `byte` of the text
         n = facts.witness_count
         if row - first + n + 1 > EVIDENCE_MAX:
             self.flags |= EVIDENCE_CAPPED
             return 0
-        if reserve_evidence(answer, n + 1):
+        if reserve_evidence(evidence, n + 1):
             return -1
         for k in range(n):  # hits are sorted, so their numbers order them by position
-            order[k] = facts.witnesses[k]
+            number = facts.witnesses[k]
             row = k
-            while row > 0 and order[row - 1] > order[row]:
-                swap = order[row]
+            while row > 0 and order[row - 1] > number:
                 order[row] = order[row - 1]
-                order[row - 1] = swap
                 row -= 1
+            order[row] = number
         for k in range(n):
             hit = &self.hits_.at[order[k]]
             if previous != NULL and previous.text == hit.text and previous.begin == hit.begin and (
@@ -379,13 +383,18 @@ cdef class Judge:
             ):
                 continue
             previous = hit
-            append_evidence(answer, <uint16_t>rule, hit, self.view.rules[rule].mode == SHADOW)
-            row = answer.evidence_rule.count - 1
+            append_evidence(evidence, <uint16_t>rule, hit, self.view.rules[rule].mode == SHADOW)
+            row = evidence.count - 1
             if request.unit != 0:
-                answer.evidence_start.at[row] = count_units(self.texts[hit.text].bytes, hit.begin, request.unit == 1)
-                answer.evidence_stop.at[row] = count_units(self.texts[hit.text].bytes, hit.end, request.unit == 1)
+                if hit.text != text:
+                    text, byte, units = hit.text, 0, 0
+                bytes = self.texts[text].bytes
+                units += count_units(bytes + byte, hit.begin - byte, request.unit == 1)
+                byte = hit.begin
+                evidence.start[row] = units
+                evidence.stop[row] = units + count_units(bytes + byte, hit.end - byte, request.unit == 1)
         if n == 0:
-            append_evidence(answer, <uint16_t>rule, NULL, self.view.rules[rule].mode == SHADOW)
+            append_evidence(evidence, <uint16_t>rule, NULL, self.view.rules[rule].mode == SHADOW)
         return 0
 
     cdef int conclude(self, const request_t *request, answer_t *answer, size_t post, size_t first_fired) noexcept nogil:

@@ -110,7 +110,8 @@ cdef extern from "hits.h" nogil:
                     size_t limit, uint32_t *flags) noexcept
     bint delimiter_between(const image_t *image, const text_t *text, uint32_t begin, uint32_t end, uint32_t strength,
                            uint64_t *pairs) noexcept
-    uint32_t count_units(const uint8_t *text, uint32_t bytes, int utf16) noexcept
+    uint32_t count_leads(const uint8_t *text, size_t bytes) noexcept
+    uint32_t count_units(const uint8_t *text, uint32_t bytes, bint is_utf16) noexcept
 
 cdef extern from "seeds.h" nogil:
     enum:

@@ -10,13 +10,13 @@ from cpython.unicode cimport PyUnicode_GET_LENGTH
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
+from fairpost.engine.answer cimport free_evidence
 from fairpost.engine.image cimport Image
 from fairpost.engine.native cimport (
     column_f32_free,
     column_u8_free,
     column_u8_reserve,
     column_u16_free,
-    column_u32_free,
 )
 from fairpost.engine.texts cimport encode, widest
 
@@ -99,13 +99,7 @@ cdef class Single:
         column_u8_free(&self.answer.label_category)
         column_f32_free(&self.answer.label_score)
         column_u8_free(&self.answer.label_severity)
-        column_u16_free(&self.answer.evidence_rule)
-        column_u32_free(&self.answer.evidence_pattern)
-        column_u16_free(&self.answer.evidence_list)
-        column_u16_free(&self.answer.evidence_text)
-        column_u32_free(&self.answer.evidence_start)
-        column_u32_free(&self.answer.evidence_stop)
-        column_u8_free(&self.answer.evidence_shadow)
+        free_evidence(&self.answer.evidence)
         column_u16_free(&self.answer.fired_rule)
 
     cdef object check(self, ruleset, text, str unit, int day):
@@ -131,9 +125,7 @@ cdef class Single:
         self.request.offsets = offsets
         self.status = 0
         answer.label_category.count = answer.label_score.count = answer.label_severity.count = 0
-        answer.evidence_rule.count = answer.evidence_pattern.count = answer.evidence_list.count = 0
-        answer.evidence_text.count = answer.evidence_start.count = answer.evidence_stop.count = 0
-        answer.evidence_shadow.count = answer.fired_rule.count = 0
+        answer.evidence.count = answer.fired_rule.count = 0
         with nogil:
             outcome = self.judge.run(&self.request, answer)
         if outcome != 0:
@@ -152,21 +144,21 @@ cdef class Single:
                 )
                 for k in range(answer.label_category.count)
             ])
-        if answer.evidence_rule.count:
+        if answer.evidence.count:
             whole = self.request.bytes[:offsets[1]]
             evidence = tuple([
                 make_evidence(
                     ruleset,
                     whole,
-                    answer.evidence_rule.at[k],
+                    answer.evidence.rule[k],
                     0,
-                    answer.evidence_start.at[k],
-                    answer.evidence_stop.at[k],
+                    answer.evidence.start[k],
+                    answer.evidence.stop[k],
                     unit,
                     day,
-                    bool(answer.evidence_shadow.at[k]),
+                    bool(answer.evidence.shadow[k]),
                 )
-                for k in range(answer.evidence_rule.count)
+                for k in range(answer.evidence.count)
             ])
         return new_verdict((
             _actions[self.action],

@@ -3,6 +3,7 @@
 #define FAIRPOST_HITS_H
 
 #include "match.h"
+#include "units.h"
 
 #define NO_HIT 0xFFFFFFFFu
 #define MAY_BE_TWICE 1u /* in hit_t.next, until hits are chained */
@@ -166,16 +167,6 @@ static inline int delimiter_between(const image_t *image, const text_t *text, ui
     }
     *pairs += to > from ? (to - from) / 16 : 0;
     return 0;
-}
-
-/* Characters or UTF-16 code units in the first `bytes` bytes of well-formed text. */
-static inline uint32_t count_units(const uint8_t *text, uint32_t bytes, int utf16) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < bytes; i++) {
-        count += (text[i] & 0xC0) != 0x80;
-        if (utf16) count += text[i] >= 0xF0;
-    }
-    return count;
 }
 
 #endif
