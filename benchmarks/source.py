@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from reference.sample import EXPOSURE
 
-from fairpost.engine.build import Instruction, Op, Pattern, Policy, Rule, RuleSetSource
 from fairpost.engine.folds import DEFAULT
+from fairpost.engine.source import Instruction, Op, Pattern, Policy, Rule, RuleSetSource
 from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
 
 ALWAYS = (-(2**31), 2**31 - 1)

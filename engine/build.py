@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,105 +16,18 @@ from numpy.typing import NDArray
 from fairpost.engine import layout
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.index import PatternColumns, build_index
-from fairpost.engine.layout import BundleFlag, Cmp, Op, PatternFlag
+from fairpost.engine.layout import BundleFlag, Op, PatternFlag
 from fairpost.engine.literals import Literals, fold_literals
-from fairpost.engine.model import TextModel
 from fairpost.engine.regular import InvalidRegular
 from fairpost.engine.regular.sections import RegularPatterns
 from fairpost.engine.seal import assemble
+from fairpost.engine.source import InvalidSource, Pattern, RuleSetSource
 from fairpost.engine.symbols import FineFolds, ScanFold
 from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
 
-__all__ = [
-    "Cmp",
-    "Instruction",
-    "InvalidSource",
-    "Op",
-    "Pattern",
-    "Policy",
-    "Rule",
-    "RuleSetSource",
-    "build",
-    "build_patterns",
-]
+__all__ = ["build", "build_patterns"]
 
 _NEVER = 2**31 - 1
-
-
-class InvalidSource(ValueError):
-    """What was to be built breaks a limit of the format or contradicts itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A literal, the folds under which it matches, and the lists (ids) to which its matches belong.
-
-    regular: `text` is a regular pattern between slashes; it takes the default folds.
-    """
-
-    text: str
-    folds: frozenset[str]
-    word_boundaries: bool
-    lists: tuple[int, ...]
-    regular: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Instruction:
-    """One step of a condition in postfix order; `layout.Op` says which fields an operation reads."""
-
-    op: Op
-    cmp: Cmp = Cmp.GE
-    a: int = 0
-    b: int = 0
-    n: int = 0
-    value: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule ready to run. `triggers` are lists without a hit in one of which it cannot fire; None: always evaluate."""
-
-    id: str
-    category: int
-    severity: int
-    mode: int
-    weight: float
-    group: int
-    from_day: int
-    until_day: int
-    triggers: tuple[int, ...] | None
-    code: Sequence[Instruction]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """From scores to actions and exposure.
-
-    thresholds: float32[channels, MAX_CATEGORIES, 5], least score for each action; infinity = never.
-    exposure: the numbers of `layout.POLICY_DTYPE` by name (`floor` may be left out: 0.5).
-    """
-
-    severity_weights: Sequence[float]
-    group_caps: Sequence[float]
-    thresholds: NDArray[np.float32]
-    exposure: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSetSource:
-    """Everything that a bundle holds. List ids are positions in `lists`, which starts with RECOGNISERS."""
-
-    patterns: Sequence[Pattern]
-    lists: Sequence[str]
-    list_allows: Mapping[int, tuple[int, ...]]
-    operands: Sequence[tuple[int, int, int]]
-    rules: Sequence[Rule]
-    channels: Sequence[str]
-    languages: Sequence[str]
-    policy: Policy
-    model: TextModel | None = None
-    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build(source: RuleSetSource) -> bytes:

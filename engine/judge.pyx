@@ -6,7 +6,7 @@ from libc.string cimport memset
 
 from fairpost.engine.answer cimport answer_t, append_evidence, evidence_t, reserve_evidence
 from fairpost.engine.conditions cimport MAX_WITNESSES, SELLER_FOUND, SELLER_NONE, evaluate, holds
-from fairpost.engine.image cimport NO_PATTERN, Image, policy_t, rule_t
+from fairpost.engine.image cimport NO_PATTERN, Image, rule_t
 from fairpost.engine.native cimport (
     ALL_RECOGNISERS,
     CHUNK_BYTES,
@@ -25,10 +25,8 @@ from fairpost.engine.native cimport (
     chunk_offsets,
     chunk_symbols,
     chunk_t,
-    column_f32_reserve,
     column_hit_free,
     column_match,
-    column_u8_reserve,
     column_u16_reserve,
     count_leads,
     count_units,
@@ -50,12 +48,11 @@ from fairpost.engine.native cimport (
 )
 from fairpost.engine.program cimport Program
 from fairpost.engine.scanner cimport Scanner
-from fairpost.engine.scores cimport ALLOW, category_score, exposure
+from fairpost.engine.scores cimport category_score, conclude
 
 cdef enum:
     STATUS_OK = 0
     STATUS_EMPTY = 2  # the others are the faults of a text, TEXT_...
-    CATEGORIES_MAX = 32
     SHADOW = 1  # position in vocabulary.MODES
     NO_TEXT = 0xFFFFFFFF
     EVIDENCE_MAX = 1024  # rows for one post
@@ -237,7 +234,11 @@ cdef class Judge:
                     return -1
         if facts.pairs > PAIR_LIMIT:
             self.flags |= WORK_CAPPED
-        return self.conclude(request, answer, post, first_fired)
+        fired = answer.fired_rule.at + first_fired
+        for k in range(answer.fired_rule.count - first_fired):
+            self.fired[fired[k]] = 0
+        answer.flags[post] = <uint16_t>self.flags
+        return conclude(facts, answer, post, first_fired)
 
     cdef float model_of(self, const text_t *texts, size_t count) noexcept nogil:
         """The text model's logit of a post of these texts."""
@@ -395,52 +396,6 @@ cdef class Judge:
                 evidence.stop[row] = units + count_units(bytes + byte, hit.end - byte, request.unit == 1)
         if n == 0:
             append_evidence(evidence, <uint16_t>rule, NULL, self.view.rules[rule].mode == SHADOW)
-        return 0
-
-    cdef int conclude(self, const request_t *request, answer_t *answer, size_t post, size_t first_fired) noexcept nogil:
-        """Labels, risk, action and exposure from the rules that fired."""
-        cdef const policy_t *policy = self.view.policy
-        cdef const uint16_t *fired = answer.fired_rule.at + first_fired
-        cdef size_t count = answer.fired_rule.count - first_fired, row, k
-        cdef size_t channel = self.facts.channel if self.facts.channel < self.view.channel_count else 0
-        cdef const float *thresholds
-        cdef uint32_t category, present = 0  # a bit for each category with an enforced rule
-        cdef bint labelled = False
-        cdef double keep = 1.0, value
-        cdef float score
-        cdef int severity, action = ALLOW, level
-        for k in range(count):
-            self.fired[fired[k]] = 0
-            if self.view.rules[fired[k]].mode != SHADOW:
-                present |= <uint32_t>1 << self.view.rules[fired[k]].category
-        while present >> 1 != 0:
-            category = <uint32_t>trailing_zeros(present & ~<uint32_t>1)
-            labelled = True
-            present &= ~(<uint32_t>1 << category)
-            severity = 0
-            value = category_score(self.view, fired, count, category, &severity)
-            score = <float>value
-            keep *= 1.0 - value * policy.severity_weight[severity]
-            if (
-                column_u8_reserve(&answer.label_category, 1)
-                or column_u8_reserve(&answer.label_severity, 1)
-                or column_f32_reserve(&answer.label_score, 1)
-            ):
-                return -1
-            row = answer.label_category.count
-            answer.label_category.at[row] = <uint8_t>category
-            answer.label_severity.at[row] = <uint8_t>severity
-            answer.label_score.at[row] = score
-            answer.label_category.count = answer.label_severity.count = answer.label_score.count = row + 1
-            thresholds = self.view.thresholds + (channel * CATEGORIES_MAX + category) * 5
-            for level in range(action + 1, 5):
-                if score >= thresholds[level]:
-                    action = level
-        answer.action[post] = <uint8_t>action
-        answer.risk[post] = <float>(1.0 - keep)
-        answer.commerce[post] = <float>self.facts.commerce
-        answer.flags[post] = <uint16_t>self.flags
-        answer.exposure[post] = <float>exposure(&self.facts, policy, action, labelled)
         return 0
 
 

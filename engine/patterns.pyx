@@ -297,7 +297,8 @@ cdef class PatternSet:
             raise MemoryError(f"searching {sum(len(texts) for texts, *_ in share)} texts")
         if outcome == ILL_FORMED:
             texts, number = _text_at(share, search.fault)
-            raise ValueError(f"texts[{search.fault}] {_ill_formed(texts[number], search.bad_byte.at[search.bad_byte.count - 1])}")
+            byte = search.bad_byte.at[search.bad_byte.count - 1]
+            raise ValueError(f"texts[{search.fault}] {_ill_formed(texts[number], byte)}")
         if outcome != DONE:
             texts, number = _text_at(share, search.fault)
             length = texts.offsets[number + 1] - texts.offsets[number]

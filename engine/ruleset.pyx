@@ -17,7 +17,15 @@ from fairpost.engine.dates import date_of_day, day_of_seconds
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.image import InvalidBundle
 from fairpost.engine.bulk import Columns, judge_batch
-from fairpost.engine.request import MOST_CHARACTERS, check_options, check_threads, days_of, numbers_of, segments_of, sellers_of
+from fairpost.engine.request import (
+    MOST_CHARACTERS,
+    check_options,
+    check_threads,
+    days_of,
+    numbers_of,
+    segments_of,
+    sellers_of,
+)
 from fairpost.engine.texts import Texts
 from fairpost.engine.verdict import InvalidPost, VerdictBatch
 from fairpost.engine.vocabulary import CATEGORIES, STANDING_DTYPE, UNITS

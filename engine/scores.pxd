@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint16_t, uint32_t
 
+from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t
 from fairpost.engine.image cimport image_t, policy_t
 
@@ -15,4 +16,4 @@ cdef enum action_t:
 cdef double category_score(
     const image_t *image, const uint16_t *fired, size_t count, uint32_t category, int *severity
 ) noexcept nogil
-cdef double exposure(const facts_t *facts, const policy_t *policy, int action, bint labelled) noexcept nogil
+cdef int conclude(const facts_t *facts, answer_t *answer, size_t post, size_t first_fired) noexcept nogil

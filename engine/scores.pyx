@@ -1,11 +1,14 @@
 """From fired rules to scores, and from the verdict to exposure."""
 
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
+from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t, is_registered, is_unregistered, total_strikes
 from fairpost.engine.image cimport image_t, policy_t, rule_t
+from fairpost.engine.native cimport column_f32_reserve, column_u8_reserve
 
 cdef enum:
+    CATEGORIES_MAX = 32
     SHADOW = 1  # position in vocabulary.MODES
     WARNED = 1  # position in vocabulary.ENFORCEMENT
     BLACKLISTED = 1  # position in vocabulary.LISTING
@@ -79,3 +82,56 @@ cdef double exposure(const facts_t *facts, const policy_t *policy, int action, b
     if value < policy.floor:
         value = policy.floor
     return value if value > policy.limit else policy.limit
+
+
+cdef int conclude(const facts_t *facts, answer_t *answer, size_t post, size_t first_fired) noexcept nogil:
+    """Labels, risk, action and exposure from the rules that fired. Returns 0, or -1 when memory runs out."""
+    cdef const image_t *view = facts.image
+    cdef const policy_t *policy = view.policy
+    cdef const uint16_t *fired = answer.fired_rule.at + first_fired
+    cdef size_t count = answer.fired_rule.count - first_fired, row, k
+    cdef size_t channel = facts.channel if facts.channel < view.channel_count else 0
+    cdef const float *thresholds
+    cdef uint32_t category, present = 0  # a bit for each category with an enforced rule
+    cdef bint labelled = False
+    cdef double keep = 1.0, value
+    cdef float score
+    cdef int severity, action = ALLOW, level
+    for k in range(count):
+        if view.rules[fired[k]].mode != SHADOW:
+            present |= <uint32_t>1 << view.rules[fired[k]].category
+    while present >> 1 != 0:
+        category = <uint32_t>trailing_zeros(present & ~<uint32_t>1)
+        labelled = True
+        present &= ~(<uint32_t>1 << category)
+        severity = 0
+        value = category_score(view, fired, count, category, &severity)
+        score = <float>value
+        keep *= 1.0 - value * policy.severity_weight[severity]
+        if (
+            column_u8_reserve(&answer.label_category, 1)
+            or column_u8_reserve(&answer.label_severity, 1)
+            or column_f32_reserve(&answer.label_score, 1)
+        ):
+            return -1
+        row = answer.label_category.count
+        answer.label_category.at[row] = <uint8_t>category
+        answer.label_severity.at[row] = <uint8_t>severity
+        answer.label_score.at[row] = score
+        answer.label_category.count = answer.label_severity.count = answer.label_score.count = row + 1
+        thresholds = view.thresholds + (channel * CATEGORIES_MAX + category) * 5
+        for level in range(action + 1, 5):
+            if score >= thresholds[level]:
+                action = level
+    answer.action[post] = <uint8_t>action
+    answer.risk[post] = <float>(1.0 - keep)
+    answer.commerce[post] = <float>facts.commerce
+    answer.exposure[post] = <float>exposure(facts, policy, action, labelled)
+    return 0
+
+
+cdef extern from *:
+    """
+    #define trailing_zeros(x) __builtin_ctzll(x)
+    """
+    int trailing_zeros(uint32_t x) noexcept nogil

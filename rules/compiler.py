@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 
 from fairpost.engine import vocabulary as v
-from fairpost.engine.build import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource, build
+from fairpost.engine.build import build
 from fairpost.engine.regular import is_regular
+from fairpost.engine.source import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource
 
 from . import expression as e
 from .problems import PackError, PackErrors

@@ -34,7 +34,12 @@ TARGET_AVX512 static int filter_avx512(const image_t *image, chunk_t *chunk) {
             _mm512_storeu_si512(bit + i, _mm512_sllv_epi32(one, _mm512_and_si512(place, low5)));
         }
         for (size_t i = 0; i < size; i += 16)
-            for (size_t k = i; k < i + 16; k++) loaded[k] = map[word[k]];
+            for (size_t k = i; k < i + 16; k += 2) { /* two places a load: loads are what limits this loop */
+                uint64_t two;
+                memcpy(&two, word + k, 8);
+                loaded[k] = map[(uint32_t)two];
+                loaded[k + 1] = map[two >> 32];
+            }
         if (has_unigrams)
             for (size_t i = 0; i < size; i++) alone[i] = unigrams[s[i] >> 5];
         for (size_t i = 0; i < size; i += 16) {

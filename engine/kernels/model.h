@@ -69,14 +69,18 @@ static inline void model_sum_texts(const image_t *image, chunk_t *chunk) {
         int64_t a = 0, b = 0, c = 0, d = 0;
         uint32_t i = 0;
         for (; i + 4 <= length; i += 4) {
-            a += unigrams[symbol[i]];
-            b += unigrams[symbol[i + 1]];
-            c += unigrams[symbol[i + 2]];
-            d += unigrams[symbol[i + 3]];
-            a += weights[bigram[i]];
-            b += weights[bigram[i + 1]];
-            c += weights[bigram[i + 2]];
-            d += weights[bigram[i + 3]];
+            uint64_t four, two, next; /* symbols and buckets, several a load: loads are what limits this loop */
+            memcpy(&four, symbol + i, 8);
+            memcpy(&two, bigram + i, 8);
+            memcpy(&next, bigram + i + 2, 8);
+            a += unigrams[(uint16_t)four];
+            b += unigrams[(uint16_t)(four >> 16)];
+            c += unigrams[(uint16_t)(four >> 32)];
+            d += unigrams[four >> 48];
+            a += weights[(uint32_t)two];
+            b += weights[two >> 32];
+            c += weights[(uint32_t)next];
+            d += weights[next >> 32];
         }
         for (; i < length; i++) {
             a += unigrams[symbol[i]];

@@ -14,10 +14,11 @@ import pytest
 from reference.sample import EXPOSURE, sample_source
 
 from fairpost.engine import InvalidBundle, RuleSet, layout
-from fairpost.engine.build import InvalidSource, Pattern, build, build_patterns
+from fairpost.engine.build import build, build_patterns
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.image import Image
 from fairpost.engine.layout import PatternFlag
+from fairpost.engine.source import InvalidSource, Pattern
 
 TABLE = layout.HEADER_DTYPE.itemsize
 

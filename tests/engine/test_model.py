@@ -20,12 +20,13 @@ from reference.sources import policy, rule_of, source_of
 from reference.strategies import contacts, dense, examples, random_model, texts
 
 from fairpost.engine import InvalidBundle, RuleSet, TextModel
-from fairpost.engine.build import Instruction, InvalidSource, Op, build
+from fairpost.engine.build import build
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.image import Image
 from fairpost.engine.model import features, logit, probability, symbols_of
 from fairpost.engine.scanner import available_paths, choose_path
 from fairpost.engine.seal import assemble
+from fairpost.engine.source import Instruction, InvalidSource, Op
 from fairpost.rules import expression as e
 from fairpost.rules.compiler import bundle_of
 

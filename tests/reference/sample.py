@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fairpost.engine.build import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource
 from fairpost.engine.folds import DEFAULT
+from fairpost.engine.source import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource
 from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, RECOGNISERS
 
 ALWAYS = (-(2**31), 2**31 - 1)

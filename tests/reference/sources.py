@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fairpost.engine.build import Pattern as BuildPattern
-from fairpost.engine.build import Policy, RuleSetSource, build
+from fairpost.engine.build import build
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.model import TextModel
+from fairpost.engine.source import Pattern as BuildPattern
+from fairpost.engine.source import Policy, RuleSetSource
 from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, RECOGNISERS
 from fairpost.rules.expression import Node
 from fairpost.rules.problems import Place

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from fairpost.engine import RuleSet
-from fairpost.engine.build import Cmp, Op
 from fairpost.engine.folds import DEFAULT, fold
+from fairpost.engine.source import Cmp, Op
 from fairpost.engine.vocabulary import CATEGORIES, RECOGNISERS, Action
 from fairpost.rules import PackErrors, bundle_of, compile_packs, load_packs
 from fairpost.rules.compiler import lower

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from fairpost.engine.build import Instruction, Op, Pattern, Policy, Rule, RuleSetSource, build
+from fairpost.engine.build import build
 from fairpost.engine.folds import DEFAULT
+from fairpost.engine.source import Instruction, Op, Pattern, Policy, Rule, RuleSetSource
 from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, RECOGNISERS
 from fairpost.server import Client, Config, Server
 from fairpost.server.run import StartError
