@@ -22,6 +22,7 @@ from reference.strategies import characters, examples, texts, words
 
 from fairpost.engine import DEFAULT_FOLDS, InvalidBundle, PatternSet, RuleSet, Texts
 from fairpost.engine.scanner import available_paths, choose_path, chosen_path
+from fairpost.engine.shares import LEAST_BYTES
 
 KINDS: tuple[Literal["overlapping", "leftmost-longest"], ...] = ("overlapping", "leftmost-longest")
 UNITS: tuple[Literal["codepoints", "utf8", "utf16"], ...] = ("codepoints", "utf8", "utf16")
@@ -266,6 +267,7 @@ def test_threads_give_the_same(kind: Literal["overlapping", "leftmost-longest"])
     for k in (5, 300, 599):
         batch[k] = b"ab\xffab"
     batch[77] = None
+    assert sum(len(text or b"") for text in batch) > 3 * LEAST_BYTES  # enough for several shares
     searched = PatternSet.compile(["ab", "最好", "c", "c ", "好a"], match_kind=kind)
     alone = searched.scan(batch, errors="skip")
     assert alone.ill_formed.tolist() == [5, 300, 599]

@@ -21,6 +21,7 @@ from fairpost.engine import (
     Status,
     Texts,
 )
+from fairpost.engine.shares import LEAST_BYTES
 
 EPOCH = datetime.date(1970, 1, 1)
 
@@ -245,7 +246,8 @@ def test_many_threads_get_what_one_gets(sample_ruleset: RuleSet) -> None:
 
 @pytest.mark.parametrize("threads", [2, 3, 64])
 def test_threads_of_one_batch_give_what_one_gives(sample_ruleset: RuleSet, threads: int) -> None:
-    texts = [f"第{n}款 根治糖尿病 v 最最好 {n}元" * (n % 7) if n % 3 else "今天天气真好" for n in range(6000)]
+    texts = [f"第{n}款 根治糖尿病 v 最最好 {n}元" * (n % 19) if n % 3 else "今天天气真好" for n in range(6000)]
+    assert sum(map(len, texts)) > 3 * LEAST_BYTES  # of two or three bytes mostly: enough for several shares
     texts[17] = "坏\udc80"  # a fault in the first part, an empty text in each
     alone = columns_of(sample_ruleset.check_batch(texts, days=0))
     assert columns_of(sample_ruleset.check_batch(texts, days=0, threads=threads)) == alone
