@@ -44,16 +44,16 @@ from fairpost.engine.native cimport (
     remove_allowed,
     sort_hits,
     text_t,
+    trailing_zeros,
     unique_hits,
 )
 from fairpost.engine.program cimport Program
 from fairpost.engine.scanner cimport Scanner
-from fairpost.engine.scores cimport category_score, conclude
+from fairpost.engine.scores cimport SHADOW, category_score, conclude
 
 cdef enum:
     STATUS_OK = 0
     STATUS_EMPTY = 2  # the others are the faults of a text, TEXT_...
-    SHADOW = 1  # position in vocabulary.MODES
     NO_TEXT = 0xFFFFFFFF
     EVIDENCE_MAX = 1024  # rows for one post
 
@@ -234,7 +234,6 @@ cdef class Judge:
                     return -1
         if facts.pairs > PAIR_LIMIT:
             self.flags |= WORK_CAPPED
-        fired = answer.fired_rule.at + first_fired
         for k in range(answer.fired_rule.count - first_fired):
             self.fired[fired[k]] = 0
         answer.flags[post] = <uint16_t>self.flags
@@ -397,10 +396,3 @@ cdef class Judge:
         if n == 0:
             append_evidence(evidence, <uint16_t>rule, NULL, self.view.rules[rule].mode == SHADOW)
         return 0
-
-
-cdef extern from *:
-    """
-    #define trailing_zeros(x) __builtin_ctzll(x)
-    """
-    int trailing_zeros(uint64_t x) noexcept nogil

@@ -4,6 +4,12 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fairpost.engine.image cimport image_t
 
+cdef extern from *:
+    """
+    #define trailing_zeros(x) __builtin_ctzll(x)
+    """
+    int trailing_zeros(uint64_t x) noexcept nogil
+
 cdef extern from "columns.h" nogil:
     ctypedef struct hit_t:
         uint32_t begin, end, symbol_begin, symbol_end, pattern, text, list, next

@@ -293,17 +293,18 @@ cdef class PatternSet:
                 outcome = search.run(&task)
             if outcome != DONE:
                 break
+        if outcome == DONE:
+            return search
+        fault, byte = search.fault, search.bad_byte.at[search.bad_byte.count - 1] if outcome == ILL_FORMED else 0
+        search.forget()
+        self._spare.append(search)
         if outcome == NO_MEMORY:
             raise MemoryError(f"searching {sum(len(texts) for texts, *_ in share)} texts")
+        texts, number = _text_at(share, fault)
         if outcome == ILL_FORMED:
-            texts, number = _text_at(share, search.fault)
-            byte = search.bad_byte.at[search.bad_byte.count - 1]
-            raise ValueError(f"texts[{search.fault}] {_ill_formed(texts[number], byte)}")
-        if outcome != DONE:
-            texts, number = _text_at(share, search.fault)
-            length = texts.offsets[number + 1] - texts.offsets[number]
-            raise ValueError(f"texts[{search.fault}] has {length} bytes, the longest may have {LONGEST_TEXT}")
-        return search
+            raise ValueError(f"texts[{fault}] {_ill_formed(texts[number], byte)}")
+        length = texts.offsets[number + 1] - texts.offsets[number]
+        raise ValueError(f"texts[{fault}] has {length} bytes, the longest may have {LONGEST_TEXT}")
 
 
 cdef PatternSet _set_of(Image image, str where):

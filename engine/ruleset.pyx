@@ -6,14 +6,14 @@ import numpy as np
 
 cimport numpy as cnp
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t
 from libc.time cimport time, time_t
 
 from fairpost.engine.image cimport Image, standing_t
 from fairpost.engine.judge cimport Judge
 from fairpost.engine.single cimport Single
 
-from fairpost.engine.dates import date_of_day, day_of_seconds
+from fairpost.engine.dates import date_of_day, day_of_today
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.image import InvalidBundle
 from fairpost.engine.bulk import Columns, judge_batch
@@ -51,7 +51,7 @@ cdef int day_now() except? -1:
     global _day_asked, _day_then
     cdef time_t now = time(NULL)
     if now != _day_asked:
-        _day_then = day_of_seconds(<int64_t>now)
+        _day_then = day_of_today()
         _day_asked = now
     return _day_then
 
@@ -235,7 +235,7 @@ cdef class RuleSet:
         Raises:
             InvalidPost: the text is empty, too long or not UTF-8.
         """
-        cdef object standings = None, sellers = None
+        standings = sellers = None
         if seller is None:
             pass
         elif isinstance(seller, (int, np.integer)):

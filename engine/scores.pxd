@@ -1,10 +1,13 @@
-"""Scores of categories and the exposure of a post."""
+"""Scores of categories; labels, action and exposure of a post."""
 
 from libc.stdint cimport uint16_t, uint32_t
 
 from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t
 from fairpost.engine.image cimport image_t, policy_t
+
+cdef enum:
+    SHADOW = 1  # position in vocabulary.MODES
 
 cdef enum action_t:
     ALLOW = 0

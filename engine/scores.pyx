@@ -1,15 +1,14 @@
-"""From fired rules to scores, and from the verdict to exposure."""
+"""From fired rules to scores, labels and action, and from those to exposure."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t, is_registered, is_unregistered, total_strikes
 from fairpost.engine.image cimport image_t, policy_t, rule_t
-from fairpost.engine.native cimport column_f32_reserve, column_u8_reserve
+from fairpost.engine.native cimport column_f32_reserve, column_u8_reserve, trailing_zeros
 
 cdef enum:
     CATEGORIES_MAX = 32
-    SHADOW = 1  # position in vocabulary.MODES
     WARNED = 1  # position in vocabulary.ENFORCEMENT
     BLACKLISTED = 1  # position in vocabulary.LISTING
 
@@ -128,10 +127,3 @@ cdef int conclude(const facts_t *facts, answer_t *answer, size_t post, size_t fi
     answer.commerce[post] = <float>facts.commerce
     answer.exposure[post] = <float>exposure(facts, policy, action, labelled)
     return 0
-
-
-cdef extern from *:
-    """
-    #define trailing_zeros(x) __builtin_ctzll(x)
-    """
-    int trailing_zeros(uint32_t x) noexcept nogil
