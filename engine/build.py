@@ -316,7 +316,7 @@ def _policy(source: RuleSetSource) -> dict[str, NDArray[Any]]:
         if name not in known:
             raise InvalidSource(f"exposure: unknown number {name!r}, known are {', '.join(sorted(known))}")
         policy[name] = value
-    missing = known - {"floor"} - set(source.policy.exposure)
+    missing = known - {"floor", "per_complaint", "clean_risk"} - set(source.policy.exposure)
     if missing:
         raise InvalidSource(f"exposure lacks {', '.join(sorted(missing))}")
     return {"POLI": policy, "THRE": source.policy.thresholds.astype(np.float32).ravel()}

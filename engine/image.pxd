@@ -57,7 +57,7 @@ cdef extern from "image.h":
         uint8_t category, severity, mode, reserved
     ctypedef struct policy_t:
         double severity_weight[4]
-        double limit, review, unregistered, clean, per_year, per_strike, max, commerce, floor
+        double limit, review, unregistered, clean, per_year, per_strike, max, commerce, floor, per_complaint, clean_risk
     ctypedef struct standing_t:
         uint32_t licences, tenure_days
         uint8_t registration, enforcement, listing, complaints

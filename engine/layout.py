@@ -64,7 +64,7 @@ __all__ = [
 ]
 
 MAGIC: Final = b"fairpost"
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 ALIGNMENT: Final = 64
 PADDING: Final = 64
 DIGEST_PIECE: Final = 1 << 20
@@ -242,6 +242,8 @@ POLICY_DTYPE: Final = np.dtype(
         ("max", "<f8"),
         ("commerce", "<f8"),
         ("floor", "<f8"),
+        ("per_complaint", "<f8"),
+        ("clean_risk", "<f8"),
     ]
 )
 MODEL_BITS: Final = (8, 22)

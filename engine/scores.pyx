@@ -1,6 +1,6 @@
 """From fired rules to scores, labels and action, and from those to exposure."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint16_t, uint32_t
 
 from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t, is_registered, is_unregistered, total_strikes
@@ -16,14 +16,17 @@ cdef enum:
 cdef double category_score(
     const image_t *image, const uint16_t *fired, size_t count, uint32_t category, int *severity
 ) noexcept nogil:
-    """Bounded noisy-or of the category's enforced rules among `fired`: within a group up to its cap, then
-    over groups in the order of their first rule. 0.0 if there is none. float64, in this order, so that a
-    decision replays bit for bit."""
+    """Bounded noisy-or of the category's enforced rules among `fired`: rules without a group one by one, then the
+    groups in the order of their numbers, each up to its cap. 0.0 if there is none.
+
+    float64, in an order that does not depend on which rules fired: one more of them is one more factor of at most 1, or makes a
+    factor smaller, and rounding keeps the order of products. So a score never falls by more evidence, to the last bit, and a
+    decision replays.
+    """
     cdef double keep = 1.0, of_group
-    cdef size_t k, j
+    cdef size_t k
     cdef const rule_t *rule
-    cdef const rule_t *other
-    cdef bint first
+    cdef int32_t group = -1, following
     for k in range(count):
         rule = &image.rules[fired[k]]
         if rule.category != category or rule.mode == SHADOW:
@@ -31,31 +34,33 @@ cdef double category_score(
         if severity != NULL and <int>rule.severity > severity[0]:
             severity[0] = rule.severity
         if rule.group < 0:
-            of_group = 1.0 - (1.0 - rule.weight)
-            keep *= 1.0 - of_group
-            continue
-        first = True
-        for j in range(k):
-            other = &image.rules[fired[j]]
-            if other.group == rule.group and other.category == category and other.mode != SHADOW:
-                first = False
-                break
-        if not first:
-            continue
+            keep *= 1.0 - rule.weight
+    while True:
+        following = INT32_MAX
         of_group = 1.0
-        for j in range(k, count):
-            other = &image.rules[fired[j]]
-            if other.group == rule.group and other.category == category and other.mode != SHADOW:
-                of_group *= 1.0 - other.weight
+        for k in range(count):
+            rule = &image.rules[fired[k]]
+            if rule.category != category or rule.mode == SHADOW or rule.group <= group or rule.group > following:
+                continue
+            if rule.group < following:
+                following = rule.group
+                of_group = 1.0
+            of_group *= 1.0 - rule.weight
+        if following == INT32_MAX:
+            return 1.0 - keep
+        group = following
         of_group = 1.0 - of_group
-        if of_group > image.group_caps[rule.group]:
-            of_group = image.group_caps[rule.group]
+        if of_group > image.group_caps[group]:
+            of_group = image.group_caps[group]
         keep *= 1.0 - of_group
-    return 1.0 - keep
 
 
-cdef double exposure(const facts_t *facts, const policy_t *policy, int action, bint labelled) noexcept nogil:
-    """How much the post is displayed: 0 hidden, 1 neutral, above 1 for clean goods of sellers in good standing."""
+cdef double exposure(const facts_t *facts, const policy_t *policy, int action, float risk) noexcept nogil:
+    """How much the post is displayed: 0 hidden, 1 neutral, above 1 for clean goods of sellers in good standing.
+
+    Where the policy has review <= limit <= unregistered, floor <= 1 (the compiler sees to it), no label, strike or complaint
+    more ever raises it.
+    """
     cdef double value
     if action >= SHIELD:
         return 0.0
@@ -67,20 +72,22 @@ cdef double exposure(const facts_t *facts, const policy_t *policy, int action, b
         return 1.0
     if is_unregistered(facts):
         return policy.unregistered
-    if (
-        labelled
-        or not is_registered(facts)
-        or facts.seller.enforcement > WARNED
-        or facts.seller.listing == BLACKLISTED
-    ):
+    if not is_registered(facts):  # no seller is named, or the registry cannot answer
         return 1.0
     value = policy.clean + policy.per_year * facts.seller.tenure_days / 365.25
     if value > policy.max:
         value = policy.max
     value -= policy.per_strike * total_strikes(facts)
+    value -= policy.per_complaint * facts.seller.complaints
     if value < policy.floor:
         value = policy.floor
-    return value if value > policy.limit else policy.limit
+    if value > 1.0 and (
+        risk > <float>policy.clean_risk
+        or facts.seller.enforcement > WARNED
+        or facts.seller.listing == BLACKLISTED
+    ):
+        return 1.0
+    return value
 
 
 cdef int conclude(const facts_t *facts, answer_t *answer, size_t post, size_t first_fired) noexcept nogil:
@@ -92,7 +99,6 @@ cdef int conclude(const facts_t *facts, answer_t *answer, size_t post, size_t fi
     cdef size_t channel = facts.channel if facts.channel < view.channel_count else 0
     cdef const float *thresholds
     cdef uint32_t category, present = 0  # a bit for each category with an enforced rule
-    cdef bint labelled = False
     cdef double keep = 1.0, value
     cdef float score
     cdef int severity, action = ALLOW, level
@@ -101,7 +107,6 @@ cdef int conclude(const facts_t *facts, answer_t *answer, size_t post, size_t fi
             present |= <uint32_t>1 << view.rules[fired[k]].category
     while present >> 1 != 0:
         category = <uint32_t>trailing_zeros(present & ~<uint32_t>1)
-        labelled = True
         present &= ~(<uint32_t>1 << category)
         severity = 0
         value = category_score(view, fired, count, category, &severity)
@@ -125,5 +130,5 @@ cdef int conclude(const facts_t *facts, answer_t *answer, size_t post, size_t fi
     answer.action[post] = <uint8_t>action
     answer.risk[post] = <float>(1.0 - keep)
     answer.commerce[post] = <float>facts.commerce
-    answer.exposure[post] = <float>exposure(facts, policy, action, labelled)
+    answer.exposure[post] = <float>exposure(facts, policy, action, answer.risk[post])
     return 0

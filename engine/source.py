@@ -66,7 +66,7 @@ class Policy:
     """From scores to actions and exposure.
 
     thresholds: float32[channels, MAX_CATEGORIES, 5], least score for each action; infinity = never.
-    exposure: the numbers of `layout.POLICY_DTYPE` by name (`floor` may be left out: 0.5).
+    exposure: the numbers of `layout.POLICY_DTYPE` by name (left out: `floor` 0.5, `per_complaint`, `clean_risk` 0).
     """
 
     severity_weights: Sequence[float]

@@ -282,12 +282,15 @@ _Amount = Annotated[float, Field(ge=0.0, le=100.0, allow_inf_nan=False)]
 class Exposure(Model):
     """How much a post is displayed: 0 not at all, 1 as usual, above 1 more than usual."""
 
-    limit: _Amount
-    review: _Amount
-    unregistered: _Amount
+    limit: Fraction
+    review: Fraction
+    unregistered: Fraction
     clean: _Amount
     per_year: _Amount
     per_strike: _Amount
+    per_complaint: _Amount = 0.0
+    clean_risk: Fraction = 0.0
+    floor: Fraction = 0.5
     max: _Amount
     commerce: Fraction
 

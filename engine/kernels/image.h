@@ -56,7 +56,7 @@ typedef struct {
 } rule_t;
 typedef struct {
     double severity_weight[4];
-    double limit, review, unregistered, clean, per_year, per_strike, max, commerce, floor;
+    double limit, review, unregistered, clean, per_year, per_strike, max, commerce, floor, per_complaint, clean_risk;
 } policy_t;
 typedef struct {
     uint32_t licences, tenure_days;

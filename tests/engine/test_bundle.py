@@ -64,7 +64,7 @@ def test_opens_a_mapped_file(tmp_path: Path, sample_bundle: bytes) -> None:
     [
         (lambda b: b[:40], "40 bytes is shorter than a bundle's header"),
         (lambda b: b"PK\x03\x04" + b[4:], "not a compiled rule set"),
-        (lambda b: b[:8] + (1).to_bytes(4, "little") + b[12:], "format version 1, this fairpost reads version 2"),
+        (lambda b: b[:8] + (1).to_bytes(4, "little") + b[12:], "format version 1, this fairpost reads version 3"),
         (lambda b: b[: len(b) // 2], "truncated"),
         (lambda b: b + b"\0", "longer than written"),
         (lambda b: b[:-1000] + bytes([b[-1000] ^ 1]) + b[-999:], "checksum does not match: the file is damaged"),

@@ -30,6 +30,7 @@ class Seller:
     enforcement: str = "none"
     listing: str = "none"
     strikes: tuple[tuple[str, int], ...] = ()
+    complaints: int = 0
 
     @property
     def registered(self) -> bool:
@@ -51,6 +52,7 @@ class Seller:
         row["registration"] = v.REGISTRATION.index(self.registration)
         row["enforcement"] = v.ENFORCEMENT.index(self.enforcement)
         row["listing"] = v.LISTING.index(self.listing)
+        row["complaints"] = self.complaints
         for category, count in self.strikes:
             row["strikes"][0, v.CATEGORIES.index(category)] = count
         return row

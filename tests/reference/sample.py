@@ -18,6 +18,9 @@ EXPOSURE = {
     "clean": 1.2,
     "per_year": 0.05,
     "per_strike": 0.1,
+    "per_complaint": 0.02,
+    "clean_risk": 0.05,
+    "floor": 0.5,
     "max": 1.5,
     "commerce": 0.4,
 }

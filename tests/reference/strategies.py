@@ -194,6 +194,7 @@ _standings = st.builds(
     strikes=st.dictionaries(st.sampled_from(v.CATEGORIES[1:5]), st.integers(1, 5), max_size=2).map(
         lambda counts: tuple(sorted(counts.items()))
     ),
+    complaints=st.sampled_from([0, 0, 1, 7, 255]),
 )
 sellers = weighted(
     (3, _standings),

@@ -80,7 +80,7 @@ def judge(
         action,
         np.float32(1.0 - risk),
         np.float32(commerce),
-        np.float32(exposure(source, action, bool(labels), commerce, seller)),
+        np.float32(exposure(source, action, np.float32(1.0 - risk), commerce, seller)),
         tuple(labels),
         tuple(evidence(fired)),
         tuple(rule.id for rule, _ in fired),
@@ -89,19 +89,17 @@ def judge(
 
 
 def score(source: Source, rules: Iterable[RuleSource]) -> float:
-    """Bounded noisy-or of the enforced rules of one category: rules within their group, then groups."""
-    groups: dict[str, list[RuleSource]] = {}
-    for rule in rules:
-        if rule.mode == "enforce":
-            groups.setdefault(rule.group or f"rule {rule.id}", []).append(rule)
-    of_groups = (
-        min(source.groups.get(name, 1.0), 1.0 - math.prod(1.0 - rule.weight for rule in members))
-        for name, members in groups.items()
-    )
-    return 1.0 - math.prod(1.0 - value for value in of_groups)
+    """Bounded noisy-or of the enforced rules of a category: those without a group, then each group up to its cap."""
+    enforced = [rule for rule in rules if rule.mode == "enforce"]
+    keep = math.prod(1.0 - rule.weight for rule in enforced if not rule.group)
+    for name in dict.fromkeys(rule.group for rule in source.rules):  # not by which fired: the order of factors is fixed
+        weights = [rule.weight for rule in enforced if rule.group == name]
+        if name and weights:
+            keep *= 1.0 - min(source.groups[name], 1.0 - math.prod(1.0 - weight for weight in weights))
+    return 1.0 - keep
 
 
-def exposure(source: Source, action: Action, labelled: bool, commerce: float, seller: Seller) -> float:
+def exposure(source: Source, action: Action, risk: np.float32, commerce: float, seller: Seller) -> float:
     """0 hidden, 1 as usual, above 1 for clean goods of sellers in good standing."""
     policy = source.policy.exposure
     if action in (Action.SHIELD, Action.BLOCK):
@@ -114,11 +112,17 @@ def exposure(source: Source, action: Action, labelled: bool, commerce: float, se
         return 1.0
     if seller.unregistered:
         return policy.unregistered
-    good = seller.registered and seller.enforcement in ("none", "warned") and seller.listing != "blacklisted"
-    if good and not labelled:
-        earned = min(policy.max, policy.clean + policy.per_year * seller.tenure_days / 365.25)
-        return max(earned - policy.per_strike * seller.total_strikes, 0.5, policy.limit)
-    return 1.0
+    if not seller.registered:
+        return 1.0
+    earned = min(policy.max, policy.clean + policy.per_year * seller.tenure_days / 365.25)
+    earned -= policy.per_strike * seller.total_strikes
+    earned -= policy.per_complaint * seller.complaints
+    good = (
+        seller.enforcement in ("none", "warned")
+        and seller.listing != "blacklisted"
+        and risk <= np.float32(policy.clean_risk)
+    )
+    return max(earned if good else min(earned, 1.0), policy.floor)
 
 
 def evidence(fired: Iterable[tuple[RuleSource, tuple[Hit, ...]]]) -> Iterable[Evidence]:

@@ -115,6 +115,12 @@ MISTAKES = [
     ("unknown action", "policy", "{REVIEW: 0.2}", "{REVEW: 0.2}", "29:16", ["unknown key 'REVEW'; did you mean 'REVIEW'?"]),
     ("category without a name", "policy", "  STANDING: {zh: 受限, en: Standing}\n", "", "3:1", ["no name for STANDING"]),
     ("exposure", "policy", "clean: 1.2", "clean: lots", "30:63", ["clean: expected a number, read 'lots'"]),
+    ("exposure of clean posts", "policy", "clean: 1.2", "clean: 0.9", "30:63", ["clean 0.9 is below 1", "expected 1 or more"]),
+    ("exposure above the most", "policy", "max: 1.5", "max: 1.1", "30:63", ["clean 1.2 is above max 1.1", "expected clean <= max"]),
+    ("exposure of review", "policy", "review: 0.0", "review: 0.5", "30:32", ["review 0.5 is above limit 0.3", "expected review <= limit"]),
+    ("exposure of limit", "policy", "unregistered: 0.7", "unregistered: 0.2", "30:19", ["limit 0.3 is above unregistered 0.2"]),
+    ("exposure of the floor", "policy", "max: 1.5", "max: 1.5, floor: 0.1", "30:19", ["limit 0.3 is above floor 0.1"]),
+    ("exposure as a share", "policy", "limit: 0.3", "limit: 1.3", "30:19", ["limit: 1.3 is out of range"]),
     ("listed default", "policy", "[moments, group-chat]", "[moments, group-chat, default]", "23:33", ["'default' is always there"]),
 ]  # fmt: skip
 
