@@ -70,12 +70,8 @@ bench: $(VENV)/.installed-bench build/.native ## benchmarks beside other matcher
 instructions: $(VENV)/.installed-dev build/.native ## instructions a post on the scalar path, compared with benchmarks/instructions.json (ARGS=--store: stored anew)
 	PYTHONPATH=tests $(BIN)/python benchmarks/instructions.py $(ARGS)
 
-eval: $(VENV)/.installed-dev build/.native ## false alarms on labelled real posts, speed and memory on 97k posts
-ifeq ($(FAIRPOST_CORPORA),)
-	@echo "eval: left out: FAIRPOST_CORPORA is not set and there is no ../shared/corpora"
-else
-	$(BIN)/python benchmarks/evaluate.py "$(FAIRPOST_CORPORA)"
-endif
+eval: $(VENV)/.installed-dev build/.native ## how well the shipped rules judge: unseen posts, and real ones where the corpora are (ARGS='--only unseen --show 20')
+	$(BIN)/python benchmarks/evaluate.py $(FAIRPOST_CORPORA) $(ARGS)
 
 readme: $(VENV)/.installed-dev build/.native ## write the output shown in README anew
 	$(BIN)/python tests/test_readme.py
