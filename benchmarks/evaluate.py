@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from evaluate_alarms import evaluate_alarms
 from evaluate_bulk import evaluate_bulk
-from evaluate_unseen import evaluate_unseen
+from evaluate_unseen import UNSEEN, evaluate_unseen
 
 from fairpost.engine import RuleSet
 from fairpost.rules import shipped_bundle
@@ -34,7 +34,7 @@ def main() -> int:
     labelled, posts = (chosen.corpora / name if chosen.corpora else None for name in ("labelled.jsonl", "posts.txt"))
     parts: dict[str, tuple[Path | None, Callable[[Path], bool]]] = {
         "alarms": (labelled, lambda path: evaluate_alarms(rules, path, chosen.show, chosen.seed)),
-        "unseen": (Path(__file__), lambda _: evaluate_unseen(rules, chosen.show)),
+        "unseen": (UNSEEN, lambda _: evaluate_unseen(rules, chosen.show)),
         "bulk": (posts, evaluate_bulk),
     }
     failed = []
