@@ -73,8 +73,9 @@ instructions: $(VENV)/.installed-dev build/.native ## instructions a post on the
 eval: $(VENV)/.installed-dev build/.native ## how well the shipped rules judge: unseen posts, and real ones where the corpora are (ARGS='--only unseen --show 20')
 	$(BIN)/python benchmarks/evaluate.py $(FAIRPOST_CORPORA) $(ARGS)
 
-readme: $(VENV)/.installed-dev build/.native ## write the output shown in README anew
+readme: $(VENV)/.installed-dev build/.native ## write the output shown in README and docs/tools.md anew
 	$(BIN)/python tests/test_readme.py
+	$(BIN)/python tests/test_tools_docs.py
 
 clean: ## remove what was built
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks engine/*.so engine/*.html

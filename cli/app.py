@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -70,15 +69,6 @@ def open_rules(path: Path | None) -> RuleSet:
     return rules_commands.open_bundle(path, "--rules")
 
 
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise CommandError(f"--date {text}: not a date; expected ISO 8601, for example 2026-01-31") from None
-
-
 @app.command(
     epilog="\n\n".join(
         [
@@ -126,12 +116,13 @@ def check(
     require("pyarrow", "bulk", "check")
     from fairpost.cli import check as bulk
     from fairpost.cli import readers, render, writers
+    from fairpost.cli.posts import day_of
     from fairpost.cli.registry import open_registry
 
     if registry is not None and seller_column is None:
         raise CommandError(f"--registry {registry}: name the column with the sellers' ids too: --seller-column NAME")
     columns = readers.Columns(text_column, id_column, seller_column)
-    options = bulk.Options(columns, channel, language, _day(date))
+    options = bulk.Options(columns, channel, language, day_of(date))
     for path in files:  # before any work: a wrong name as the last file must not cost the run
         readers.look(path, columns)
         if output is not None and output.exists() and output.samefile(path):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -13,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 from rich.columns import Columns
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 from rich.text import Text
 
 from fairpost.cli import readers, render
 from fairpost.cli.errors import CommandError, nearest
+from fairpost.cli.posts import BadRows, progress
 from fairpost.cli.registry import Registry, Sellers
 from fairpost.cli.verdicts import Posts, Table
 from fairpost.engine.dates import day_of_date, today
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Options", "check"]
 
-BAD_ROWS_SHOWN: Final = 100
 ROWS_SHOWN: Final = 50
 REASONS: Final = {
     Status.INVALID_UTF8: "the text is not valid UTF-8 (byte {offset} of the text)",
@@ -65,23 +62,6 @@ class Tally:
     categories: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(CATEGORIES), np.int64))
     engine_seconds: float = 0.0
     seconds: float = 0.0
-
-
-class BadRows:
-    """Says which rows could not be judged, by file and line; the first hundred, and then how many more."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self.count = 0
-
-    def add(self, path: Path, place: int, reason: str) -> None:
-        self.count += 1
-        if self.count <= BAD_ROWS_SHOWN:
-            self._console.print(Text(f"{path}:{place}: {reason}"), soft_wrap=True)
-
-    def close(self) -> None:
-        if self.count > BAD_ROWS_SHOWN:
-            self._console.print(f"... and {self.count - BAD_ROWS_SHOWN:,} more bad rows")
 
 
 class Gallery:
@@ -154,7 +134,7 @@ def check(
     day = day_of_date(options.day or today())
     table = Table(rules, day)
     sellers = Sellers(registry)
-    for chunk in _progress(files, options.columns, errors, tally):
+    for chunk in progress(files, options.columns, errors, lambda: tally.posts):
         rows = None if chunk.sellers is None else sellers.rows(chunk.sellers)
         standings = None if rows is None else sellers.standings
         before = time.thread_time()
@@ -169,7 +149,9 @@ def check(
         )
         tally.engine_seconds += time.thread_time() - before
         _count(batch, tally)
-        refused = [(int(chunk.places[i]), _reason(batch, int(i), options)) for i in np.flatnonzero(batch.status)]
+        refused = [
+            (int(chunk.places[i]), fault(batch, int(i), options.max_characters)) for i in np.flatnonzero(batch.status)
+        ]
         for place, reason in sorted(chunk.bad + refused):
             bad.add(chunk.path, place, reason)
         if output is None and gallery is None:
@@ -189,9 +171,10 @@ def check(
     return tally
 
 
-def _reason(batch: VerdictBatch, i: int, options: Options) -> str:
-    return REASONS[Status(int(batch.status[i]))].format(
-        offset=int(batch.status_offset[i]) + 1, limit=options.max_characters
+def fault(batch: VerdictBatch, post: int, max_characters: int = 100_000) -> str:
+    """Why a post of a batch could not be judged."""
+    return REASONS[Status(int(batch.status[post]))].format(
+        offset=int(batch.status_offset[post]) + 1, limit=max_characters
     )
 
 
@@ -202,32 +185,6 @@ def _count(batch: VerdictBatch, tally: Tally) -> None:
     tally.categories += np.bincount(batch.label_category, minlength=len(CATEGORIES))
     tally.shadow += int(batch.evidence_shadow.sum())
     tally.capped += int(np.count_nonzero(batch.flags))
-
-
-def _progress(files: list[Path], columns: readers.Columns, errors: Console, tally: Tally) -> Iterator[readers.Chunk]:
-    """Chunks of all files, with a progress bar where somebody watches."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    )
-    started = time.perf_counter()
-    before = 0
-    with bar if errors.is_terminal else contextlib.nullcontext():
-        task = bar.add_task("checking", total=sum(readers.size(f) for f in files) or None, speed="")
-        for path in files:
-            for chunk in readers.read(path, columns):
-                yield chunk
-                speed = tally.posts / max(time.perf_counter() - started, 1e-9)
-                bar.update(
-                    task, completed=before + chunk.position, speed=f"{speed:,.0f} posts/s", description=path.name
-                )
-            before += readers.size(path)
 
 
 def summary(tally: Tally, rules: RuleSet, output: Path | None) -> list[Any]:

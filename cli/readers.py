@@ -30,18 +30,32 @@ LONGEST_LINE: Final = 1 << 20
 """Longer lines are cut here while reading: far over the engine's limit, so that the post is refused as too long."""
 
 
+OPTIONS: Final = {
+    "id": "--id-column",
+    "seller": "--seller-column",
+    "channel": "--channel-column",
+    "label": "--labels",
+}
+
+
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns to read; `None` = the file's own numbering, no sellers."""
+    """Names of the columns to read; `None` = the file's own numbering, no sellers, channels or labels."""
 
     text: str = "text"
     id: str | None = None
     seller: str | None = None
+    channel: str | None = None
+    label: str | None = None
 
     def wanted(self) -> list[tuple[str, str]]:
         """(option, column) of every column that must be there."""
-        named = [("--text-column", self.text), ("--id-column", self.id), ("--seller-column", self.seller)]
-        return [(option, name) for option, name in named if name is not None]
+        return [("--text-column", self.text), *((OPTIONS[kind], name) for kind, name in self.words().items())]
+
+    def words(self) -> dict[str, str]:
+        """{kind: column} of the columns beside the text: short words, null where a post has none."""
+        named = {"id": self.id, "seller": self.seller, "channel": self.channel, "label": self.label}
+        return {kind: name for kind, name in named.items() if name is not None}
 
 
 @dataclass
@@ -58,6 +72,8 @@ class Chunk:
     position: int
     ids: pa.StringArray | None = None
     sellers: pa.StringArray | None = None
+    channels: pa.StringArray | None = None
+    labels: pa.StringArray | None = None
     bad: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -175,23 +191,25 @@ class _Rows:
         self.columns = columns
         self.texts: list[bytes] = []
         self.places: list[int] = []
-        self.ids: list[str | None] = []
-        self.sellers: list[str | None] = []
+        self.words: dict[str, list[str | None]] = {kind: [] for kind in columns.words()}
         self.bad: list[tuple[int, str]] = []
 
-    def add(self, place: int, text: Any, identity: Any, seller: Any) -> None:
-        """A row whose columns are there; their types are looked at here."""
+    def add(self, place: int, text: Any, words: dict[str, Any]) -> None:
+        """A row: its text, and its words by kind, as `Columns.words`. Their types are looked at here."""
         if not isinstance(text, str):
             self.bad.append((place, f"{self.columns.text!r} is {_kind(text)}, not a string"))
             return
-        if seller is not None and not isinstance(seller, (str, int)):
-            self.bad.append((place, f"{self.columns.seller!r} is {_kind(seller)}, not a string"))
-            return
+        for kind in ("seller", "channel"):
+            word = words.get(kind)
+            if word is not None and not isinstance(word, (str, int)):
+                self.bad.append((place, f"{self.columns.words()[kind]!r} is {_kind(word)}, not a string"))
+                return
         # Lone surrogates (JSON's escapes, stand-ins for bytes that are no UTF-8) become bytes that the engine refuses.
         self.texts.append(text.encode("utf-8", "surrogatepass"))
         self.places.append(place)
-        self.ids.append(None if identity is None else _word(identity))
-        self.sellers.append(None if seller is None or seller == "" else _word(seller))
+        for kind, column in self.words.items():
+            word = words.get(kind)
+            column.append(None if word is None or (word == "" and kind != "id") else _word(word))
 
     def chunk(self, position: int) -> Chunk:
         """What was collected; the collection starts anew."""
@@ -202,9 +220,8 @@ class _Rows:
             pa.array(self.texts, pa.binary()),
             np.array(self.places, np.int64),
             position,
-            None if self.columns.id is None else pa.array(self.ids, pa.string()),
-            None if self.columns.seller is None else pa.array(self.sellers, pa.string()),
-            self.bad,
+            **{f"{kind}s": pa.array(column, pa.string()) for kind, column in self.words.items()},
+            bad=self.bad,
         )
         self.__init__(self.path, self.columns)  # type: ignore[misc]
         return found
@@ -227,7 +244,7 @@ def _kind(value: Any) -> str:
 
 def _json_lines(path: Path, columns: Columns) -> Iterator[Chunk]:
     """An object a line. A line that is none is a bad row; other lines go on."""
-    rows = _Rows(path, columns)
+    rows, words = _Rows(path, columns), columns.words()
     place = position = 0
     checked = False
     with path.open("rb") as file:
@@ -255,8 +272,7 @@ def _json_lines(path: Path, columns: Columns) -> Iterator[Chunk]:
             if columns.text not in row:
                 rows.bad.append((place, f"there is no {columns.text!r}{nearest(columns.text, row)}"))
                 continue
-            identity = row.get(columns.id) if columns.id else None
-            rows.add(place, row[columns.text], identity, row.get(columns.seller) if columns.seller else None)
+            rows.add(place, row[columns.text], {kind: row.get(name) for kind, name in words.items()})
             if len(rows.texts) == CHUNK:
                 yield rows.chunk(position)
     yield rows.chunk(position)
@@ -290,8 +306,7 @@ def _csv(path: Path, columns: Columns) -> Iterator[Chunk]:
             raise CommandError(f"{path}: is empty; the first line must name the columns, for example: id,text")
         _check_columns(path, columns, header)
         text_at = header.index(columns.text)
-        id_at = header.index(columns.id) if columns.id else None
-        seller_at = header.index(columns.seller) if columns.seller else None
+        at = {kind: header.index(name) for kind, name in columns.words().items()}
         while True:
             place = reader.line_num + 1
             try:
@@ -306,12 +321,7 @@ def _csv(path: Path, columns: Columns) -> Iterator[Chunk]:
             if len(row) != len(header):
                 rows.bad.append((place, f"{len(row)} fields, but the header names {len(header)} columns"))
                 continue
-            rows.add(
-                place,
-                row[text_at],
-                None if id_at is None else row[id_at],
-                None if seller_at is None else row[seller_at],
-            )
+            rows.add(place, row[text_at], {kind: row[number] for kind, number in at.items()})
             if len(rows.texts) == CHUNK:
                 yield rows.chunk(raw.tell())
         yield rows.chunk(raw.tell())
@@ -337,6 +347,10 @@ def _parquet(path: Path, columns: Columns) -> Iterator[Chunk]:
         pa.types.is_large_binary(plain)
     ):
         raise CommandError(f"{path}: column {columns.text!r} holds {kind}, not strings")
+    for option, name in columns.wanted()[1:]:
+        if pa.types.is_nested(file.schema_arrow.field(name).type):
+            held = file.schema_arrow.field(name).type
+            raise CommandError(f"{path}: column {name!r} ({option}) holds {held}, expected words or numbers")
     done = 0
     try:
         for batch in file.iter_batches(CHUNK, columns=list(wanted)):
@@ -345,21 +359,27 @@ def _parquet(path: Path, columns: Columns) -> Iterator[Chunk]:
                 texts = texts.dictionary_decode()
             places = np.arange(done + 1, done + batch.num_rows + 1)
             done += batch.num_rows
-            ids = batch.column(columns.id).cast(pa.string()) if columns.id else None
-            sellers = batch.column(columns.seller).cast(pa.string()) if columns.seller else None
+            words = {kind: _words_of(batch.column(name), kind) for kind, name in columns.words().items()}
             bad: list[tuple[int, str]] = []
             if texts.null_count:
                 present = pc.is_valid(texts)
                 keep = present.to_numpy(zero_copy_only=False)
                 bad = [(int(place), f"{columns.text!r} is null, not a string") for place in places[~keep]]
                 texts, places = texts.filter(present), places[keep]
-                ids = None if ids is None else ids.filter(present)
-                sellers = None if sellers is None else sellers.filter(present)
-            if sellers is not None:
-                sellers = pc.if_else(pc.equal(sellers, ""), None, sellers)
-            yield Chunk(path, texts.cast(pa.binary()), places, length * done // total, ids, sellers, bad)
+                words = {kind: column.filter(present) for kind, column in words.items()}
+            named = {f"{kind}s": column for kind, column in words.items()}
+            yield Chunk(path, texts.cast(pa.binary()), places, length * done // total, **named, bad=bad)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise CommandError(f"{path}: damaged after row {done}: {error}") from None
+
+
+def _words_of(column: pa.Array, kind: str) -> pa.StringArray:
+    """A column of words as strings; an empty seller, channel or label is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    words = column.cast(pa.string())
+    return words if kind == "id" else pc.if_else(pc.equal(words, ""), None, words)
 
 
 READERS: Final[dict[str, Callable[[Path, Columns], Iterator[Chunk]]]] = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from fairpost.cli import render
+from fairpost.cli import render, rules_backtest
 from fairpost.cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["app", "open_bundle", "write_bundle"]
 
 app = typer.Typer(no_args_is_help=True, help="Work with rule packs: YAML in, one compiled and tested bundle out.")
+
+app.command("backtest", epilog=rules_backtest.EPILOG)(rules_backtest.backtest)
 
 Packs = Annotated[
     list[Path] | None,

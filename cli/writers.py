@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import BinaryIO
 
-__all__ = ["Output", "open_output"]
+__all__ = ["Output", "open_output", "open_parquet"]
 
 
 def texts_of_lists(lists: pa.ListArray, element: pa.StringArray) -> pa.StringArray:
@@ -134,12 +134,13 @@ class Csv:
 
 
 class Parquet:
-    """Apache Parquet with nested labels and evidence; some chunks to a row group."""
+    """Apache Parquet with nested columns; some chunks to a row group."""
 
     ROW_GROUP: Final = 65536
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._writer = pq.ParquetWriter(file, SCHEMA, compression="zstd")
+    def __init__(self, file: BinaryIO, schema: pa.Schema = SCHEMA) -> None:
+        self._schema = schema
+        self._writer = pq.ParquetWriter(file, schema, compression="zstd")
         self._held: list[pa.RecordBatch] = []
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -149,7 +150,7 @@ class Parquet:
 
     def _flush(self) -> None:
         if self._held:
-            self._writer.write_table(pa.Table.from_batches(self._held, SCHEMA))
+            self._writer.write_table(pa.Table.from_batches(self._held, self._schema))
             self._held = []
 
     def close(self) -> None:
@@ -173,7 +174,7 @@ class Output:
         self._format = form(self._file)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append rows of `SCHEMA`."""
+        """Append rows of the file's schema (`SCHEMA` for verdicts)."""
         self._format.write(batch)
 
     def __enter__(self) -> Output:
@@ -204,3 +205,14 @@ def open_output(path: Path) -> Output:
             f"known are {', '.join(FORMATS)}{nearest(ending, FORMATS)}"
         )
     return Output(path, FORMATS[ending])
+
+
+def open_parquet(path: Path, schema: pa.Schema) -> Output:
+    """The writer of a table that is Parquet whatever happens.
+
+    Raises:
+        CommandError: another ending; the folder is not there or may not be written.
+    """
+    if path.suffix.lower() != ".parquet":
+        raise CommandError(f"-o {path}: this table is written as Parquet; give it a name that ends with .parquet")
+    return Output(path, lambda file: Parquet(file, schema))

@@ -101,6 +101,7 @@ def test_base_install_suffices_to_import() -> None:
     ("arguments", "extra"),
     [
         (["check", "posts.txt"], "bulk"),
+        (["rules", "backtest", "shipped", "shipped", "posts.txt"], "bulk"),
         (["serve"], "server"),
         (["seller", "lookup", "somebody"], "server"),
         (["demo"], "server"),
