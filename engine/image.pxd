@@ -41,6 +41,7 @@ cdef extern from "image.h":
         uint32_t regular
         uint8_t least, most
         uint16_t reserved
+        uint64_t before, behind, second
     ctypedef struct operand_t:
         uint16_t list
         int16_t free_of

@@ -210,7 +210,18 @@ REGULAR_DTYPE: Final = np.dtype(
     ]
 )
 """One automaton, see `regular.automaton`."""
-REGULAR_ANCHOR_DTYPE: Final = np.dtype([("regular", "<u4"), ("least", "u1"), ("most", "u1"), ("reserved", "<u2")])
+REGULAR_ANCHOR_DTYPE: Final = np.dtype(
+    [
+        ("regular", "<u4"),
+        ("least", "u1"),  # symbols of a match before the anchor
+        ("most", "u1"),
+        ("reserved", "<u2"),
+        # Sets of symbols of which one stands there if a match holds the anchor, hashed to 64 (kernels/regular.h); all 64: any
+        ("before", "<u8"),
+        ("behind", "<u8"),
+        ("second", "<u8"),  # behind that one
+    ]
+)
 """A literal's distance from the begin of a match of a regular pattern. The literal is a pattern flagged REGULAR."""
 OPERAND_DTYPE: Final = np.dtype([("list", "<u2"), ("free_of", "<i2"), ("within", "<u4")])
 INSTRUCTION_DTYPE: Final = np.dtype(

@@ -45,7 +45,12 @@ typedef struct {
     uint16_t piece_count, branch_count;
     uint8_t words, longest, has_edges, reserved;
 } regular_t;
-typedef struct { uint32_t regular; uint8_t least, most; uint16_t reserved; } regular_anchor_t;
+typedef struct {
+    uint32_t regular;
+    uint8_t least, most;
+    uint16_t reserved;
+    uint64_t before, behind, second;
+} regular_anchor_t;
 typedef struct { uint16_t list; int16_t free_of; uint32_t within; } operand_t;
 typedef struct { uint8_t op, cmp; uint16_t a, b, reserved; int32_t n; float value; } instruction_t;
 typedef struct {

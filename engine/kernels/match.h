@@ -130,7 +130,7 @@ static inline int verify(matcher_t *m, const entry_t *entry, uint32_t position) 
     const uint32_t begin = position - entry->anchor, end = begin + entry->length;
     if (entry->flags & PATTERN_REPEAT) return verify_repeat(m, entry, &m->image->patterns[entry->pattern], position);
     if (entry->length > 4 && !same_rest(m, entry, begin)) return 0;
-    if (entry->flags & PATTERN_REGULAR) return note_place(m, m->image->patterns[entry->pattern].fine, begin);
+    if (entry->flags & PATTERN_REGULAR) return note_place(m, m->image->patterns[entry->pattern].fine, begin, end);
     if (entry->flags & PATTERN_FINE) return verify_fine(m, entry->pattern, begin, end);
     if ((entry->flags & PATTERN_BOUNDED) && touches(m, entry->flags, begin, end)) return 0;
     append(m, entry->pattern, begin, end, m->offsets[begin] - m->text->byte_begin, byte_after(m, end - 1));

@@ -10,11 +10,19 @@
 
 enum { MAX_PLACES = 1 << 16, REGULAR_WORDS = 4 };
 
-/* Notes where matches of a regular pattern may begin: its anchor number `number` stands at `begin`. */
-static inline int note_place(matcher_t *m, uint32_t number, uint32_t begin) {
+/* Whether the hash of the symbol is in the set. */
+static inline uint64_t may_hold(uint64_t set, uint16_t symbol) { return set >> ((uint32_t)symbol * 0x9E3779B1u >> 26) & 1; }
+
+/* Notes where matches of a regular pattern may begin: its anchor number `number` stands from `begin` to `end`. Few anchors have
+ * neighbours with which a match goes on; to look at these is cheaper than to begin with the automaton.
+ * SAFETY: boundaries stand before the first text and behind the last, so that the neighbours can be read. */
+static inline int note_place(matcher_t *m, uint32_t number, uint32_t begin, uint32_t end) {
     const regular_anchor_t *anchor = &m->image->regular_anchors[number];
+    const uint16_t *symbols = m->symbols;
     const uint32_t from_text = begin - m->text->symbol_begin;
     if (from_text < anchor->least) return 0;
+    if (!(may_hold(anchor->before, symbols[(int64_t)begin - 1]) & may_hold(anchor->behind, symbols[end]) & may_hold(anchor->second, symbols[end + 1])))
+        return 0;
     const uint32_t from = from_text < anchor->most ? m->text->symbol_begin : begin - anchor->most;
     const uint32_t to = begin - anchor->least;
     /* Often the pattern's last place touches this one; then they are one. */
@@ -101,12 +109,26 @@ static inline int compare_places(const void *a, const void *b) {
     return x->from < y->from ? -1 : x->from > y->from;
 }
 
+/* Places are few as a rule; insertion is quickest then. */
+static inline void sort_places(place_t *places, size_t count) {
+    if (count > 32) {
+        qsort(places, count, sizeof *places, compare_places);
+        return;
+    }
+    for (size_t i = 1; i < count; i++) {
+        const place_t place = places[i];
+        size_t k = i;
+        for (; k > 0 && compare_places(&place, &places[k - 1]) < 0; k--) places[k] = places[k - 1];
+        places[k] = place;
+    }
+}
+
 /* All matches of regular patterns in the text at hand, whose places are noted; they are used up. */
 static inline int match_regular(matcher_t *m) {
     place_t *places = m->places.at;
     const size_t count = m->places.count;
     m->places.count = 0;
-    if (count > 1) qsort(places, count, sizeof *places, compare_places);
+    sort_places(places, count);
     uint32_t next = 0; /* all places of the pattern at hand are done up to here */
     for (size_t k = 0; k < count; k++) {
         const regular_t *r = &m->image->regulars[places[k].regular];

@@ -20,6 +20,9 @@ from .syntax import Alternatives, Node, Repeat, Sequence, Symbols, length_bounds
 __all__ = ["Automaton", "alphabet", "compile_regular"]
 
 
+Neighbours = tuple[Symbols, ...] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Automaton:
     """A regular pattern ready to run. Sets of states are integers, bit k is state k.
@@ -56,9 +59,56 @@ class Automaton:
             active = following
         return end
 
+    def neighbours(self, anchor: Anchor) -> tuple[Neighbours, Neighbours, Neighbours]:
+        """What may stand before the anchor, behind it, and behind that, where it is part of a match; None: anything,
+        which includes the match's begin or end."""
+        before: Neighbours = ()
+        behind: Neighbours = ()
+        second: Neighbours = ()
+        reachable = self.first
+        earlier = 0  # states a symbol before
+        for distance in range(anchor.most + 1):
+            if distance >= anchor.least:
+                active = reachable & self._taking(anchor.literal[0])
+                if active:
+                    preceding = sum(1 << k for k in _states(earlier) if self._after(1 << k) & active)
+                    before = _joint(before, None if distance == 0 else self._taken(preceding))
+                for code in anchor.literal[1:]:
+                    active = self._after(active) & self._taking(code)
+                if active:
+                    following = self._after(active)
+                    ends = bool(active & self.last)
+                    behind = _joint(behind, None if ends else self._taken(following))
+                    ends = ends or bool(following & self.last)
+                    second = _joint(second, None if ends else self._taken(self._after(following)))
+            earlier, reachable = reachable, self._after(reachable)
+        return before, behind, second
+
+    def _taking(self, code: int) -> int:
+        return self.masks[bisect_right(self.starts, code) - 1]
+
+    def _after(self, active: int) -> int:
+        following = (active & self.chain) << 1
+        for states, others in self.branches:
+            if active & states:
+                following |= others
+        return following
+
+    def _taken(self, states: int) -> Neighbours:
+        """The classes that the states take."""
+        return tuple(self.symbols[k] for k in _states(states))
+
     def occurs_in(self, codes: Ordered[int]) -> bool:
         """Whether it matches anywhere in the folded text, word boundaries aside."""
         return any(self.longest_end(codes, begin) >= 0 for begin in range(len(codes)))
+
+
+def _states(mask: int) -> list[int]:
+    return [k for k in range(mask.bit_length()) if mask >> k & 1]
+
+
+def _joint(one: Neighbours, other: Neighbours) -> Neighbours:
+    return None if one is None or other is None else one + other
 
 
 def compile_regular(text: str) -> Automaton:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fairpost.engine import layout
 from fairpost.engine.symbols import ScanFold
 
-from .automaton import Automaton, alphabet, compile_regular
+from .automaton import Automaton, Neighbours, alphabet, compile_regular
 from .syntax import Symbols, rare_code_points
 
 __all__ = ["AnchorPattern", "RegularPatterns"]
@@ -91,7 +91,7 @@ class RegularPatterns:
     def sections(self, scan: ScanFold, first_pattern: int) -> dict[str, NDArray[Any]]:
         """Sections RGXR, RGXA, RGXC, RGXM; `first_pattern` is the number of the first anchor among all patterns."""
         records = np.zeros(len(self._entries), dtype=layout.REGULAR_DTYPE)
-        anchors: list[tuple[int, int, int, int]] = []
+        anchors: list[tuple[int, ...]] = []
         starts: list[int] = []
         masks: list[int] = []
         for number, entry in enumerate(self._entries.values()):
@@ -109,7 +109,10 @@ class RegularPatterns:
                 entry.has_edges,
                 0,
             )
-            anchors += [(number, anchor.least, anchor.most, 0) for anchor in a.anchors]
+            anchors += [
+                (number, anchor.least, anchor.most, 0, *(_hashed(near, scan) for near in a.neighbours(anchor)))
+                for anchor in a.anchors
+            ]
             starts += pieces
             for mask in (a.first, a.last, a.chain, *chain.from_iterable(a.branches), *takes):
                 masks += [mask >> (_WORD * word) & (1 << _WORD) - 1 for word in range(words)]
@@ -119,6 +122,23 @@ class RegularPatterns:
             "RGXC": np.array(starts, dtype=np.uint16),
             "RGXM": np.array(masks, dtype=np.uint64),
         }
+
+
+_ANY: Final = (1 << 64) - 1
+_MOST_HASHED: Final = 200
+"""A class of more symbols than this would fill the 64 places anyway."""
+
+
+def _hashed(neighbours: Neighbours, scan: ScanFold) -> int:
+    """A set of symbols as 64 bits: the bit number of a symbol is the top 6 bits of a 32-bit product (kernels/regular.h)."""
+    if neighbours is None or any(symbols.negated or symbols.count > _MOST_HASHED for symbols in neighbours):
+        return _ANY
+    found = 0
+    for symbols in set(neighbours):
+        for low, high in _as_symbols(symbols, scan).ranges:
+            for symbol in range(low, high + 1):
+                found |= 1 << ((symbol * 0x9E3779B1 & 0xFFFFFFFF) >> 26)
+    return found
 
 
 def _as_symbols(symbols: Symbols, scan: ScanFold) -> Symbols:
