@@ -216,7 +216,7 @@ REGULAR_ANCHOR_DTYPE: Final = np.dtype(
         ("least", "u1"),  # symbols of a match before the anchor
         ("most", "u1"),
         ("reserved", "<u2"),
-        # Sets of symbols of which one stands there if a match holds the anchor, hashed to 64 (kernels/regular.h); all 64: any
+        # Sets of symbols of which one stands there if a match holds the anchor, hashed to 64 (kernels/regular.h)
         ("before", "<u8"),
         ("behind", "<u8"),
         ("second", "<u8"),  # behind that one

@@ -130,7 +130,7 @@ _MOST_HASHED: Final = 200
 
 
 def _hashed(neighbours: Neighbours, scan: ScanFold) -> int:
-    """A set of symbols as 64 bits: the bit number of a symbol is the top 6 bits of a 32-bit product (kernels/regular.h)."""
+    """A set of symbols as 64 bits: a symbol's bit is the top 6 of a 32-bit product (kernels/regular.h)."""
     if neighbours is None or any(symbols.negated or symbols.count > _MOST_HASHED for symbols in neighbours):
         return _ANY
     found = 0
