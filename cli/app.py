@@ -12,6 +12,7 @@ from fairpost.cli import rules as rules_commands
 from fairpost.cli import seller as seller_commands
 from fairpost.cli import serve as serve_command
 from fairpost.cli.errors import CommandError, require
+from fairpost.cli.rule_sets import open_bundle
 
 if TYPE_CHECKING:
     from fairpost.engine import RuleSet
@@ -66,7 +67,7 @@ def open_rules(path: Path | None) -> RuleSet:
             path = shipped_bundle()
         except PackErrors as error:
             raise CommandError(f"the shipped packs do not compile:\n{error}") from None
-    return rules_commands.open_bundle(path, "--rules")
+    return open_bundle(path, "--rules")
 
 
 @app.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
@@ -9,22 +10,23 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from fairpost.cli import render
+from fairpost.cli.errors import CommandError
 from fairpost.rules.tables import Table, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["print_table"]
+__all__ = ["print_table", "write_text"]
 
 NAME_WIDTH: Final = 36
 
 
 def print_table(console: Console, table: Table) -> None:
-    """The table with its title and note; columns of nothing but zeros are left out."""
+    """The table with its title and note; empty columns, and those of nothing but zeros, are left out."""
     kept = [
         k
         for k, column in enumerate(table.columns)
-        if column.kind != "count" or not table.rows or any(row[k] for row in table.rows)
+        if table.whole or column.kind not in ("count", "text") or not table.rows or any(row[k] for row in table.rows)
     ]
     columns = [table.columns[k] for k in kept]
     console.print()
@@ -49,3 +51,17 @@ def print_table(console: Console, table: Table) -> None:
     console.print(grid)
     if table.note:
         console.print(Text(table.note, style="dim"))
+
+
+def write_text(path: Path, content: str, option: str) -> None:
+    """Write a file whole, or not at all.
+
+    Raises:
+        CommandError: the folder is not there or may not be written.
+    """
+    scratch = path.with_name(f".{path.name}.part")
+    try:
+        scratch.write_text(content, encoding="utf-8")
+        scratch.replace(path)
+    except OSError as error:
+        raise CommandError(f"{option} {path}: cannot be written: {error.strerror}") from None

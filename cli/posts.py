@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fairpost.cli.registry import Registry
-    from fairpost.rules.backtest import Words
+    from fairpost.engine import VerdictBatch
+    from fairpost.rules.backtest import Posts, Words
     from fairpost.rules.truth import Truth
 
 __all__ = ["BadRows", "Batch", "PostFiles", "day_of", "look", "progress", "words_of"]
@@ -159,6 +160,12 @@ class Batch:
     channels: Words | None = None
     truth: Truth | None = None
 
+    def columns(self) -> Posts:
+        """The same as the libraries take it."""
+        from fairpost.rules.backtest import Posts
+
+        return Posts(self.chunk.texts, self.name, self.rows, self.standings, self.sellers, self.channels, self.truth)
+
     def name(self, post: int) -> str:
         """The post's id, or its line."""
         ids = self.chunk.ids
@@ -207,6 +214,13 @@ class PostFiles:
         self.bad.close()
         if not self.posts:
             raise CommandError(f"{', '.join(map(str, self.files))}: no posts to judge")
+
+    def note_faults(self, batch: Batch, judged: VerdictBatch) -> None:
+        """Tell which posts of a batch could not be judged."""
+        from fairpost.cli.check import fault
+
+        for post in judged.status.nonzero()[0].tolist():
+            self.bad.add(batch.chunk.path, int(batch.chunk.places[post]), fault(judged, post))
 
     def _truth(self, chunk: readers.Chunk) -> Truth:
         from fairpost.rules.truth import InvalidLabel, Truth, read_label

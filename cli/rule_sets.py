@@ -9,8 +9,9 @@ from fairpost.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from fairpost.engine import RuleSet
+    from fairpost.rules import Source
 
-__all__ = ["SHIPPED", "is_packs", "opened"]
+__all__ = ["SHIPPED", "is_packs", "loaded", "open_bundle", "opened"]
 
 SHIPPED = "shipped"
 
@@ -30,20 +31,79 @@ def opened(name: str, option: str, *, with_shipped: bool = False, enforce_shadow
     Raises:
         CommandError: no such file, no sound bundle, or packs that do not compile; the message has every error.
     """
-    from fairpost.cli.rules import open_bundle
     from fairpost.engine import RuleSet
-    from fairpost.rules import PackErrors, bundle_of, load_packs, shipped_bundle, shipped_packs
+    from fairpost.rules import bundle_of
     from fairpost.rules.shadows import enforce_shadows as enforced
 
+    source = _packs(name, option, with_shipped)
+    if source is not None:
+        content = bundle_of(source)
+        return RuleSet.from_bytes(enforced(content) if enforce_shadows else content)
+    path = _bundle(name)
+    rules = open_bundle(path, option)
+    return RuleSet.from_bytes(enforced(path.read_bytes())) if enforce_shadows else rules
+
+
+def loaded(name: str, option: str, *, with_shipped: bool = False) -> tuple[RuleSet, Source | None]:
+    """The same with the packs' source: None for a bundle.
+
+    Raises:
+        CommandError: as `opened`.
+    """
+    from fairpost.engine import RuleSet
+    from fairpost.rules import bundle_of, shipped_packs
+
+    source = _packs(str(shipped_packs()) if _is_shipped(name) else name, option, with_shipped)
+    if source is None:
+        return open_bundle(_bundle(name), option), None
+    return RuleSet.from_bytes(bundle_of(source)), source
+
+
+def _is_shipped(name: str) -> bool:
+    return name == SHIPPED and not Path(name).exists()
+
+
+def _packs(name: str, option: str, with_shipped: bool) -> Source | None:
+    """The packs that are named, or None where it is no packs."""
+    from fairpost.rules import PackErrors, load_packs, shipped_packs
+
     path = Path(name)
+    if _is_shipped(name) or not is_packs(path):
+        return None
     try:
-        if name == SHIPPED and not path.exists():
-            path = shipped_bundle()
-        elif is_packs(path):
-            content = bundle_of(load_packs([shipped_packs(), path] if with_shipped else [path]))
-            return RuleSet.from_bytes(enforced(content) if enforce_shadows else content)
+        return load_packs([shipped_packs(), path] if with_shipped else [path])
     except PackErrors as error:
         lines = "\n".join(f"  {each}" for each in error.errors)
         raise CommandError(f"{option} {name}: {len(error.errors)} errors in the packs:\n{lines}") from None
-    rules = open_bundle(path, option)
-    return RuleSet.from_bytes(enforced(path.read_bytes())) if enforce_shadows else rules
+
+
+def _bundle(name: str) -> Path:
+    from fairpost.rules import PackErrors, shipped_bundle
+
+    if not _is_shipped(name):
+        return Path(name)
+    try:
+        return shipped_bundle()
+    except PackErrors as error:
+        raise CommandError(f"the shipped packs do not compile:\n{error}") from None
+
+
+def open_bundle(path: Path, option: str = "") -> RuleSet:
+    """Open a compiled rule set.
+
+    Raises:
+        CommandError: no such file, or it is no sound bundle; the message says what is wrong and where.
+    """
+    from fairpost.engine import InvalidBundle, RuleSet
+
+    shown = f"{option} {path}".strip()
+    if is_packs(path):
+        raise CommandError(f"{shown}: these are packs; compile them first: fairpost rules compile {path} -o rules.fpb")
+    try:
+        return RuleSet.open(path)
+    except FileNotFoundError:
+        raise CommandError(f"{shown}: no such file") from None
+    except PermissionError:
+        raise CommandError(f"{shown}: no permission to read it") from None
+    except InvalidBundle as error:
+        raise CommandError(f"{option or 'bundle'}: {error}; compile it anew with 'fairpost rules compile'") from None

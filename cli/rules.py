@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from fairpost.cli import render, rules_backtest
+from fairpost.cli import render, rules_backtest, rules_stats
 from fairpost.cli.errors import CommandError
+from fairpost.cli.rule_sets import open_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.console import Console
 
-    from fairpost.engine import RuleSet
     from fairpost.rules import PackProblem
 
-__all__ = ["app", "open_bundle", "write_bundle"]
+__all__ = ["app", "write_bundle"]
 
 app = typer.Typer(no_args_is_help=True, help="Work with rule packs: YAML in, one compiled and tested bundle out.")
 
 app.command("backtest", epilog=rules_backtest.EPILOG)(rules_backtest.backtest)
+app.command("stats", epilog=rules_stats.EPILOG)(rules_stats.stats)
 
 Packs = Annotated[
     list[Path] | None,
@@ -170,24 +171,3 @@ def write_bundle(path: Path, content: bytes) -> None:
         os.replace(scratch.name, path)
     except OSError as error:
         raise CommandError(f"-o {path}: cannot be written: {error.strerror}") from None
-
-
-def open_bundle(path: Path, option: str = "") -> RuleSet:
-    """Open a compiled rule set.
-
-    Raises:
-        CommandError: no such file, or it is no sound bundle; the message says what is wrong and where.
-    """
-    from fairpost.engine import InvalidBundle, RuleSet
-
-    shown = f"{option} {path}".strip()
-    if path.is_dir() or path.suffix in (".yaml", ".yml"):
-        raise CommandError(f"{shown}: these are packs; compile them first: fairpost rules compile {path} -o rules.fpb")
-    try:
-        return RuleSet.open(path)
-    except FileNotFoundError:
-        raise CommandError(f"{shown}: no such file") from None
-    except PermissionError:
-        raise CommandError(f"{shown}: no permission to read it") from None
-    except InvalidBundle as error:
-        raise CommandError(f"{option or 'bundle'}: {error}; compile it anew with 'fairpost rules compile'") from None

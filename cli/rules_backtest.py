@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from fairpost.cli import posts, render
-from fairpost.cli.errors import CommandError, require
+from fairpost.cli.errors import require
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,6 +111,7 @@ def backtest(
     if output is not None:
         console.print(f"every flip: {output}")
     if html is not None:
+        from fairpost.cli.figures import write_text
         from fairpost.rules.backtest.page import page
 
         write_text(html, page(run, [str(path) for path in files], old, new), "--html")
@@ -120,27 +121,14 @@ def backtest(
 
 
 def _judge(run: Backtest, source: posts.PostFiles, output: Path | None) -> None:
-    from fairpost.cli.check import fault
     from fairpost.cli.flips import FLIPS, flip_rows
     from fairpost.cli.writers import open_parquet
-    from fairpost.rules.backtest import Posts
 
     with contextlib.ExitStack() as stack:
         out = None if output is None else stack.enter_context(open_parquet(output, FLIPS))
         for batch in source.batches():
-            judged = run.add(
-                Posts(
-                    batch.chunk.texts,
-                    batch.name,
-                    batch.rows,
-                    batch.standings,
-                    batch.sellers,
-                    batch.channels,
-                    batch.truth,
-                )
-            )
-            for post in judged.old.status.nonzero()[0].tolist():
-                source.bad.add(batch.chunk.path, int(batch.chunk.places[post]), fault(judged.old, post))
+            judged = run.add(batch.columns())
+            source.note_faults(batch, judged.old)
             if out is not None and len(judged.flips):
                 out.write(flip_rows(batch, judged, run.table))
 
@@ -201,17 +189,3 @@ def reasons(verdict: Any) -> str:
     named = "; ".join(f"{rule} {' '.join(dict.fromkeys(words))}".rstrip() for rule, words in rules.items())
     scores = f"commerce {verdict.commerce:.2f}, exposure {verdict.exposure:.2f}"
     return "; ".join(part for part in (labels, named, scores) if part)
-
-
-def write_text(path: Path, content: str, option: str) -> None:
-    """Write a file whole, or not at all.
-
-    Raises:
-        CommandError: the folder is not there or may not be written.
-    """
-    scratch = path.with_name(f".{path.name}.part")
-    try:
-        scratch.write_text(content, encoding="utf-8")
-        scratch.replace(path)
-    except OSError as error:
-        raise CommandError(f"{option} {path}: cannot be written: {error.strerror}") from None

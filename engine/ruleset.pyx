@@ -15,6 +15,7 @@ from fairpost.engine.single cimport Single
 
 from fairpost.engine.dates import date_of_day, day_of_today
 from fairpost.engine.folds import DEFAULT, fold
+from fairpost.engine.hits import hit_columns
 from fairpost.engine.image import InvalidBundle
 from fairpost.engine.bulk import Columns, judge_batch
 from fairpost.engine.request import (
@@ -187,6 +188,33 @@ cdef class RuleSet:
             )
             for pattern, list_id, begin, end in found
         ]
+
+    def hits(self, texts, *, max_characters=100_000):
+        """(post, pattern, list) of every hit that counts in each of n texts: which words were found, before any rule.
+
+        post uint32[m], number of the text, ascending; pattern uint32[m], number in `patterns()`, NO_PATTERN for a
+        recogniser; list uint16[m], number in `meta["list_names"]`. Hits inside allow words do not count. Recognisers
+        that no rule asks for are left out, and nothing is found in texts at fault.
+
+        Args:
+            texts: as in `check_batch`.
+        """
+        check_options("utf8", max_characters)
+        return hit_columns(self.image, self._spare, Texts.of(texts), max_characters)
+
+    def triggers(self):
+        """[names of lists, or None] by rule number: without a hit in one of them the rule is not evaluated; None:
+        it is evaluated on every post."""
+        sections = self.image.sections
+        names = self.meta["list_names"]
+        found = [[] for _ in self.rule_ids]
+        offsets, rules = sections["TRGO"].tolist(), sections["TRIG"].tolist()
+        for list_id, (begin, end) in enumerate(zip(offsets, offsets[1:])):
+            for rule in rules[begin:end]:
+                found[rule].append(names[list_id])
+        for rule in sections["ALWA"].tolist():
+            found[rule] = None
+        return [None if lists is None else tuple(lists) for lists in found]
 
     def rule_category(self, rule):
         """Category code of rule number `rule`."""

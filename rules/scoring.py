@@ -61,6 +61,10 @@ class Scale:
         self.shadow = [entry["mode"] == "shadow" for entry in self._rules]
         self.group: list[str | None] = [entry["group"] for entry in self._rules]
         self.caps = {entry["name"]: float(entry["cap"]) for entry in rules.meta["groups"]}
+        self._group_order: list[list[str]] = [[] for _ in CATEGORIES]
+        for number, name in zip(self.category, self.group, strict=True):
+            if name is not None and name not in self._group_order[number]:
+                self._group_order[number].append(name)
         self.severity_weights = [float(rules.meta["severity_weights"][name]) for name in SEVERITIES]
         self._channels = {name: self._thresholds(rules, name) for name in rules.meta["channels"]}
 
@@ -83,28 +87,29 @@ class Scale:
         return self._channels.get(channel, self._channels["default"])[category]
 
     def score(self, category: int, fired: Sequence[int]) -> CategoryScore | None:
-        """The score of a category from the rules that count; None where none of them is of it."""
+        """The score of a category from the rules that count; None where none of them is of it.
+
+        Rules without a group come first, then groups in the order of their first rule in the rule set: the order of
+        factors does not depend on which rules fired.
+        """
         own = [rule for rule in fired if self.category[rule] == category]
         if not own:
             return None
         parts: list[GroupScore] = []
         keep = 1.0
-        seen: set[str] = set()
         for rule in own:
-            name = self.group[rule]
-            if name is None:
-                value = 1.0 - (1.0 - self.weight[rule])
-                parts.append(GroupScore(None, (rule,), value, None, value))
-            elif name in seen:
+            if self.group[rule] is None:
+                parts.append(GroupScore(None, (rule,), self.weight[rule], None, self.weight[rule]))
+                keep *= 1.0 - self.weight[rule]
+        for name in self._group_order[category]:
+            members = tuple(rule for rule in own if self.group[rule] == name)
+            if not members:
                 continue
-            else:
-                seen.add(name)
-                members = tuple(other for other in own if self.group[other] == name)
-                rest = 1.0
-                for member in members:
-                    rest *= 1.0 - self.weight[member]
-                total, cap = 1.0 - rest, self.caps[name]
-                parts.append(GroupScore(name, members, total, cap, min(total, cap)))
+            rest = 1.0
+            for member in members:
+                rest *= 1.0 - self.weight[member]
+            total, cap = 1.0 - rest, self.caps[name]
+            parts.append(GroupScore(name, members, total, cap, min(total, cap)))
             keep *= 1.0 - parts[-1].score
         severity = max(self.severity[rule] for rule in own)
         return CategoryScore(category, severity, tuple(parts), 1.0 - keep)

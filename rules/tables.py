@@ -28,12 +28,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A title, columns, and rows that are sorted already. `note` says what must be known to read it."""
+    """A title, columns, and rows that are sorted already. `note` says what must be known to read it.
+
+    whole: a terminal shows columns of nothing but zeros too.
+    """
 
     title: str
     columns: tuple[Column, ...]
     rows: Sequence[tuple[Cell, ...]]
     note: str = ""
+    whole: bool = False
 
 
 _FORMS: Final = {"text": "{}", "count": "{:,}", "share": "{:.2%}", "rate": "{:,.1f}", "number": "{:.4g}"}

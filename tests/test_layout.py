@@ -102,6 +102,7 @@ def test_base_install_suffices_to_import() -> None:
     [
         (["check", "posts.txt"], "bulk"),
         (["rules", "backtest", "shipped", "shipped", "posts.txt"], "bulk"),
+        (["rules", "stats", "--posts", "posts.txt"], "bulk"),
         (["serve"], "server"),
         (["seller", "lookup", "somebody"], "server"),
         (["demo"], "server"),

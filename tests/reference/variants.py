@@ -26,7 +26,7 @@ THRESHOLDS = {
 BASE = """\
 pack: probe
 lists:
-  cure: {words: [根治, 治愈], fold: [default, repeat]}
+  cure: {words: [根治, 治愈, 药到病除], fold: [default, repeat]}
   disease: [糖尿病]
   best: [最好, 第一]
   sold: {words: [一元, 包邮], allow: [一元旦]}
