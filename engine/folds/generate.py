@@ -63,6 +63,9 @@ LOOK_ALIKES = (
     ("ᎪᏴᏟᎠᎬᏀᎻᎥᎫᏦᏞᎷᏢᏒᏚᎢᏙᏔᏃ", "ABCDEGHiJKLMPRSTVWZ"),
     ("ꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜ", "ABCDEFGHIJKLMNOPRSTUVWXYZ"),
     ("℮ıȷɑɡɩʋꞯĸ", "eijagivqk"),
+    # Letters upside down, as generators of such text write them (ƃ and ɾ for their shape, not for what they are).
+    ("ɐɔǝɟƃᵷɥᴉɾʞɯɹʇʌʍʎ", "acefgghijkmrtvwy"),
+    ("ⱯƆƎℲƂꞍꞰꞮƜꞱɅ⅁⅂⅄", "ACEFGHKIMTVGLY"),
 )
 SQUARED_WORDS = {
     0x1F18F: "WC", 0x1F18A: "P", 0x1F18C: "PA", 0x1F18D: "SA", 0x1F18B: "IC", 0x1F18E: "AB", 0x1F191: "CL",

@@ -47,6 +47,7 @@ CASES = [
     ("letters", "ΑΒΕΟΡΧ ν ω", "ABEOPX v w", "Greek look-alikes"),
     ("letters", "привет ληψ", "пpиbet ληψ", "letters that look like none of ours stay"),
     ("letters", "ꓦ Ꮩ", "V V", "Lisu and Cherokee in fancy text"),
+    ("letters", "ʍǝᴉxᴉn ʌx Ɐ", "weixin vx A", "letters upside down, in the order in which they stand"),
     ("zero-width", "微\u200b信\u200d\ufeff\u00ad\u2060", "微信", "zero-width space, joiner, BOM, soft hyphen"),
     ("zero-width", "❤\ufe0f 葛\U000e0100", "❤ 葛", "variation selectors"),
     ("zero-width", "\U000e0076\u3164\uffa0\u115f", "", "tags and Hangul fillers show nothing"),
