@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fairpost.engine.vocabulary import Action
 
-__all__ = ["ACTION_STYLES", "action_text", "excerpt", "exposure_text", "labels_text", "make_console"]
+__all__ = ["ACTION_STYLES", "action_text", "excerpt", "exposure_text", "labels_text", "make_console", "visible"]
 
 ACTION_STYLES: Final[Mapping[str, str]] = {
     "ALLOW": "bold green",
@@ -67,11 +67,11 @@ def excerpt(text: str, spans: Sequence[tuple[int, int]], *, marked: bool, budget
             b, e = max(b, begin), min(e, end)
             if e <= b:
                 continue
-            shown.append(_visible(text[position:b]))
-            piece = _visible(text[b:e])
+            shown.append(visible(text[position:b]))
+            piece = visible(text[b:e])
             shown.append(f"«{piece}»" if marked else piece, style=EVIDENCE_STYLE)
             position = e
-        shown.append(_visible(text[position:end]))
+        shown.append(visible(text[position:end]))
         if end < len(text):
             shown.append("…", style="dim")
     return shown
@@ -109,7 +109,8 @@ def _kept(length: int, spans: Sequence[tuple[int, int]], budget: int) -> list[tu
     return pieces
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    """Control characters and line breaks as blanks: no post can move the cursor or change colours."""
     return "".join(c if c.isprintable() or c in "\u200d\ufe0f" else " " for c in text)
 
 

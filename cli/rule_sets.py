@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fairpost.engine import RuleSet
     from fairpost.rules import Source
 
-__all__ = ["SHIPPED", "is_packs", "loaded", "open_bundle", "opened"]
+__all__ = ["SHIPPED", "content_of", "is_packs", "loaded", "open_bundle", "opened"]
 
 SHIPPED = "shipped"
 
@@ -57,6 +57,22 @@ def loaded(name: str, option: str, *, with_shipped: bool = False) -> tuple[RuleS
     if source is None:
         return open_bundle(_bundle(name), option), None
     return RuleSet.from_bytes(bundle_of(source)), source
+
+
+def content_of(name: str, option: str, *, with_shipped: bool = False) -> bytes:
+    """The bytes of the bundle that an argument names; packs are compiled, their cases not run.
+
+    Raises:
+        CommandError: as `opened`.
+    """
+    from fairpost.rules import bundle_of
+
+    source = _packs(name, option, with_shipped)
+    if source is not None:
+        return bundle_of(source)
+    path = _bundle(name)
+    open_bundle(path, option)  # says what is wrong with it
+    return path.read_bytes()
 
 
 def _is_shipped(name: str) -> bool:

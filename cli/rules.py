@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from fairpost.cli import render, rules_backtest, rules_stats
+from fairpost.cli import render, rules_backtest, rules_explain, rules_stats
 from fairpost.cli.errors import CommandError
 from fairpost.cli.rule_sets import open_bundle
 
@@ -28,6 +28,7 @@ app = typer.Typer(no_args_is_help=True, help="Work with rule packs: YAML in, one
 
 app.command("backtest", epilog=rules_backtest.EPILOG)(rules_backtest.backtest)
 app.command("stats", epilog=rules_stats.EPILOG)(rules_stats.stats)
+app.command("explain", epilog=rules_explain.EPILOG)(rules_explain.explain)
 
 Packs = Annotated[
     list[Path] | None,

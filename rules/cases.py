@@ -19,7 +19,7 @@ from .problems import PackError, PackErrors
 from .schema import SellerModel
 from .source import CaseSource, RuleSource, Source
 
-__all__ = ["DEFAULT_DAY", "CaseResult", "check_cases", "default_day", "run_cases"]
+__all__ = ["DEFAULT_DAY", "CaseResult", "check_cases", "default_day", "run_cases", "standing_of"]
 
 DEFAULT_DAY: Final = day_of_date(datetime.date(2026, 1, 1))
 """The day of a case that says none. A constant: a pack must not stop compiling because time goes by."""
@@ -113,11 +113,12 @@ def _sellers(cases: Sequence[CaseSource]) -> tuple[NDArray[np.int32], NDArray[An
             sellers[index] = v.SELLER_UNAVAILABLE
         elif isinstance(case.seller, SellerModel):
             sellers[index] = len(standings)
-            standings.append(_standing(case.seller))
+            standings.append(standing_of(case.seller))
     return sellers, np.concatenate(standings) if standings else np.zeros(0, dtype=v.STANDING_DTYPE)
 
 
-def _standing(seller: SellerModel) -> NDArray[Any]:
+def standing_of(seller: SellerModel) -> NDArray[Any]:
+    """STANDING_DTYPE[1] of a standing as packs write it."""
     record = np.zeros(1, dtype=v.STANDING_DTYPE)
     record["licences"] = sum(1 << v.LICENCES.index(name) for name in set(seller.licences))
     record["tenure_days"] = seller.tenure_days

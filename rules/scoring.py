@@ -7,16 +7,25 @@ hold the two equal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from fairpost.engine import RuleSet
-from fairpost.engine.vocabulary import CATEGORIES, COMMERCE, SEVERITIES, Action
+from fairpost.engine.vocabulary import (
+    CATEGORIES,
+    COMMERCE,
+    ENFORCEMENT,
+    LISTING,
+    REGISTRATION,
+    SELLER_NOT_FOUND,
+    SEVERITIES,
+    Action,
+)
 
-__all__ = ["CategoryScore", "GroupScore", "Scale"]
+__all__ = ["CategoryScore", "GroupScore", "Scale", "exposure_steps"]
 
 _ACTIONS: Final = tuple(Action)
 
@@ -139,3 +148,63 @@ class Scale:
         for score in scores:
             keep *= 1.0 - score.score * self.severity_weights[score.severity]
         return 1.0 - keep
+
+
+def exposure_steps(
+    policy: Mapping[str, float], action: Action, commerce: float, risk: float, seller: Any
+) -> list[tuple[str, float]]:
+    """How the exposure comes about: what was looked at, and the value after it; the last one is the exposure.
+
+    Args:
+        policy: the numbers of the rule set (`meta["exposure"]`).
+        commerce, risk: as the verdict has them, float32.
+        seller: None, SELLER_NOT_FOUND, SELLER_UNAVAILABLE, or a STANDING_DTYPE record.
+    """
+    if action in (Action.SHIELD, Action.BLOCK):
+        return [(f"the action is {action.name}: not displayed", 0.0)]
+    if action is Action.REVIEW:
+        return [("the action is REVIEW: policy `review`, until a person has decided", policy["review"])]
+    if action is Action.LIMIT:
+        return [("the action is LIMIT: policy `limit`", policy["limit"])]
+    least = np.float32(policy["commerce"])
+    if np.float32(commerce) < least:
+        return [(f"commerce {commerce:.4f} is below policy `commerce` {least:g}: as usual", 1.0)]
+    sells = f"commerce {commerce:.4f} reaches policy `commerce` {least:g}"
+    if seller is None:
+        return [(f"{sells}; the post names no seller", 1.0)]
+    if isinstance(seller, int | np.integer):
+        if seller == SELLER_NOT_FOUND:
+            return [(f"{sells}; the registry does not know the seller: policy `unregistered`", policy["unregistered"])]
+        return [(f"{sells}; the registry cannot answer", 1.0)]
+    registration = REGISTRATION[int(seller["registration"])]
+    if registration != "active":
+        return [(f"{sells}; the registration is {registration}: policy `unregistered`", policy["unregistered"])]
+    days, strikes = int(seller["tenure_days"]), int(seller["strikes"].astype(np.int64).sum())
+    complaints = int(seller["complaints"])
+    steps = [(f"{sells}; the seller is registered: policy `clean`", policy["clean"])]
+    value = policy["clean"] + policy["per_year"] * days / 365.25
+    steps.append((f"+ `per_year` {policy['per_year']:g} x {days:,} days / 365.25", value))
+    if value > policy["max"]:
+        value = policy["max"]
+        steps.append(("at most `max`", value))
+    if strikes:
+        value -= policy["per_strike"] * strikes
+        steps.append((f"- `per_strike` {policy['per_strike']:g} x {strikes}", value))
+    if complaints:
+        value -= policy.get("per_complaint", 0.0) * complaints
+        steps.append((f"- `per_complaint` {policy.get('per_complaint', 0.0):g} x {complaints}", value))
+    if value < policy.get("floor", 0.5):
+        value = policy.get("floor", 0.5)
+        steps.append(("at least `floor`", value))
+    if value > 1.0:
+        reasons = []
+        if np.float32(risk) > np.float32(policy.get("clean_risk", 0.0)):
+            reasons.append(f"risk {risk:.4f} is above `clean_risk` {policy.get('clean_risk', 0.0):g}")
+        if ENFORCEMENT[int(seller["enforcement"])] not in ("none", "warned"):
+            reasons.append(f"enforcement is {ENFORCEMENT[int(seller['enforcement'])]}")
+        if LISTING[int(seller["listing"])] == "blacklisted":
+            reasons.append("the seller is blacklisted")
+        if reasons:
+            value = 1.0
+            steps.append((f"at most 1: {', '.join(reasons)}", value))
+    return steps
