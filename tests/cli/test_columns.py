@@ -115,7 +115,7 @@ def test_lines_are_cut_as_python_cuts_them(
 def test_excerpts_show_evidence_and_only_the_post(text: str, raw: list[tuple[int, int]]) -> None:
     spans = [(b, min(b + n, len(text))) for b, n in raw if b <= len(text)]
     shown = render.excerpt(text, spans, marked=False)
-    visible = render._visible(text)
+    visible = render.visible(text)
     position = 0
     for piece in shown.plain.split("…"):
         assert (position := visible.replace("…", "|").find(piece.replace("…", "|"), position)) >= 0 or "…" in text
