@@ -25,7 +25,7 @@ NATIVE := $(wildcard engine/*.pyx engine/*.pxd engine/kernels/*.h)
 CYTHON := $(wildcard engine/*.pyx engine/*.pxd)
 PYTEST := $(BIN)/pytest
 
-.PHONY: help setup build demo test fuzz lint format types stubs check-stubs bench instructions eval readme clean distclean
+.PHONY: help setup build demo test mutate fuzz lint format types stubs check-stubs bench instructions eval readme clean distclean
 
 help: ## this list
 	@echo "fairpost: judges social-commerce posts"
@@ -36,6 +36,9 @@ demo: $(VENV)/.installed build/.native ## set up, start the server, judge the sa
 
 test: $(VENV)/.installed-dev build/.native ## set up and run the tests (ARGS='-k name' picks some)
 	$(PYTEST) $(ARGS)
+
+mutate: $(VENV)/.installed-dev build/.native ## what the shipped rules find when their cases are written by evaders; fails below a floor (ARGS='--pairs --lost 3')
+	$(BIN)/fairpost rules mutate $(ARGS)
 
 fuzz: $(VENV)/.installed-fuzz ## fuzz what comes in from outside, under AddressSanitizer and UBSan (SECONDS=60 in all, TARGETS='texts wire', REPLAY=file)
 	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),60) $(if $(REPLAY),--replay $(REPLAY)) $(TARGETS)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from fairpost.cli import render, rules_backtest, rules_explain, rules_stats
+from fairpost.cli import render, rules_backtest, rules_explain, rules_mutate, rules_stats
 from fairpost.cli.errors import CommandError
 from fairpost.cli.rule_sets import open_bundle
 
@@ -27,6 +27,7 @@ __all__ = ["app", "write_bundle"]
 app = typer.Typer(no_args_is_help=True, help="Work with rule packs: YAML in, one compiled and tested bundle out.")
 
 app.command("backtest", epilog=rules_backtest.EPILOG)(rules_backtest.backtest)
+app.command("mutate", epilog=rules_mutate.EPILOG)(rules_mutate.mutate)
 app.command("stats", epilog=rules_stats.EPILOG)(rules_stats.stats)
 app.command("explain", epilog=rules_explain.EPILOG)(rules_explain.explain)
 
@@ -41,7 +42,12 @@ WithShipped = Annotated[
 ]
 
 
-def _sources(packs: list[Path] | None, with_shipped: bool) -> list[Path]:
+def sources(packs: list[Path] | None, with_shipped: bool) -> list[Path]:
+    """The packs that a command's arguments name.
+
+    Raises:
+        CommandError: one does not exist.
+    """
     from fairpost.rules import shipped_packs
 
     if not packs:
@@ -66,7 +72,7 @@ def lint(packs: Packs = None, with_shipped: WithShipped = False) -> None:
     """Say everything that is wrong or doubtful in packs, each with file:line:column. Exit status 1 on errors."""
     from fairpost.rules import lint as lint_packs
 
-    problems = lint_packs(_sources(packs, with_shipped))
+    problems = lint_packs(sources(packs, with_shipped))
     console = render.make_console()
     _report(problems, console)
     errors = sum(each.kind == "error" for each in problems)
@@ -88,7 +94,7 @@ def run_tests(
 
     console = render.make_console()
     try:
-        source = load_packs(_sources(packs, with_shipped))
+        source = load_packs(sources(packs, with_shipped))
         rules = RuleSet.from_bytes(bundle_of(source))
     except PackErrors as error:
         _report(error.errors, render.make_console(stderr=True))
@@ -127,10 +133,10 @@ def compile_(
     """Compile packs into one bundle. Packs whose own cases fail do not compile."""
     from fairpost.rules import PackErrors, compile_packs
 
-    sources = _sources(packs, with_shipped)
+    paths = sources(packs, with_shipped)
     console = render.make_console()
     try:
-        content = compile_packs(sources)
+        content = compile_packs(paths)
     except PackErrors as error:
         _report([*error.errors, *error.warnings], render.make_console(stderr=True))
         raise CommandError(f"not compiled: {len(error.errors)} errors", status=1) from None

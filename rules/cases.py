@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fairpost.engine import RuleSet
 from fairpost.engine import vocabulary as v
 from fairpost.engine.dates import day_of_date
+from fairpost.engine.verdict import VerdictBatch
 
 from .compiler import bundle_of
 from .explain import CaseResult, explain, with_parts
@@ -19,7 +20,7 @@ from .problems import PackError, PackErrors
 from .schema import SellerModel
 from .source import CaseSource, RuleSource, Source
 
-__all__ = ["DEFAULT_DAY", "CaseResult", "check_cases", "default_day", "run_cases", "standing_of"]
+__all__ = ["DEFAULT_DAY", "CaseResult", "check_cases", "default_day", "judge_cases", "run_cases", "standing_of"]
 
 DEFAULT_DAY: Final = day_of_date(datetime.date(2026, 1, 1))
 """The day of a case that says none. A constant: a pack must not stop compiling because time goes by."""
@@ -48,12 +49,11 @@ def run_cases(source: Source, bundle: bytes | RuleSet) -> list[CaseResult]:
     return _judge(source, rules, [(rule, case) for rule in source.rules for case in rule.cases])
 
 
-def _judge(source: Source, rules: RuleSet, pairs: Sequence[tuple[RuleSource, CaseSource]]) -> list[CaseResult]:
-    if not pairs:
-        return []
+def judge_cases(source: Source, rules: RuleSet, pairs: Sequence[tuple[RuleSource, CaseSource]]) -> VerdictBatch:
+    """The verdicts on the cases' texts: for the seller, channel, language and day that each names."""
     days = [day_of_date(case.date) if case.date else default_day(rule, source) for rule, case in pairs]
     sellers, standings = _sellers([case for _, case in pairs])
-    batch = rules.check_batch(
+    return rules.check_batch(
         [case.text for _, case in pairs],
         sellers=sellers,
         standings=standings,
@@ -61,13 +61,19 @@ def _judge(source: Source, rules: RuleSet, pairs: Sequence[tuple[RuleSource, Cas
         languages=[case.language or "" for _, case in pairs],
         days=np.array(days, dtype=np.int32),
     )
+
+
+def _judge(source: Source, rules: RuleSet, pairs: Sequence[tuple[RuleSource, CaseSource]]) -> list[CaseResult]:
+    if not pairs:
+        return []
+    batch = judge_cases(source, rules, pairs)
     results = []
     for index, (rule, case) in enumerate(pairs):
         begin, end = int(batch.fired_begin[index]), int(batch.fired_begin[index + 1])
         fired = tuple(rules.rule_ids[int(number)] for number in batch.fired_rule[begin:end])
         model = float(batch.model[index]) if rules.has_model else None
         commerce, error = float(batch.commerce[index]), batch.error(index)
-        results.append(CaseResult(rule, case, days[index], fired, commerce, model, error))
+        results.append(CaseResult(rule, case, batch.day(index), fired, commerce, model, error))
     return results
 
 

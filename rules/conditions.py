@@ -258,6 +258,7 @@ def _resolved(
         cases=_cases(draft, model.cases or CasesModel()),
         place=draft.place("id"),
         names=tuple(sorted({rule_id for rule_id, _ in named})),
+        floor=draft.pack.floor if model.floor is None else model.floor,
     )
 
 

@@ -220,6 +220,8 @@ class RuleModel(Model):
     mode: Mode = "enforce"
     message: Texts | None = None
     cases: CasesModel | None = None
+    floor: Fraction | None = None
+    """Share of its match cases, mutated by one kind of evasion each, that the rule must still find."""
 
 
 class PackFile(Model):
@@ -230,6 +232,8 @@ class PackFile(Model):
     allow: list[Word] = Field(default=[])
     lists: dict[str, _List] = Field(default={})
     groups: dict[str, GroupModel] = Field(default={})
+    floor: Fraction | None = None
+    """The floor of the pack's rules that have none of their own."""
     rules: list[RuleModel] = Field(default=[])
 
 

@@ -81,6 +81,8 @@ class RuleSource:
     place: Place
     names: tuple[str, ...] = ()
     """Ids of the rules that the condition names."""
+    floor: float | None = None
+    """Share of its mutated match cases that it must find (`fairpost.rules.mutation`); compiled into nothing."""
 
     @property
     def from_day(self) -> int:

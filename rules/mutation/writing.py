@@ -1,0 +1,72 @@
+"""How a character can be written otherwise. Where the forms come from is a matter of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from fairpost.engine.folds import evasion, fold_table
+
+__all__ = ["Writing", "own_tables"]
+
+Forms = Callable[[str], tuple[str, ...]]
+
+MOST_HOMOPHONES = 16
+MOST_ALIKE = 8
+MOST_SPLITS = 3
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Forms of one Han character, the likeliest first; none where a table has none.
+
+    name: what the tables are, for reports. emoji: by the character or its sound. words: emoji of whole words.
+    """
+
+    name: str
+    homophones: Forms
+    pinyin: Forms
+    splits: Forms
+    look_alikes: Forms
+    martian: Forms
+    traditional: Forms
+    emoji: Forms
+    words: Forms
+
+
+def own_tables() -> Writing:
+    """The tables that the engine folds with: says what it finds of what it knows."""
+    return Writing(
+        "own",
+        homophones=cache(lambda c: tuple(evasion.homophones(c)[:MOST_HOMOPHONES])),
+        pinyin=cache(_pinyin),
+        splits=cache(lambda c: evasion.split_forms(c)[:MOST_SPLITS]),
+        look_alikes=cache(lambda c: tuple(evasion.likest(c)[:MOST_ALIKE])),
+        martian=cache(lambda c: tuple(evasion.rare_forms(c)[:MOST_ALIKE])),
+        traditional=lambda c: _traditional().get(c, ()),
+        emoji=cache(_emoji),
+        words=cache(lambda word: tuple(evasion.symbols_of(word))),
+    )
+
+
+def _pinyin(char: str) -> tuple[str, ...]:
+    number = evasion.syllable_of.get(ord(char))
+    return () if number is None else (evasion.SYLLABLES[number],)
+
+
+def _emoji(char: str) -> tuple[str, ...]:
+    """Emoji of the character itself; else of one that sounds the same."""
+    if own := evasion.symbols_of(char):
+        return tuple(own)
+    return tuple(symbol for other in evasion.homophones(char) for symbol in evasion.symbols_of(other))
+
+
+@cache
+def _traditional() -> dict[str, tuple[str, ...]]:
+    forms: dict[str, list[str]] = {}
+    target = fold_table({"script"}).target
+    for code in range(0x4E00, 0xA000):
+        if target[code] not in (code, -1):
+            forms.setdefault(chr(int(target[code])), []).append(chr(code))
+    return {char: tuple(found) for char, found in forms.items()}
