@@ -151,9 +151,19 @@ def _check_regulars(s: Sections) -> None:
     _require(((words >= 1) & (words <= most)).all(), f"section RGXR: a set of states is not of 1..{most} words")
     _require((records["longest"] > 0).all(), "section RGXR: a longest match is empty")
     _require((pieces > 0).all(), "section RGXR: an alphabet is empty")
-    _require(_inside(records["starts"], pieces, s["RGXC"].size), "section RGXR: an alphabet reaches past RGXC")
-    sets = words * (3 + 2 * records["branches"].astype(np.uint64) + pieces)
+    states = 64 * words
+    _require(_inside(records["starts"], pieces + states, s["RGXC"].size), "section RGXR: an alphabet reaches past RGXC")
+    sets = words * (4 + records["branches"].astype(np.uint64) + pieces)
     _require(_inside(records["masks"], sets, s["RGXM"].size), "section RGXR: sets of states reach past RGXM")
+    behind = (records["starts"] + pieces - (np.cumsum(states) - states)).astype(np.int64)
+    branch = s["RGXC"][np.repeat(behind, states.astype(np.int64)) + np.arange(states.sum(), dtype=np.int64)]
+    branches = np.repeat(np.maximum(records["branches"], 1), states.astype(np.int64))
+    _require((branch < branches).all(), "section RGXC: a branch is out of range")
+    straight = records["branches"] == 0
+    turning = (records["masks"] + 3 * words)[straight]
+    for word in range(layout.MAX_REGULAR_WORDS):
+        has = words[straight] > word
+        _require(not s["RGXM"][turning[has] + np.uint64(word)].any(), "section RGXM: a state turns without a branch")
 
 
 def _check_texts(s: Sections) -> None:

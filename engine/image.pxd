@@ -35,8 +35,9 @@ cdef extern from "image.h":
         uint32_t fold
     ctypedef struct regular_t:
         uint32_t pattern, masks, starts
+        uint64_t opening
         uint16_t piece_count, branch_count
-        uint8_t words, longest, has_edges, reserved
+        uint8_t words, longest, has_edges
     ctypedef struct regular_anchor_t:
         uint32_t regular
         uint8_t least, most

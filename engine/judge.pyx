@@ -15,6 +15,7 @@ from fairpost.engine.native cimport (
     PAIR_LIMIT,
     TEXT_OK,
     TEXT_TOO_LONG,
+    UNSORTED_HITS,
     WORK_CAPPED,
     append_hits,
     chain_hits,
@@ -32,7 +33,6 @@ from fairpost.engine.native cimport (
     count_units,
     hit_t,
     match_t,
-    may_stay_unsorted,
     model_logit,
     prepare_recognisers,
     prepare_seeds,
@@ -42,6 +42,7 @@ from fairpost.engine.native cimport (
     recognise_text,
     recognisers_used,
     remove_allowed,
+    remove_allowed_unsorted,
     sort_hits,
     text_t,
     trailing_zeros,
@@ -282,10 +283,11 @@ cdef class Judge:
         self.flags |= reader.flags
         self.facts.pairs = 0
         self.begin_chains()
-        self.is_sorted = not may_stay_unsorted(self.allows, self.hits_.at, self.hits_.count)
+        self.is_sorted = self.hits_.count > UNSORTED_HITS
         if self.is_sorted:
             self.sort_and_chain()
         else:
+            self.hits_.count = remove_allowed_unsorted(self.view, self.allows, self.hits_.at, self.hits_.count)
             self.hits_.count = chain_unsorted(self.hits_.at, self.hits_.count, self.head, self.stamps, self.stamp)
         return 0
 

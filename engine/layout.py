@@ -199,8 +199,12 @@ FINE_FOLD_EXPANDS: Final = 0x80000000
 REGULAR_DTYPE: Final = np.dtype(
     [
         ("pattern", "<u4"),  # the pattern that its matches are matches of: its first anchor
-        ("masks", "<u4"),  # in RGXM: first, last, chain; states and others of each branch; what each piece is taken by
-        ("starts", "<u4"),  # of the pieces, in RGXC
+        (
+            "masks",
+            "<u4",
+        ),  # in RGXM: first, last, chain, turning; what else may follow, by branch; takers of each piece
+        ("starts", "<u4"),  # of the pieces, in RGXC; behind them the branch of each of 64 * words states
+        ("opening", "<u8"),  # symbols with which a match may begin, hashed to 64 (kernels/regular.h)
         ("pieces", "<u2"),
         ("branches", "<u2"),
         ("words", "u1"),  # of a mask, 1..4

@@ -104,12 +104,15 @@ cdef extern from "hits.h" nogil:
     enum:
         NO_HIT
         PAIR_LIMIT
+        UNSORTED_HITS
     void sort_hits(hit_t *hits, size_t count) noexcept
     size_t unique_hits(hit_t *hits, size_t count) noexcept
     size_t remove_allowed(
         const image_t *image, const uint8_t *allows, hit_t *hits, size_t count, uint64_t *pairs
     ) noexcept
-    bint may_stay_unsorted(const uint8_t *allows, const hit_t *hits, size_t count) noexcept
+    size_t remove_allowed_unsorted(
+        const image_t *image, const uint8_t *allows, hit_t *hits, size_t count
+    ) noexcept
     size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
     void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
     int append_hits(const image_t *image, const chunk_t *chunk, const match_t *match, uint32_t text, column_hit *hits,

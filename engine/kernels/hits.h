@@ -97,13 +97,30 @@ static inline void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_
     }
 }
 
-/* Whether conditions may be evaluated on the hits before they are sorted: there are few, so that no cap can come into play (what
- * holds does not depend on their order then), and none may be removed by an allow list. */
-static inline int may_stay_unsorted(const uint8_t *allows, const hit_t *hits, size_t count) {
-    size_t present = 0;
-    if (count > UNSORTED_HITS) return 0;
-    for (size_t i = 0; i < count; i++) present += allows[hits[i].list];
-    return present == 0;
+/* The same for UNSORTED_HITS hits at the most, in any order: conditions may be evaluated on these before they are sorted, since
+ * no cap can come into play (what holds does not depend on their order then). */
+static inline size_t remove_allowed_unsorted(const image_t *image, const uint8_t *allows, hit_t *hits, size_t count) {
+    uint8_t wide[UNSORTED_HITS]; /* the hits of allow lists */
+    size_t wides = 0, kept = 0;
+    uint64_t removed = 0;
+    for (size_t i = 0; i < count; i++) {
+        wide[wides] = (uint8_t)i;
+        wides += allows[hits[i].list] != 0;
+    }
+    if (!wides) return count;
+    for (size_t i = 0; i < count; i++) {
+        const hit_t *hit = &hits[i];
+        const uint32_t from = image->allow_offsets[hit->list], to = image->allow_offsets[hit->list + 1];
+        for (size_t k = 0; from < to && k < wides; k++) {
+            const hit_t *over = &hits[wide[k]];
+            if (over->text != hit->text || over->begin > hit->begin || over->end < hit->end || over->end - over->begin <= hit->end - hit->begin) continue;
+            for (uint32_t a = from; a < to; a++)
+                if (image->allow_lists[a] == over->list) removed |= (uint64_t)1 << i;
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!(removed >> i & 1)) hits[kept++] = hits[i]; /* a removed hit may itself be what covers another */
+    return kept;
 }
 
 /* Chains the hits of each list, the last first, and drops those that are there twice: only a hit that append_hits() marked can be

@@ -42,6 +42,7 @@ typedef struct { uint32_t start, fine, lists; uint8_t length, flags; uint16_t li
 typedef struct { uint32_t start; uint16_t length, lead; uint32_t fold; } fine_t;
 typedef struct {
     uint32_t pattern, masks, starts;
+    uint64_t opening;
     uint16_t piece_count, branch_count;
     uint8_t words, longest, has_edges, reserved;
 } regular_t;
@@ -108,8 +109,9 @@ typedef struct {
     const uint16_t *pattern_lists; /* values < list_count */
     const fine_t *fine;            /* lead < length; start + length inside fine_symbols; fold < folds */
     const uint32_t *fine_symbols;
-    /* regular patterns: pattern < pattern_count, 1 <= words <= 4, 1 <= piece_count, starts + piece_count inside
-     * regular_starts, masks + words * (3 + 2 branch_count + piece_count) inside regular_masks */
+    /* regular patterns: pattern < pattern_count, 1 <= words <= 4, 1 <= piece_count, starts + piece_count + 64 * words inside
+     * regular_starts, what lies behind the pieces < branch_count (or 0), masks + words * (4 + branch_count + piece_count) inside
+     * regular_masks, and no bit in the fourth of them without a branch */
     const regular_t *regulars;
     const regular_anchor_t *regular_anchors; /* regular < the count of regulars; pattern_t.fine < their count if PATTERN_REGULAR */
     const uint16_t *regular_starts;

@@ -66,10 +66,10 @@ static inline uint32_t piece_of(const uint16_t *starts, uint32_t count, uint32_t
 /* End of the longest match that begins at `begin`; 0 if none does.
  * SAFETY: whatever the masks say, it reads `words` of them at a time inside the record's, and stops at the text's end. */
 static inline uint32_t longest_end(matcher_t *m, const regular_t *r, uint32_t begin) {
-    const uint16_t *starts = m->image->regular_starts + r->starts;
-    const uint32_t words = r->words, cost = 1 + r->branch_count * words / 4;
+    const uint16_t *starts = m->image->regular_starts + r->starts, *branch_of = starts + r->piece_count;
+    const uint32_t words = r->words;
     const uint64_t *first = m->image->regular_masks + r->masks, *last = first + words, *chain = last + words;
-    const uint64_t *branches = chain + words, *pieces = branches + 2 * (size_t)words * r->branch_count;
+    const uint64_t *turning = chain + words, *others = turning + words, *pieces = others + (size_t)words * r->branch_count;
     const uint32_t room = m->text->symbol_end - begin, stop = begin + (room < r->longest ? room : r->longest);
     uint64_t active[REGULAR_WORDS], following[REGULAR_WORDS];
     uint32_t end = 0;
@@ -78,7 +78,7 @@ static inline uint32_t longest_end(matcher_t *m, const regular_t *r, uint32_t be
     for (uint32_t at = begin; at < stop; at++) {
         const uint64_t *takes = pieces + (size_t)words * piece_of(starts, r->piece_count, m->symbols[at]);
         uint64_t any = 0, final = 0, carry = 0;
-        m->work += cost;
+        m->work += 1;
         for (uint32_t w = 0; w < words; w++) {
             active[w] &= takes[w];
             any |= active[w];
@@ -91,12 +91,12 @@ static inline uint32_t longest_end(matcher_t *m, const regular_t *r, uint32_t be
             following[w] = chained << 1 | carry;
             carry = chained >> 63;
         }
-        for (uint32_t k = 0; k < r->branch_count; k++) {
-            const uint64_t *states = branches + 2 * (size_t)words * k, *others = states + words;
-            uint64_t taken = 0;
-            for (uint32_t w = 0; w < words; w++) taken |= active[w] & states[w];
-            if (!taken) continue;
-            for (uint32_t w = 0; w < words; w++) following[w] |= others[w];
+        for (uint32_t w = 0; w < words; w++) {
+            for (uint64_t left = active[w] & turning[w]; left; left &= left - 1) {
+                const uint64_t *more = others + (size_t)words * branch_of[64 * w + (uint32_t)__builtin_ctzll(left)];
+                m->work += 1;
+                for (uint32_t k = 0; k < words; k++) following[k] |= more[k];
+            }
         }
         for (uint32_t w = 0; w < words; w++) active[w] = following[w];
     }
@@ -135,11 +135,11 @@ static inline int match_regular(matcher_t *m) {
         if (k == 0 || places[k].regular != places[k - 1].regular) next = 0;
         uint32_t begin = places[k].from > next ? places[k].from : next;
         while (begin <= places[k].to) {
-            if (m->work > m->work_limit) {
+            if (++m->work > m->work_limit) {
                 m->text->flags |= WORK_CAPPED;
                 return 0;
             }
-            const uint32_t end = longest_end(m, r, begin);
+            const uint32_t end = may_hold(r->opening, m->symbols[begin]) ? longest_end(m, r, begin) : 0;
             if (end && emit_symbols(m, r->pattern, begin, end)) return -1;
             begin = end ? end : begin + 1;
         }

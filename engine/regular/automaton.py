@@ -1,8 +1,8 @@
 """Regular patterns compiled to bounded automata.
 
 The automaton is Glushkov's: one state for each symbol of the pattern with its repeats written out, no empty
-transitions; a set of states is a bit mask. Most states are followed by the next one, so a step is one shift, and one
-test for each *branch*: a set of states with the further states that may follow them. An optional gap `.{0,30}` costs
+transitions; a set of states is a bit mask. Most states are followed by the next one, so a step is one shift, and one load
+for each active state of a *branch*: states that the same further states may follow. An optional gap `.{0,30}` costs
 one branch, not thirty.
 """
 
@@ -17,7 +17,7 @@ from itertools import pairwise
 from .literals import Anchor, best_anchors
 from .syntax import Alternatives, Node, Repeat, Sequence, Symbols, length_bounds, parse
 
-__all__ = ["Automaton", "alphabet", "compile_regular"]
+__all__ = ["Automaton", "Neighbours", "alphabet", "compile_regular", "states_of"]
 
 
 Neighbours = tuple[Symbols, ...] | None
@@ -71,7 +71,7 @@ class Automaton:
             if distance >= anchor.least:
                 active = reachable & self._taking(anchor.literal[0])
                 if active:
-                    preceding = sum(1 << k for k in _states(earlier) if self._after(1 << k) & active)
+                    preceding = sum(1 << k for k in states_of(earlier) if self._after(1 << k) & active)
                     before = _joint(before, None if distance == 0 else self._taken(preceding))
                 for code in anchor.literal[1:]:
                     active = self._after(active) & self._taking(code)
@@ -96,14 +96,15 @@ class Automaton:
 
     def _taken(self, states: int) -> Neighbours:
         """The classes that the states take."""
-        return tuple(self.symbols[k] for k in _states(states))
+        return tuple(self.symbols[k] for k in states_of(states))
 
     def occurs_in(self, codes: Ordered[int]) -> bool:
         """Whether it matches anywhere in the folded text, word boundaries aside."""
         return any(self.longest_end(codes, begin) >= 0 for begin in range(len(codes)))
 
 
-def _states(mask: int) -> list[int]:
+def states_of(mask: int) -> list[int]:
+    """The numbers of the bits that are set, ascending."""
     return [k for k in range(mask.bit_length()) if mask >> k & 1]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from fairpost.engine import layout
 from fairpost.engine.symbols import ScanFold
 
-from .automaton import Automaton, Neighbours, alphabet, compile_regular
+from .automaton import Automaton, Neighbours, alphabet, compile_regular, states_of
 from .syntax import Symbols, rare_code_points
 
 __all__ = ["AnchorPattern", "RegularPatterns"]
@@ -97,11 +96,14 @@ class RegularPatterns:
         for number, entry in enumerate(self._entries.values()):
             a = entry.automaton
             words = -(-len(a.symbols) // _WORD)
+            branch_of = {state: row for row, (states, _) in enumerate(a.branches) for state in states_of(states)}
+            opening = tuple(a.symbols[state] for state in states_of(a.first))
             pieces, takes = alphabet([_as_symbols(symbols, scan) for symbols in a.symbols])
             records[number] = (
                 first_pattern + len(anchors),
                 len(masks),
                 len(starts),
+                _hashed(opening, scan),
                 len(pieces),
                 len(a.branches),
                 words,
@@ -113,8 +115,9 @@ class RegularPatterns:
                 (number, anchor.least, anchor.most, 0, *(_hashed(near, scan) for near in a.neighbours(anchor)))
                 for anchor in a.anchors
             ]
-            starts += pieces
-            for mask in (a.first, a.last, a.chain, *chain.from_iterable(a.branches), *takes):
+            starts += [*pieces, *(branch_of.get(state, 0) for state in range(words * _WORD))]
+            turning = sum(1 << state for state in branch_of)
+            for mask in (a.first, a.last, a.chain, turning, *(others for _, others in a.branches), *takes):
                 masks += [mask >> (_WORD * word) & (1 << _WORD) - 1 for word in range(words)]
         return {
             "RGXR": records,

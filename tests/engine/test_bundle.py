@@ -121,7 +121,9 @@ def test_every_flipped_bit_is_noticed(sample_bundle: bytes) -> None:
         ("RGXR", "pattern", 9999, "section RGXR: a pattern is out of range"),
         ("RGXR", "words", 0, "section RGXR: a set of states is not of 1..4 words"),
         ("RGXR", "words", 5, "section RGXR: a set of states is not of 1..4 words"),
-        ("RGXR", "words", 4, "section RGXR: sets of states reach past RGXM"),
+        ("RGXR", "words", 4, "section RGXR: an alphabet reaches past RGXC"),
+        ("RGXR", "branches", 999, "section RGXR: sets of states reach past RGXM"),
+        ("RGXR", "branches", 0, "section RGXC: a branch is out of range"),
         ("RGXR", "masks", 2**31, "section RGXR: sets of states reach past RGXM"),
         ("RGXR", "branches", 9999, "section RGXR: sets of states reach past RGXM"),
         ("RGXR", "pieces", 0, "section RGXR: an alphabet is empty"),
@@ -159,6 +161,16 @@ def test_a_forged_section_is_refused(
     with pytest.raises(InvalidBundle) as error:
         RuleSet.from_bytes(seal(forged))
     assert message in str(error.value)
+
+
+def test_a_state_that_turns_nowhere_is_refused(sample_bundle: bytes) -> None:
+    forged = bytearray(sample_bundle)
+    record = section(forged, "RGXR")
+    behind = int(record["starts"][0] + record["pieces"][0])
+    section(forged, "RGXC")[behind : behind + 64] = 0
+    record["branches"][0] = 0
+    with pytest.raises(InvalidBundle, match="section RGXM: a state turns without a branch"):
+        RuleSet.from_bytes(seal(forged))
 
 
 def test_buckets_that_never_end_are_refused(sample_bundle: bytes) -> None:
