@@ -1,9 +1,9 @@
 """Regular patterns compiled to bounded automata.
 
 The automaton is Glushkov's: one state for each symbol of the pattern with its repeats written out, no empty
-transitions; a set of states is a bit mask. Most states are followed by the next one, so a step is one shift, and one load
-for each active state of a *branch*: states that the same further states may follow. An optional gap `.{0,30}` costs
-one branch, not thirty.
+transitions; a set of states is a bit mask. Most states are followed by the next one, so a step is one shift, and one
+load for each active state of a *branch*: states that the same further states may follow. An optional gap `.{0,30}`
+costs one branch, not thirty.
 """
 
 from __future__ import annotations
