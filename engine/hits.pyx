@@ -49,8 +49,10 @@ def hit_columns(Image image not None, list spare not None, texts, max_characters
         judge = spare.pop()
     except IndexError:
         judge = Judge(image)
+    judge.everything = True
     with nogil:
         outcome = collect(judge, &request, &found)
+    judge.everything = False
     if outcome != 0:  # the judge is not kept: it may be in the middle of a post
         column_u32_free(&found.post)
         column_u32_free(&found.pattern)

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t
+from fairpost.engine.context cimport Context
 from fairpost.engine.image cimport Image, image_t, standing_t
 from fairpost.engine.native cimport column_hit, reader_t, text_t
 from fairpost.engine.program cimport Program
@@ -32,6 +33,7 @@ cdef class Judge:
     cdef const image_t *view
     cdef Scanner scanner
     cdef size_t match  # the next match of the chunk to be looked at
+    cdef size_t post_match, post_text, post_texts  # first match and text of the post at hand in the chunk, its texts
     cdef text_t *texts  # of the post at hand, in the chunk
     cdef column_hit hits_
     cdef reader_t reader
@@ -41,6 +43,11 @@ cdef class Judge:
     cdef uint64_t *candidates
     cdef uint8_t *fired
     cdef uint8_t *allows  # by list: whether it is an allow list
+    # Most hits are of lists that only give context to a rule: they are made for the rules that ask. See Context.
+    cdef Context context
+    cdef uint32_t *wanted  # by list: EAGER, or the last `mark` with which its hits were asked for
+    cdef uint32_t mark
+    cdef bint everything  # hits of all lists are wanted at once
     cdef facts_t facts
     cdef Program program
     cdef bint is_sorted  # whether the hits are: only witnesses need it
@@ -54,6 +61,9 @@ cdef class Judge:
     cdef void begin_chains(self) noexcept nogil
     cdef void sort_and_chain(self) noexcept nogil
     cdef int find_hits(self, size_t first_text, size_t count) noexcept nogil
+    cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil
+    cdef int add_context(self) noexcept nogil
+    cdef void chain(self) noexcept nogil
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil
     cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil

@@ -6,6 +6,7 @@ from libc.string cimport memset
 
 from fairpost.engine.answer cimport answer_t, append_evidence, evidence_t, reserve_evidence
 from fairpost.engine.conditions cimport MAX_WITNESSES, SELLER_FOUND, SELLER_NONE, evaluate, holds
+from fairpost.engine.context cimport SEVERAL, Context
 from fairpost.engine.image cimport NO_PATTERN, Image, rule_t
 from fairpost.engine.native cimport (
     ALL_RECOGNISERS,
@@ -57,6 +58,7 @@ cdef enum:
     STATUS_EMPTY = 2  # the others are the faults of a text, TEXT_...
     NO_TEXT = 0xFFFFFFFF
     EVIDENCE_MAX = 1024  # rows for one post
+    EAGER = 0xFFFFFFFF  # a mark in Judge.wanted that no request for context has
 
 prepare_recognisers()
 prepare_seeds()
@@ -78,13 +80,15 @@ cdef class Judge:
         self.view = &image.view
         self.scanner = Scanner(image)
         self.program = Program(image)
+        self.context = Context(image)
         cdef size_t rules = image.view.rule_count, lists = image.view.list_count
         self.head = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
         self.stamps = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
         self.candidates = <uint64_t*>calloc(rules // 64 + 1, sizeof(uint64_t))
         self.fired = <uint8_t*>calloc(rules + 1, 1)
         self.allows = <uint8_t*>calloc(lists + 1, 1)
-        if not (self.head and self.stamps and self.candidates and self.fired and self.allows):
+        self.wanted = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
+        if not (self.head and self.stamps and self.candidates and self.fired and self.allows and self.wanted):
             raise MemoryError
         if reader_open(&self.reader, self.view) != 0:
             raise MemoryError
@@ -92,6 +96,8 @@ cdef class Judge:
         cdef size_t k
         for k in range(image.view.allow_offsets[lists]):
             self.allows[image.view.allow_lists[k]] = 1
+        for k in range(lists):
+            self.wanted[k] = 0 if self.context.is_context[k] else EAGER
 
     def __dealloc__(self):
         column_hit_free(&self.hits_)
@@ -101,6 +107,7 @@ cdef class Judge:
         free(self.candidates)
         free(self.fired)
         free(self.allows)
+        free(self.wanted)
 
     def hits(self, bytes text not None):
         """[(pattern or None for a recogniser, list, begin, end)] of one text, in bytes; allowed ones removed.
@@ -118,7 +125,9 @@ cdef class Judge:
             raise MemoryError
         chunk_add(&scanner.chunk, <const uint8_t*>text, len(text), 0)
         self.reader.wanted = ALL_RECOGNISERS
+        self.everything = True
         outcome = scanner.run(True) or self.find_hits(0, 1)
+        self.everything = False
         self.reader.wanted = recognisers_used(self.view)
         if outcome != 0:
             raise MemoryError
@@ -251,24 +260,22 @@ cdef class Judge:
         return model_logit(self.view, total, symbols)
 
     cdef int find_hits(self, size_t first, size_t count) noexcept nogil:
-        """All hits of the post's texts, unique, rid of allowed ones, chained by list; sorted where that matters.
+        """Hits of the post's texts, unique, rid of allowed ones, chained by list; sorted where that matters. Those of
+        context lists are left out unless everything is wanted, see add_context().
 
         Takes the chunk's next matches: posts are looked at in order.
         """
         cdef chunk_t *chunk = &self.scanner.chunk
         cdef column_match *matches = &self.scanner.matches
         cdef reader_t *reader = &self.reader
-        cdef const match_t *match
         cdef size_t k
         self.texts = chunk.texts + first
         self.hits_.count = 0
-        while self.match < matches.count and matches.at[self.match].text < first + count:
-            match = &matches.at[self.match]
+        while self.match < matches.count and matches.at[self.match].text < first:
             self.match += 1
-            if match.text >= first and append_hits(
-                self.view, chunk, match, match.text - <uint32_t>first, &self.hits_, MAX_HITS, &self.flags
-            ):
-                return -1
+        self.post_match, self.post_text, self.post_texts = self.match, first, count
+        if self.take_hits(NULL if self.everything else self.wanted, EAGER) != 0:
+            return -1
         reader.symbols = chunk_symbols(chunk)
         reader.offsets = chunk_offsets(chunk)
         reader.hits = &self.hits_
@@ -282,14 +289,70 @@ cdef class Judge:
                 return -1
         self.flags |= reader.flags
         self.facts.pairs = 0
-        self.begin_chains()
+        self.chain()
+        return 0
+
+    cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil:
+        """Append the hits of the post's matches in the lists with wanted[list] == mark; NULL: in all."""
+        cdef chunk_t *chunk = &self.scanner.chunk
+        cdef column_match *matches = &self.scanner.matches
+        cdef const match_t *match
+        cdef uint32_t text
+        cdef uint16_t only
+        cdef size_t at = self.post_match, end = self.post_text + self.post_texts
+        while at < matches.count and matches.at[at].text < end:
+            match = &matches.at[at]
+            at += 1
+            only = self.context.only[match.pattern]
+            if wanted != NULL and only != SEVERAL and wanted[only] != mark:
+                continue
+            text = match.text - <uint32_t>self.post_text
+            if append_hits(self.view, chunk, match, text, wanted, mark, &self.hits_, MAX_HITS, &self.flags):
+                return -1
+        self.match = at
+        return 0
+
+    cdef int add_context(self) noexcept nogil:
+        """Hits of the context lists that the rules read which are about to be evaluated. Returns 0, or -1 (memory)."""
+        cdef size_t k, words = self.view.rule_count // 64 + 1, hits = self.hits_.count
+        cdef uint64_t bits
+        cdef uint32_t rule, c
+        cdef bint asked = False
+        self.mark += 1
+        if self.mark == EAGER:  # after 2**32 posts: old marks would look new
+            for k in range(self.view.list_count):
+                if self.context.is_context[k]:
+                    self.wanted[k] = 0
+            self.mark = 1
+        for k in range(words):
+            bits = self.candidates[k]
+            while bits:
+                rule = <uint32_t>(k * 64 + trailing_zeros(bits))
+                bits &= bits - 1
+                for c in range(self.context.first[rule], self.context.first[rule + 1]):
+                    self.wanted[self.context.lists[c]] = self.mark
+                    asked = True
+        if not asked or self.everything:
+            return 0
+        if self.take_hits(self.wanted, self.mark) != 0:
+            return -1
+        if self.hits_.count == hits:
+            return 0
+        for k in range(hits):  # they are unique: no pattern's hits in the same list came before and come now
+            self.hits_.at[k].next = 0
+        self.chain()
+        return 0
+
+    cdef void chain(self) noexcept nogil:
+        """Chain the hits by list, rid of repeated and allowed ones, sorted where there are many."""
+        self.facts.hits = self.hits_.at
         self.is_sorted = self.hits_.count > UNSORTED_HITS
         if self.is_sorted:
             self.sort_and_chain()
-        else:
-            self.hits_.count = remove_allowed_unsorted(self.view, self.allows, self.hits_.at, self.hits_.count)
-            self.hits_.count = chain_unsorted(self.hits_.at, self.hits_.count, self.head, self.stamps, self.stamp)
-        return 0
+            return
+        self.begin_chains()
+        self.hits_.count = remove_allowed_unsorted(self.view, self.allows, self.hits_.at, self.hits_.count)
+        self.hits_.count = chain_unsorted(self.hits_.at, self.hits_.count, self.head, self.stamps, self.stamp)
 
     cdef void sort_and_chain(self) noexcept nogil:
         """Sort the hits by position, drop repeated and allowed ones, and chain them anew."""
@@ -337,6 +400,8 @@ cdef class Judge:
                 if signals and rule.category != 0:
                     signals = False
                     self.note_commerce(answer, first)
+                    if self.add_context() != 0:
+                        return -1
                 if not (rule.from_day <= day < rule.until_day) or not holds(&self.facts, number):
                     continue
                 if column_u16_reserve(&answer.fired_rule, 1):

@@ -19,7 +19,7 @@ from .syntax import Alternatives, InvalidRegular, Node, Repeat, Sequence, Symbol
 
 __all__ = ["MAX_ANCHORS", "Anchor", "best_anchors"]
 
-MAX_ANCHORS: Final = 64
+MAX_ANCHORS: Final = 512
 MAX_SINGLE_ANCHORS: Final = 8
 """Anchors of one symbol: each is looked up wherever that symbol stands."""
 MAX_CLASS: Final = 16

@@ -1,0 +1,15 @@
+"""Which lists give context to rules, and to which."""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+
+from fairpost.engine.image cimport Image
+
+cdef class Context:
+    cdef uint8_t *is_context  # by list
+    cdef uint32_t *first  # by rule, one more than rules: its context lists in `lists`
+    cdef uint16_t *lists
+    cdef uint16_t *only  # by pattern: its list, or SEVERAL
+    cdef size_t count  # of lists
+
+cdef enum:
+    SEVERAL = 0xFFFF
