@@ -6,7 +6,6 @@ import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import numpy as np
 import typer
 from rich.text import Text
 
@@ -285,6 +284,8 @@ def _show_scores(found: Explanation, console: Console) -> None:
 
 def _f32(value: float) -> float:
     """A score as the verdict has it."""
+    import numpy as np
+
     return float(np.float32(value))
 
 

@@ -91,13 +91,13 @@ class Bundle:
         return {parts[number - count]: tuple(spans.get(number, ())) for number in fired}
 
     def _with_rules(self, parts: Sequence[tuple[int, int, int]]) -> RuleSet:
-        """The rule set with a shadow rule for every part behind its own rules."""
+        """The rule set with a rule for every part behind its own rules. They are enforced: a lack of room is told."""
         rules = self._sections["RULE"]
         more = np.zeros(len(parts), layout.RULE_DTYPE)
         for number, (rule, begin, end) in enumerate(parts):
             more[number] = (
                 int(rules[rule]["code"]) + begin, end - begin, 0.0, _ALWAYS, _NEVER, -1, _CATEGORY, 0,
-                MODES.index("shadow"), 0,
+                MODES.index("enforce"), 0,
             )  # fmt: skip
         always = np.arange(len(rules), len(rules) + len(parts), dtype=np.uint16)
         meta = {**self._meta, "rule_ids": [*self.rules.rule_ids, *(f"#{k}" for k in range(len(parts)))]}
