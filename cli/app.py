@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fairpost.cli import posts
 from fairpost.cli import rules as rules_commands
 from fairpost.cli import seller as seller_commands
 from fairpost.cli import serve as serve_command
@@ -76,6 +77,7 @@ def open_rules(path: Path | None) -> RuleSet:
             "Examples:",
             "fairpost check posts.txt",
             "fairpost check posts.csv --text-column content --id-column nr -o verdicts.jsonl",
+            "fairpost check posts.jsonl --labels spam",
             "fairpost check posts.parquet --seller-column seller --registry 127.0.0.1:50051 -o verdicts.parquet",
             "Exit status: 0 all posts were judged; 1 some rows were bad; 2 the run could not be made.",
         ]
@@ -90,6 +92,8 @@ def check(
         str | None, typer.Option(help="Column with the post's id; default: line or row number.")
     ] = None,
     seller_column: Annotated[str | None, typer.Option(help="Column with the seller's id; needs --registry.")] = None,
+    channel_column: posts.ChannelColumnOption = None,
+    labels: posts.LabelsOption = None,
     rules: Annotated[
         Path | None, typer.Option(metavar="BUNDLE", help="Compiled rule set; default: the shipped packs.")
     ] = None,
@@ -111,23 +115,21 @@ def check(
 ) -> None:
     """Judge posts in bulk.
 
-    Verdicts have the columns id, action, risk, commerce, exposure, labels, evidence, seller_standing and revision.
-    Spans of evidence count code points of the post's text. Bad rows are reported and left out.
+    Verdicts have the columns id, action, risk, commerce, exposure, labels, evidence, shadow, seller_standing and
+    revision. Spans of evidence count code points of the post's text; shadow is the evidence of shadow rules, which
+    change no verdict. Bad rows are reported and left out.
     """
     require("pyarrow", "bulk", "check")
     from fairpost.cli import check as bulk
     from fairpost.cli import readers, render, writers
-    from fairpost.cli.posts import day_of
+    from fairpost.cli.figures import print_table
     from fairpost.cli.registry import open_registry
 
     if registry is not None and seller_column is None:
         raise CommandError(f"--registry {registry}: name the column with the sellers' ids too: --seller-column NAME")
-    columns = readers.Columns(text_column, id_column, seller_column)
-    options = bulk.Options(columns, channel, language, day_of(date))
-    for path in files:  # before any work: a wrong name as the last file must not cost the run
-        readers.look(path, columns)
-        if output is not None and output.exists() and output.samefile(path):
-            raise CommandError(f"-o {output}: is one of the files to read; name another")
+    columns = readers.Columns(text_column, id_column, seller_column, channel_column, labels)
+    options = bulk.Options(columns, channel, language, posts.day_of(date))
+    posts.look(files, columns, {"-o": output})  # a wrong name as the last file must not cost the run
     opened = open_rules(rules)
     bulk.known_channel(opened, channel)
     sellers = open_registry(registry)
@@ -141,6 +143,8 @@ def check(
             tally = bulk.check(files, opened, sellers, options, out, console, errors)
     for part in bulk.summary(tally, opened, output):
         console.print(part)
+    for table in bulk.labelled_tables(tally):
+        print_table(console, table)
     if tally.bad:
         raise typer.Exit(1)
 

@@ -16,9 +16,10 @@ from rich.text import Text
 
 from fairpost.cli import readers, render
 from fairpost.cli.errors import CommandError, nearest
-from fairpost.cli.posts import BadRows, progress
+from fairpost.cli.posts import BadRows, progress, truth_of, words_of
 from fairpost.cli.registry import Registry, Sellers
-from fairpost.cli.verdicts import Posts, Table
+from fairpost.cli.verdicts import Posts
+from fairpost.cli.verdicts import Table as Verdicts
 from fairpost.engine.dates import day_of_date, today
 from fairpost.engine.vocabulary import CATEGORIES, Action, Status
 
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
 
     from fairpost.cli.writers import Output
     from fairpost.engine import RuleSet, VerdictBatch
+    from fairpost.rules.statistics import RuleCounts
+    from fairpost.rules.tables import Table
 
 __all__ = ["Options", "check"]
 
 ROWS_SHOWN: Final = 50
+RULES_SHOWN: Final = 20
 REASONS: Final = {
     Status.INVALID_UTF8: "the text is not valid UTF-8 (byte {offset} of the text)",
     Status.EMPTY: "the text is empty",
@@ -62,6 +66,8 @@ class Tally:
     categories: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(CATEGORIES), np.int64))
     engine_seconds: float = 0.0
     seconds: float = 0.0
+    rules: RuleCounts | None = None
+    """Where posts are labelled: what each rule finds among them."""
 
 
 class Gallery:
@@ -132,8 +138,12 @@ def check(
     bad = BadRows(errors)
     gallery = None if output is not None else Gallery()
     day = day_of_date(options.day or today())
-    table = Table(rules, day)
+    table = Verdicts(rules, day)
     sellers = Sellers(registry)
+    if options.columns.label is not None:
+        from fairpost.rules.statistics import RuleCounts
+
+        tally.rules = RuleCounts(rules)
     for chunk in progress(files, options.columns, errors, lambda: tally.posts):
         rows = None if chunk.sellers is None else sellers.rows(chunk.sellers)
         standings = None if rows is None else sellers.standings
@@ -142,13 +152,15 @@ def check(
             chunk.texts,
             sellers=rows,
             standings=standings,
-            channels=options.channel or None,
+            channels=_channels(rules, chunk, options.channel),
             languages=options.language or None,
             days=day,
             max_characters=options.max_characters,
         )
         tally.engine_seconds += time.thread_time() - before
         _count(batch, tally)
+        if tally.rules is not None:
+            tally.rules.add(batch, truth_of(chunk, str(options.columns.label)))
         refused = [
             (int(chunk.places[i]), fault(batch, int(i), options.max_characters)) for i in np.flatnonzero(batch.status)
         ]
@@ -169,6 +181,14 @@ def check(
     if gallery is not None:
         gallery.show(console, tally)
     return tally
+
+
+def _channels(rules: RuleSet, chunk: readers.Chunk, default: str) -> Any:
+    """What the engine takes as the channels of a chunk."""
+    if chunk.channels is None:
+        return default or None
+    words = words_of(chunk.channels)
+    return np.array([rules.channel_id(word or default) for word in words.words], np.uint16)[words.codes]
 
 
 def fault(batch: VerdictBatch, post: int, max_characters: int = 100_000) -> str:
@@ -218,6 +238,15 @@ def summary(tally: Tally, rules: RuleSet, output: Path | None) -> list[Any]:
         f"{tally.posts / max(tally.engine_seconds, 1e-9):,.0f} posts/s in the engine on one core"
     )
     return [both, Text("; ".join(notes)), Text(speed, style="dim")]
+
+
+def labelled_tables(tally: Tally) -> list[Table]:
+    """What was found among labelled posts, in all and by rule; nothing without labels."""
+    if tally.rules is None:
+        return []
+    from fairpost.rules.statistics.tables import agreement, precision
+
+    return [table for table in (agreement(tally.rules), precision(tally.rules, RULES_SHOWN)) if table.rows]
 
 
 def known_channel(rules: RuleSet, channel: str) -> None:

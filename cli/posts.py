@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from fairpost.cli import readers
 from fairpost.cli.errors import CommandError
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
 
+    from fairpost.cli import readers
     from fairpost.cli.registry import Registry
     from fairpost.engine import VerdictBatch
     from fairpost.rules.backtest import Posts, Words
@@ -104,6 +103,10 @@ def progress(
     files: list[Path], columns: readers.Columns, errors: Console, judged: Callable[[], int], doing: str = "checking"
 ) -> Iterator[readers.Chunk]:
     """Chunks of all files, with a progress bar where somebody watches. `judged` says how many posts are done."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from fairpost.cli import readers
+
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -137,6 +140,8 @@ def look(files: list[Path], columns: readers.Columns, outputs: dict[str, Path | 
     Raises:
         CommandError: a file cannot be read, is to be written too, or no post of any has a label.
     """
+    from fairpost.cli import readers
+
     found = columns.label is None
     for path in files:
         for chunk in readers.read(path, columns):
@@ -208,7 +213,7 @@ class PostFiles:
             if chunk.channels is not None:
                 batch.channels = words_of(chunk.channels)
             if chunk.labels is not None:
-                batch.truth = self._truth(chunk)
+                batch.truth = truth_of(chunk, str(self.columns.label))
             yield batch
             self.posts += len(chunk.texts)
         self.bad.close()
@@ -222,19 +227,27 @@ class PostFiles:
         for post in judged.status.nonzero()[0].tolist():
             self.bad.add(batch.chunk.path, int(batch.chunk.places[post]), fault(judged, post))
 
-    def _truth(self, chunk: readers.Chunk) -> Truth:
-        from fairpost.rules.truth import InvalidLabel, Truth, read_label
 
-        labels = words_of(chunk.labels)
-        try:
-            return Truth.of(labels.words, labels.codes)
-        except InvalidLabel:
-            for place, word in zip(chunk.places.tolist(), chunk.labels.to_pylist(), strict=True):  # type: ignore[union-attr]
-                try:
-                    read_label(word)
-                except InvalidLabel as error:
-                    raise CommandError(f"{chunk.path}:{place}: --labels {self.columns.label}: {error}") from None
-            raise
+def truth_of(chunk: readers.Chunk, column: str) -> Truth:
+    """The labels of a chunk, read.
+
+    Raises:
+        CommandError: one is no label; the message has its place.
+    """
+    from fairpost.rules.truth import InvalidLabel, Truth, read_label
+
+    if chunk.labels is None:
+        return Truth.none(len(chunk.texts))
+    labels = words_of(chunk.labels)
+    try:
+        return Truth.of(labels.words, labels.codes)
+    except InvalidLabel:
+        for place, word in zip(chunk.places.tolist(), chunk.labels.to_pylist(), strict=True):
+            try:
+                read_label(word)
+            except InvalidLabel as error:
+                raise CommandError(f"{chunk.path}:{place}: --labels {column}: {error}") from None
+        raise
 
 
 def words_of(column: pa.StringArray) -> Words:

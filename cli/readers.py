@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["CHUNK", "Chunk", "Columns", "look", "read", "size"]
+__all__ = ["CHUNK", "Chunk", "Columns", "read", "size"]
 
 CHUNK: Final = 8192
 BLOCK: Final = 1 << 20
@@ -100,12 +100,6 @@ def read(path: Path, columns: Columns) -> Iterator[Chunk]:
         raise CommandError(f"{path}: no permission to read it") from None
     except OSError as error:
         raise CommandError(f"{path}: cannot be read: {error.strerror or error}") from None
-
-
-def look(path: Path, columns: Columns) -> None:
-    """Read the begin of a file, to raise now what `read` would raise on it later."""
-    for _ in read(path, columns):
-        return
 
 
 def size(path: Path) -> int:

