@@ -31,7 +31,7 @@ cdef class Judge:
     cdef Image image
     cdef const image_t *view
     cdef Scanner scanner
-    cdef size_t match  # the next match of the chunk to be looked at
+    cdef size_t match, writing  # the next match of the chunk, and of its evasion scan, to be looked at
     cdef text_t *texts  # of the post at hand, in the chunk
     cdef column_hit hits_
     cdef reader_t reader

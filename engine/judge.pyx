@@ -113,7 +113,7 @@ cdef class Judge:
         cdef size_t k
         cdef int outcome
         self.flags = 0
-        self.match = 0
+        self.match = self.writing = 0
         if chunk_begin(&scanner.chunk, 1, len(text), <const uint8_t*>text + len(text)):
             raise MemoryError
         chunk_add(&scanner.chunk, <const uint8_t*>text, len(text), 0)
@@ -139,7 +139,7 @@ cdef class Judge:
             end = self.stage(request, first)
             if end == 0 or self.scanner.run(True) != 0:
                 return -1
-            self.match = text = 0
+            self.match = self.writing = text = 0
             for post in range(first, end):
                 if self.judge_post(request, answer, post, text) != 0:
                     return -1
@@ -262,6 +262,7 @@ cdef class Judge:
         """
         cdef chunk_t *chunk = &self.scanner.chunk
         cdef column_match *matches = &self.scanner.matches
+        cdef column_match *writings = &self.scanner.writings
         cdef reader_t *reader = &self.reader
         cdef const match_t *match
         cdef size_t k
@@ -270,6 +271,13 @@ cdef class Judge:
         while self.match < matches.count and matches.at[self.match].text < first + count:
             match = &matches.at[self.match]
             self.match += 1
+            if match.text >= first and append_hits(
+                self.view, chunk, match, match.text - <uint32_t>first, &self.hits_, MAX_HITS, &self.flags
+            ):
+                return -1
+        while self.writing < writings.count and writings.at[self.writing].text < first + count:
+            match = &writings.at[self.writing]
+            self.writing += 1
             if match.text >= first and append_hits(
                 self.view, chunk, match, match.text - <uint32_t>first, &self.hits_, MAX_HITS, &self.flags
             ):
