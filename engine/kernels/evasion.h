@@ -16,9 +16,11 @@ enum {
     WRITINGS = 64       /* candidates that are looked at together, so that their cache misses overlap */
 };
 
+static inline int is_rare(const evasion_t *evasion, uint16_t symbol) { return evasion->rare_map[symbol >> 6] >> (symbol & 63) & 1; }
+
 /* The common symbol for which a rare one passes; itself if it is none. */
 static inline uint16_t common_of(const evasion_t *evasion, uint16_t symbol) {
-    if (!(evasion->rare_map[symbol >> 6] >> (symbol & 63) & 1)) return symbol;
+    if (!is_rare(evasion, symbol)) return symbol;
     size_t low = 0, high = evasion->lookalike_count;
     while (low < high) {
         const size_t middle = (low + high) / 2;
@@ -155,16 +157,32 @@ static inline int verify_writings(matcher_t *m, const evasion_t *evasion, const 
     return 0;
 }
 
+/* Whether two characters stand at evasion symbol `at` that running text has side by side so often that no pattern of two symbols can be
+ * meant: most candidates end here, all patterns of a bucket with one look. */
+static inline int is_usual_pair(const matcher_t *m, const evasion_t *evasion, const reading_t *reading, uint32_t at, size_t *hint) {
+    const element_t *elements = reading->elements.at;
+    const size_t before = *hint = element_before(reading, at, *hint);
+    if (before && elements[before].at == at) return 0;
+    if (before + 1 < reading->elements.count && elements[before + 1].at == at + 1) return 0;
+    const uint16_t *pair = m->symbols + source_of(&elements[before], at);
+    return surprise_level(evasion, pair[0], pair[1]) > SURPRISE_ONE_OF_TWO && !is_rare(evasion, pair[0]) && !is_rare(evasion, pair[1]);
+}
+
 /* All matches of the evasion index in a chunk whose symbols `reading` has read, after filter and look-up, in order of their
  * anchors, appended to m->matches. `m` works on the chunk. Returns 0, or -1 (memory). */
 static inline int match_writings(matcher_t *m, const evasion_t *evasion, const reading_t *reading) {
     const chunk_t *chunk = &reading->chunk;
     candidate_t candidates[WRITINGS];
-    size_t count = 0, hint = 0;
+    size_t count = 0, hint = 0, pair_hint = 0;
     for (size_t i = 0; i < chunk->found_count; i++) {
         if (i + AHEAD < chunk->found_count) __builtin_prefetch(&evasion->index.entries[chunk->buckets.at[i + AHEAD]]);
         const entry_t *entry = &evasion->index.entries[chunk->buckets.at[i]];
+        int is_usual = -1;
         do {
+            if (entry->length == 2) {
+                if (is_usual < 0) is_usual = is_usual_pair(m, evasion, reading, chunk->found.at[i], &pair_hint);
+                if (is_usual) continue;
+            }
             if (count == WRITINGS) {
                 if (verify_writings(m, evasion, reading, candidates, count, &hint)) return -1;
                 count = 0;
