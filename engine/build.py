@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
-from fairpost.engine.folds import DEFAULT, fold
+from fairpost.engine.folds import DEFAULT, EVASION, fold
 from fairpost.engine.index import PatternColumns, build_index
 from fairpost.engine.layout import BundleFlag, Op, PatternFlag
 from fairpost.engine.literals import Literals, fold_literals
@@ -24,6 +24,7 @@ from fairpost.engine.seal import assemble
 from fairpost.engine.source import InvalidSource, Pattern, RuleSetSource
 from fairpost.engine.symbols import FineFolds, ScanFold
 from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
+from fairpost.engine.writings import Writings
 
 __all__ = ["build", "build_patterns"]
 
@@ -39,9 +40,12 @@ def build(source: RuleSetSource) -> bytes:
     _check(source)
     fine_folds = FineFolds()
     regulars = _regular_patterns(source)
-    columns, texts, scan = _patterns(source, fine_folds, regulars)
+    writings = Writings()
+    columns, texts, scan = _patterns(source, fine_folds, regulars, writings)
     sections = build_index(columns)
-    sections.update(regulars.sections(scan, first_pattern=len(texts) - regulars.anchor_count))
+    first_anchor = len(texts) - regulars.anchor_count - len(list(writings.look_alikes()))
+    sections.update(regulars.sections(scan, first_pattern=first_anchor))
+    sections.update(writings.sections(scan))
     sections.update(scan.sections())
     sections.update(fine_folds.sections())
     sections.update(_texts(texts))
@@ -75,6 +79,8 @@ def build_patterns(
         InvalidSource: a pattern folds to nothing, is too long, or holds a lone surrogate; the message has its number.
         ValueError: a fold class that does not exist.
     """
+    if folds & EVASION:
+        raise ValueError(f"fold class {min(folds & EVASION)!r} is for lists of rule sets, not for pattern sets")
     literals = fold_literals(patterns, folds)
     code_points, starts = literals.code_points, literals.starts
     _check_literals(patterns, literals)
@@ -172,7 +178,7 @@ def _regular_patterns(source: RuleSetSource) -> RegularPatterns:
 
 
 def _patterns(
-    source: RuleSetSource, fine_folds: FineFolds, regulars: RegularPatterns
+    source: RuleSetSource, fine_folds: FineFolds, regulars: RegularPatterns, writings: Writings
 ) -> tuple[PatternColumns, list[str], ScanFold]:
     """Fold, merge patterns that match alike, and give the scan the symbols that they need."""
     merged: dict[tuple[Any, ...], tuple[Pattern, list[int], list[int], int, set[int]]] = {}
@@ -180,11 +186,13 @@ def _patterns(
         if pattern.regular:
             continue
         repeat = "repeat" in pattern.folds
-        folds = pattern.folds - {"repeat"}
+        evasion = pattern.folds & EVASION
+        folds = pattern.folds - {"repeat"} - EVASION
         fine = folds != DEFAULT
-        if repeat and fine:
-            raise InvalidSource(f"pattern {pattern.text!r}: repeat works on top of default")
-        scanned = fold(pattern.text, DEFAULT)[0]
+        if fine and (repeat or evasion):
+            name = "repeat" if repeat else min(evasion)
+            raise InvalidSource(f"pattern {pattern.text!r}: {name} works on top of default")
+        scanned = whole = fold(pattern.text, DEFAULT)[0]
         own = fold(pattern.text, folds)[0] if fine else scanned
         if repeat:
             scanned = own = collapse(scanned)
@@ -197,14 +205,24 @@ def _patterns(
         if pattern.word_boundaries:
             flags |= _boundary(own[0], PatternFlag.LEFT_LATIN, PatternFlag.LEFT_DIGIT)
             flags |= _boundary(own[-1], PatternFlag.RIGHT_LATIN, PatternFlag.RIGHT_DIGIT)
-        key = (tuple(scanned), tuple(own), flags, folds if fine else DEFAULT)
+        key = (tuple(scanned), tuple(own), flags, folds if fine else DEFAULT, evasion)
+        if evasion and key not in merged:
+            writings.add(len(merged), whole, evasion, int(flags) & ~PatternFlag.REPEAT)
         entry = merged.setdefault(key, (pattern, scanned, own, int(flags), set()))
         entry[4].update(pattern.lists)
     anchors = list(regulars.anchors())
+    alikes = list(writings.look_alikes())
     starts, code_points = _ragged(
-        [*(scanned for _, scanned, *_ in merged.values()), *(anchor.literal for anchor in anchors)]
+        [
+            *(scanned for _, scanned, *_ in merged.values()),
+            *(anchor.literal for anchor in anchors),
+            *(alike.code_points for alike in alikes),
+        ]
     )
-    scan = ScanFold(DEFAULT, np.append(code_points, regulars.rare_code_points()))
+    scan = ScanFold(
+        DEFAULT,
+        np.concatenate([code_points, regulars.rare_code_points(), writings.rare_code_points()]).astype(np.int64),
+    )
     texts: list[str] = []
     fine_numbers: list[int] = []
     for pattern, _, own, flags, _ in merged.values():
@@ -213,9 +231,10 @@ def _patterns(
             number = fine_folds.pattern(pattern.text, pattern.folds - {"repeat"}, own)
         fine_numbers.append(number)
         texts.append(pattern.text)
-    fine_numbers += [anchor.number for anchor in anchors]
-    texts += [anchor.text for anchor in anchors]
+    fine_numbers += [anchor.number for anchor in anchors] + [alike.number for alike in alikes]
+    texts += [anchor.text for anchor in anchors] + ["".join(map(chr, alike.code_points)) for alike in alikes]
     all_flags = [*(flags for *_, flags, _ in merged.values()), *[int(PatternFlag.REGULAR)] * len(anchors)]
+    all_flags += [alike.flags | PatternFlag.ALIKE for alike in alikes]
     # Patterns of the same lists share them: what every match reads stays in the nearest cache.
     shared: dict[tuple[int, ...], int] = {}
     owners = [*(tuple(sorted(lists)) for *_, lists in merged.values()), *(tuple(anchor.lists) for anchor in anchors)]
@@ -227,8 +246,8 @@ def _patterns(
         flags=np.array(all_flags, dtype=np.uint8),
         fine=np.array(fine_numbers, dtype=np.uint32),
         lists=lists.astype(np.uint16),
-        list_starts=list_starts[:-1][numbers],
-        list_counts=np.diff(list_starts)[numbers],
+        list_starts=np.append(list_starts[:-1][numbers], [alike.place for alike in alikes]).astype(np.int64),
+        list_counts=np.append(np.diff(list_starts)[numbers], [0] * len(alikes)).astype(np.int64),
     )
     return columns, texts, scan
 

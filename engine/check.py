@@ -4,7 +4,7 @@ Long columns are walked by `invariants`, short ones by NumPy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,20 @@ from fairpost.engine.invariants import (
     slot_fault,
     symbol_fault,
 )
-from fairpost.engine.layout import BundleFlag, Symbol
+from fairpost.engine.layout import BundleFlag, EvasionSymbol, PatternFlag, Symbol
 from fairpost.engine.vocabulary import CATEGORIES, RECOGNISERS
 
 __all__ = ["InvalidBundle", "check_sections"]
 
+_EVASION = (
+    *("ESYM", "ERAR", "ELOK", "ESPL", "ESPM", "ELET", "EMOJ", "EMOS", "ESUR", "ESUD"),
+    *(*layout.EVASION, "EWRT"),
+)
 _RULES_ONLY = (
     *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT"),
     *("RGXR", "RGXA", "RGXC", "RGXM"),
     *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE", "MODW", "MODP"),
+    *_EVASION,
 )
 _FOLD_TABLES = ("FBLK", "FSYM", "FEXP", "FEXS")
 _KINDS = {
@@ -73,6 +78,7 @@ def check_sections(s: Sections, flags: int) -> None:
         _check_rules(s)
         _check_policy(s)
         _check_model(s)
+        _check_evasion(s)
 
 
 def _inside(start: NDArray[Any], length: NDArray[Any], size: int) -> bool:
@@ -117,20 +123,21 @@ def _check_fine_folds(s: Sections) -> None:
     _require((s["VEXP"]["length"] <= 32).all(), "section VEXP: an expansion has more than 32 code points")
 
 
-def _check_anchors(s: Sections) -> None:
-    _require(s["UMAP"].size == 1024, f"section UMAP: {s['UMAP'].size} words, expected 1024")
+def _check_anchors(s: Sections, tags: Sequence[str] = ("UMAP", "FMAP", "DISP", "SLOT", "ENTR", "PATT", "PSYM")) -> None:
+    unigrams, bitmap, displacements, slots, entries, patterns, symbols = tags
+    _require(s[unigrams].size == 1024, f"section {unigrams}: {s[unigrams].size} words, expected 1024")
     least, most = layout.FILTER_BITS
-    words = s["FMAP"].size
-    _require(words in [1 << b >> 6 for b in range(least, most + 1)], f"section FMAP: {words} words of 64 bits")
-    _require(0 < s["DISP"].size < 1 << 32, f"section DISP: {s['DISP'].size} displacements")
-    _require(0 < s["SLOT"].size < 1 << 32, f"section SLOT: {s['SLOT'].size} slots")
-    _refuse(slot_fault(s["SLOT"], s["ENTR"].size))
-    _refuse(entry_fault(s["ENTR"], s["PATT"], s["PSYM"]))
+    words = s[bitmap].size
+    _require(words in [1 << b >> 6 for b in range(least, most + 1)], f"section {bitmap}: {words} words of 64 bits")
+    _require(0 < s[displacements].size < 1 << 32, f"section {displacements}: {s[displacements].size} displacements")
+    _require(0 < s[slots].size < 1 << 32, f"section {slots}: {s[slots].size} slots")
+    _refuse(slot_fault(s[slots], s[entries].size, slots, entries))
+    _refuse(entry_fault(s[entries], s[patterns], s[symbols], entries))
 
 
 def _check_patterns(s: Sections) -> None:
     fine = s["FINE"]
-    _refuse(pattern_fault(s["PATT"], s["PSYM"].size, s["PLST"].size, fine.size, s["RGXA"].size))
+    _refuse(pattern_fault(s["PATT"], s["PSYM"].size, s["PLST"].size, fine.size, s["RGXA"].size, bool(s["EPAT"].size)))
     _refuse(symbol_fault(s["PSYM"]))
     if not fine.size:
         return
@@ -238,3 +245,62 @@ def _check_model(s: Sections) -> None:
     _require(weights.size == 1 << bits, f"section MODW: {weights.size} weights, expected {1 << bits}")
     for name in ("scale", "bias"):
         _require(np.abs(model[name]) <= layout.MODEL_MAX, f"section MODP: {name} is out of range")
+
+
+def _check_evasion(s: Sections) -> None:
+    if not s["EPAT"].size:
+        for tag in _EVASION:
+            _require(not s[tag].size, f"section {tag}: {s[tag].size} items without evasion patterns")
+        return
+    _check_writings(s)
+    _check_anchors(s, layout.EVASION)
+    of = s["ESYM"]
+    _require(of.size == 1 << 16, f"section ESYM: {of.size} symbols, expected 65536")
+    values = of & EvasionSymbol.VALUE
+    values[Symbol.BOUNDARY] = EvasionSymbol.OTHER if values[Symbol.BOUNDARY] == of[Symbol.BOUNDARY] == 3 else 0
+    _require((values > Symbol.BOUNDARY).all(), "section ESYM: a symbol becomes a boundary, or a boundary a symbol")
+    letters = np.flatnonzero(of & EvasionSymbol.LETTER)
+    _require(((letters >= ord("a")) & (letters <= ord("z"))).all(), "section ESYM: a letter is not one of a..z")
+    _require(s["ERAR"].size == 1024, f"section ERAR: {s['ERAR'].size} words, expected 1024")
+    _require((np.diff(s["ELOK"]["rare"].astype(np.int64)) > 0).all(), "section ELOK: not sorted")
+    parts, whole = s["ESPL"]["parts"].astype(np.int64), s["ESPL"]["whole"]
+    _require((np.diff(parts @ [1 << 32, 1 << 16, 1]) > 0).all(), "section ESPL: not sorted")
+    sound = (parts[:, :2] > Symbol.BOUNDARY).all() and (parts[:, 2] != Symbol.BOUNDARY).all()
+    _require(sound and (whole > Symbol.BOUNDARY).all(), "section ESPL: holds a reserved symbol")
+    words = layout.SPLIT_MAP_BITS // 64
+    _require(s["ESPM"].size == words, f"section ESPM: {s['ESPM'].size} words, expected {words}")
+    nodes = s["ELET"]
+    _require(nodes.size, "section ELET: is empty")
+    children = np.array([int(bits).bit_count() for bits in nodes["children"]], dtype=np.uint32)
+    _require(_inside(nodes["first"], children, nodes.size), "section ELET: children reach past the end")
+    _require((nodes["children"] < 1 << 26).all(), "section ELET: a letter is not one of 26")
+    _require((nodes["syllable"] <= EvasionSymbol.VALUE).all(), "section ELET: a syllable is out of range")
+    _require(
+        ((nodes["syllable"] == 0) | (nodes["syllable"] > Symbol.BOUNDARY)).all(), "section ELET: a reserved symbol"
+    )
+    emoji = s["EMOJ"]
+    _require((np.diff(emoji["code_point"].astype(np.int64)) > 0).all(), "section EMOJ: not sorted")
+    _require(
+        ((emoji["length"] >= 1) & (emoji["length"] <= layout.EMOJI_MOST)).all(),
+        f"section EMOJ: a word is not of 1..{layout.EMOJI_MOST} symbols",
+    )
+    _require(_inside(emoji["start"], emoji["length"], s["EMOS"].size), "section EMOJ: reaches past EMOS")
+    _require((s["EMOS"] > Symbol.BOUNDARY).all(), "section EMOS: holds a reserved symbol")
+    for tag in ("ESUR", "ESUD"):
+        _require(0 < s[tag].size < 1 << 32, f"section {tag}: {s[tag].size} items")
+
+
+def _check_writings(s: Sections) -> None:
+    records = s["EPAT"]
+    length = records["length"]
+    _require((length >= 2).all(), "section EPAT: a writing has fewer than 2 symbols")
+    _require(_inside(records["start"], length, s["EPSY"].size), "section EPAT: symbols reach past EPSY")
+    _require((records["fine"] < s["PATT"].size).all(), "section EPAT: a pattern is out of range")
+    _require((records["lists"] < 8).all(), "section EPAT: unknown fold classes")
+    place = records["list_count"]
+    _require(((place < length) | (place == layout.NO_PLACE)).all(), "section EPAT: a place is not inside its writing")
+    edges = PatternFlag.LEFT_LATIN | PatternFlag.LEFT_DIGIT | PatternFlag.RIGHT_LATIN | PatternFlag.RIGHT_DIGIT
+    _require(not (records["flags"] & ~np.uint8(edges)).any(), "section EPAT: flags that a writing cannot have")
+    _require(s["EWRT"].size == s["EPSY"].size, f"section EWRT: {s['EWRT'].size} symbols, expected {s['EPSY'].size}")
+    _refuse(symbol_fault(s["EPSY"], "EPSY"))
+    _require((s["EPSY"] <= EvasionSymbol.VALUE).all(), "section EPSY: a symbol is out of range")

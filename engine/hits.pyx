@@ -73,7 +73,7 @@ cdef int collect(Judge judge, const request_t *request, hits_t *found) noexcept 
         end = judge.stage(request, first)
         if end == 0 or judge.scanner.run(True) != 0:
             return -1
-        judge.match = 0
+        judge.match = judge.writing = 0
         for post in range(first, end):
             if judge.scanner.chunk.texts[post - first].fault == TEXT_OK and append(judge, post, first, found):
                 return -1

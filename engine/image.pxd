@@ -13,6 +13,7 @@ cdef extern from "image.h":
         PATTERN_REPEAT
         PATTERN_FINE
         PATTERN_REGULAR
+        PATTERN_ALIKE
         ENTRY_LAST
         NO_PATTERN
 
@@ -65,6 +66,8 @@ cdef extern from "image.h":
         uint8_t registration, enforcement, listing, complaints
         uint32_t reserved
         uint8_t strikes[32]
+
+    ctypedef struct evasion_t  # below
 
     ctypedef struct image_t:
         int is_identity
@@ -120,10 +123,40 @@ cdef extern from "image.h":
         const int8_t *model_unigrams
         uint32_t model_shift
         double model_scale, model_bias
+        const evasion_t *evasion
+
+    ctypedef struct lookalike_t:
+        uint16_t rare, common
+    ctypedef struct split_t:
+        uint16_t parts[3]
+        uint16_t whole
+    ctypedef struct letter_t:
+        uint32_t children
+        uint16_t first, syllable
+    ctypedef struct evasion_t:
+        image_t index
+        const uint16_t *written
+        const uint16_t *symbol_of
+        const uint64_t *split_map
+        const uint64_t *rare_map
+        const lookalike_t *lookalikes
+        size_t lookalike_count
+        const split_t *splits
+        size_t split_count
+        const letter_t *letters
+        size_t letter_count
+        const expansion_t *emoji
+        size_t emoji_count
+        const uint16_t *emoji_symbols
+        const uint16_t *surprise
+        uint32_t surprise_count
+        const uint16_t *surprise_displacement
+        uint32_t surprise_displacement_count
 
 
 cdef class Image:
     cdef image_t view
+    cdef evasion_t evasion  # view.evasion points here, if it is used
     cdef readonly object sections  # tag -> read-only ndarray over the mapping: what keeps the mapping alive
     cdef readonly object content  # uint8[size], read-only: the whole of it
     cdef object tables  # the scan fold of an identity bundle, which stores none
@@ -135,3 +168,4 @@ cdef class Image:
     cdef readonly bint is_pattern_set
 
     cdef int _point(self) except -1
+    cdef int _point_evasion(self) except -1

@@ -122,6 +122,46 @@ cdef class Image:
             v.model_unigrams = <const int8_t*>_start(self.unigrams)
             v.model_shift = 32 - <uint32_t>model["bits"]
             v.model_scale, v.model_bias = model["scale"], model["bias"]
+        if s["EPAT"].size:
+            self._point_evasion()
+        return 0
+
+    cdef int _point_evasion(self) except -1:
+        s = self.sections
+        cdef evasion_t *e = &self.evasion
+        cdef image_t *v = &e.index
+        v.unigram_map = <const uint64_t*>_start(s["EUMP"])
+        v.has_unigrams = bool(s["EUMP"].any())
+        v.filter_map = <const uint64_t*>_start(s["EFMP"])
+        v.filter_bits = int(s["EFMP"].size * 64).bit_length() - 1  # checked to be a power of two
+        v.filter_shift = 32 - (v.filter_bits - 3)
+        v.displacement = <const uint16_t*>_start(s["EDSP"])
+        v.displacement_count = s["EDSP"].size
+        v.slots = <const slot_t*>_start(s["ESLT"])
+        v.slot_count = s["ESLT"].size
+        v.entries = <const entry_t*>_start(s["EENT"])
+        v.entry_count = s["EENT"].size
+        v.patterns = <const pattern_t*>_start(s["EPAT"])
+        v.pattern_count = s["EPAT"].size
+        v.pattern_symbols = <const uint16_t*>_start(s["EPSY"])
+        e.written = <const uint16_t*>_start(s["EWRT"])
+        e.symbol_of = <const uint16_t*>_start(s["ESYM"])
+        e.split_map = <const uint64_t*>_start(s["ESPM"])
+        e.rare_map = <const uint64_t*>_start(s["ERAR"])
+        e.lookalikes = <const lookalike_t*>_start(s["ELOK"])
+        e.lookalike_count = s["ELOK"].size
+        e.splits = <const split_t*>_start(s["ESPL"])
+        e.split_count = s["ESPL"].size
+        e.letters = <const letter_t*>_start(s["ELET"])
+        e.letter_count = s["ELET"].size
+        e.emoji = <const expansion_t*>_start(s["EMOJ"])
+        e.emoji_count = s["EMOJ"].size
+        e.emoji_symbols = <const uint16_t*>_start(s["EMOS"])
+        e.surprise = <const uint16_t*>_start(s["ESUR"])
+        e.surprise_count = s["ESUR"].size
+        e.surprise_displacement = <const uint16_t*>_start(s["ESUD"])
+        e.surprise_displacement_count = s["ESUD"].size
+        self.view.evasion = e
         return 0
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fairpost.engine import layout
 from fairpost.engine.anchors import AnchorsNotPlaced, bucket_keys, choose_anchors, filter_map, perfect_hash
 
-__all__ = ["PatternColumns", "build_index", "sketch_position"]
+__all__ = ["PatternColumns", "build_index", "place_keys", "sketch", "sketch_position"]
 
 _FILTER_SPREAD = 16  # bits of the filter per bit that is set
 
@@ -55,14 +55,16 @@ def sketch() -> NDArray[np.uint64]:
     return np.array(powers, dtype=np.uint64)[stored]
 
 
-def build_index(patterns: PatternColumns) -> dict[str, NDArray[Any]]:
-    """Sections UMAP, FMAP, DISP, SLOT, ENTR, PATT, PSYM, PLST."""
+def build_index(patterns: PatternColumns, often: NDArray[np.uint64] | None = None) -> dict[str, NDArray[Any]]:
+    """Sections UMAP, FMAP, DISP, SLOT, ENTR, PATT, PSYM, PLST.
+
+    often: uint64[65536], how often text holds each hashed bigram of symbols; without it `sketch`."""
     symbols, starts = patterns.symbols, patterns.starts
     count = len(starts) - 1
     lengths = np.diff(starts)
     widths = _anchor_widths(lengths, patterns.flags)
     filter_bits = _filter_bits(widths)
-    places = choose_anchors(symbols, starts, widths, sketch(), filter_bits)
+    places = choose_anchors(symbols, starts, widths, sketch() if often is None else often, filter_bits)
     anchors = starts[:-1] + places
     words = filter_map(symbols, anchors, widths, filter_bits)
     keys = bucket_keys(symbols, anchors, widths, words)
@@ -132,14 +134,20 @@ def _filter_bits(widths: NDArray[np.uint8]) -> int:
     return int(np.clip((bits_set * _FILTER_SPREAD).bit_length(), *layout.FILTER_BITS))
 
 
-def _place(keys: NDArray[np.uint32], bucket_starts: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+def place_keys(keys: NDArray[np.uint32]) -> tuple[NDArray[Any], int, NDArray[Any]]:
+    """A perfect hash over different keys: displacements, the number of slots, the slot of each key."""
     slot_count = len(keys) * 6 // 5 + 1
     while True:
         try:
             displacement, slot_of = perfect_hash(keys, slot_count, slot_count // 4 + 1)
-            break
         except AnchorsNotPlaced:
             slot_count += slot_count // 8 + 1
+        else:
+            return displacement, slot_count, slot_of
+
+
+def _place(keys: NDArray[np.uint32], bucket_starts: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+    displacement, slot_count, slot_of = place_keys(keys)
     slots = np.zeros(slot_count, dtype=layout.SLOT_DTYPE)
     slots["key"][slot_of] = keys
     slots["start"][slot_of] = bucket_starts

@@ -27,6 +27,7 @@ from fairpost.engine.conditions cimport (
 )
 from fairpost.engine.image cimport (
     ENTRY_LAST,
+    PATTERN_ALIKE,
     PATTERN_FINE,
     PATTERN_REGULAR,
     PATTERN_REPEAT,
@@ -45,7 +46,6 @@ cdef enum:
     LAST_CMP = 4  # Cmp.EQ
     ALL_CATEGORIES = 255
     MAX_CATEGORIES = 32
-    KNOWN_FLAGS = 127  # PatternFlag
     AHEAD = 16  # entries; buckets with several patterns reach far back and forth in PATT and PSYM
 
 cdef extern from *:
@@ -56,18 +56,20 @@ cdef const void* _start(column) except? NULL:
     return <const void*><size_t>column.__array_interface__["data"][0]
 
 
-def symbol_fault(symbols):
-    """PSYM: no symbol that only the scan writes."""
+def symbol_fault(symbols, tag="PSYM"):
+    """PSYM (or EPSY): no symbol that only the scan writes."""
     cdef const uint16_t *at = <const uint16_t*>_start(symbols)
     cdef size_t n = symbols.size, k
     cdef uint16_t bad = 0
     with nogil:
         for k in range(n):
             bad |= (at[k] <= SYMBOL_BOUNDARY) | (at[k] == SYMBOL_EXPANDS)
-    return "section PSYM: holds a reserved symbol" if bad else None
+    return f"section {tag}: holds a reserved symbol" if bad else None
 
 
-def pattern_fault(patterns, size_t symbol_count, size_t list_items, size_t fine_count, size_t anchor_count):
+def pattern_fault(
+    patterns, size_t symbol_count, size_t list_items, size_t fine_count, size_t anchor_count, bint has_evasion
+):
     """PATT: every start + length inside its column; a fine record or a regular pattern's anchor where one is needed."""
     cdef const pattern_t *at = <const pattern_t*>_start(patterns)
     cdef const pattern_t *p
@@ -80,10 +82,12 @@ def pattern_fault(patterns, size_t symbol_count, size_t list_items, size_t fine_
                 p.length != 0
                 and <uint64_t>p.start + p.length <= symbol_count
                 and <uint64_t>p.lists + p.list_count <= list_items
-                and p.flags <= KNOWN_FLAGS
                 and (not p.flags & PATTERN_FINE or (p.fine < fine_count and not p.flags & PATTERN_REPEAT))
                 and (not p.flags & PATTERN_REGULAR
                      or (p.fine < anchor_count and not p.flags & (PATTERN_REPEAT | PATTERN_FINE)))
+                and (not p.flags & PATTERN_ALIKE
+                     or (has_evasion and p.fine < n and p.lists < p.length and p.list_count == 0
+                         and not p.flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_REGULAR)))
             )
             if not sound:
                 break
@@ -95,8 +99,10 @@ def pattern_fault(patterns, size_t symbol_count, size_t list_items, size_t fine_
         what = "symbols reach past PSYM"
     elif <uint64_t>p.lists + p.list_count > list_items:
         what = "lists reach past PLST"
-    elif p.flags > KNOWN_FLAGS:
-        what = f"unknown flags {p.flags}"
+    elif p.flags & PATTERN_ALIKE and not has_evasion:
+        what = "a look-alike without an evasion scan"
+    elif p.flags & PATTERN_ALIKE:
+        what = "a look-alike of no pattern, outside its own, with lists, or regular, fine or repeat"
     elif p.flags & PATTERN_REGULAR:
         what = "regular, and fine or repeat" if p.fine < anchor_count else "an anchor is out of range"
     elif p.flags & PATTERN_REPEAT:
@@ -106,19 +112,19 @@ def pattern_fault(patterns, size_t symbol_count, size_t list_items, size_t fine_
     return f"section PATT: {what} (pattern {k})"
 
 
-def slot_fault(slots, size_t entry_count):
-    """SLOT: every bucket starts inside ENTR."""
+def slot_fault(slots, size_t entry_count, tag="SLOT", entries="ENTR"):
+    """SLOT (or ESLT): every bucket starts inside ENTR."""
     cdef const slot_t *at = <const slot_t*>_start(slots)
     cdef size_t n = slots.size, k
     cdef int bad = 0
     with nogil:
         for k in range(n):
             bad |= (at[k].key != 0) & (at[k].start >= entry_count)
-    return "section SLOT: a bucket starts past the end of ENTR" if bad else None
+    return f"section {tag}: a bucket starts past the end of {entries}" if bad else None
 
 
-def entry_fault(entries, patterns, symbols):
-    """ENTR: what an entry says of its pattern is so, and the last bucket ends. PATT has been checked against PSYM."""
+def entry_fault(entries, patterns, symbols, tag="ENTR"):
+    """ENTR (or EENT): what an entry says of its pattern is so, and the last bucket ends. PATT has been checked against PSYM."""
     cdef const entry_t *at = <const entry_t*>_start(entries)
     cdef const pattern_t *records = <const pattern_t*>_start(patterns)
     cdef const uint16_t *of = <const uint16_t*>_start(symbols)
@@ -148,7 +154,7 @@ def entry_fault(entries, patterns, symbols):
             if not sound:
                 break
     if sound:
-        return None if at[n - 1].flags & ENTRY_LAST else "section ENTR: the last bucket has no end"
+        return None if at[n - 1].flags & ENTRY_LAST else f"section {tag}: the last bucket has no end"
     if e.pattern >= count:
         what = "a pattern number is out of range"
     elif e.length != p.length:
@@ -159,7 +165,7 @@ def entry_fault(entries, patterns, symbols):
         what = "an anchor is outside its pattern"
     else:
         what = "a head differs from its pattern's first symbols"
-    return f"section ENTR: {what} (entry {k})"
+    return f"section {tag}: {what} (entry {k})"
 
 
 cdef inline uint64_t _head(const uint16_t *symbols, uint32_t length) noexcept nogil:

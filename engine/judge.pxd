@@ -6,7 +6,7 @@ from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t
 from fairpost.engine.context cimport Context
 from fairpost.engine.image cimport Image, image_t, standing_t
-from fairpost.engine.native cimport column_hit, reader_t, text_t
+from fairpost.engine.native cimport column_hit, column_match, reader_t, text_t
 from fairpost.engine.program cimport Program
 from fairpost.engine.scanner cimport Scanner
 
@@ -32,8 +32,9 @@ cdef class Judge:
     cdef Image image
     cdef const image_t *view
     cdef Scanner scanner
-    cdef size_t match  # the next match of the chunk to be looked at
-    cdef size_t post_match, post_text, post_texts  # first match and text of the post at hand in the chunk, its texts
+    cdef size_t match, writing  # the next match of the chunk, and of its evasion scan, to be looked at
+    cdef size_t post_match, post_writing  # the first ones of the post at hand
+    cdef size_t post_text, post_texts  # its first text in the chunk, and how many it has
     cdef text_t *texts  # of the post at hand, in the chunk
     cdef column_hit hits_
     cdef reader_t reader
@@ -64,6 +65,9 @@ cdef class Judge:
     cdef void sort_and_chain(self) noexcept nogil
     cdef int find_hits(self, size_t first_text, size_t count) noexcept nogil
     cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil
+    cdef int take_from(
+        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark
+    ) noexcept nogil
     cdef int add_context(self) noexcept nogil
     cdef void chain(self) noexcept nogil
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil

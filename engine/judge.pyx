@@ -120,7 +120,7 @@ cdef class Judge:
         cdef size_t k
         cdef int outcome
         self.flags = 0
-        self.match = 0
+        self.match = self.writing = 0
         if chunk_begin(&scanner.chunk, 1, len(text), <const uint8_t*>text + len(text)):
             raise MemoryError
         chunk_add(&scanner.chunk, <const uint8_t*>text, len(text), 0)
@@ -148,7 +148,7 @@ cdef class Judge:
             end = self.stage(request, first)
             if end == 0 or self.scanner.run(True) != 0:
                 return -1
-            self.match = text = 0
+            self.match = self.writing = text = 0
             for post in range(first, end):
                 if self.judge_post(request, answer, post, text) != 0:
                     return -1
@@ -272,13 +272,17 @@ cdef class Judge:
         """
         cdef chunk_t *chunk = &self.scanner.chunk
         cdef column_match *matches = &self.scanner.matches
+        cdef column_match *writings = &self.scanner.writings
         cdef reader_t *reader = &self.reader
         cdef size_t k
         self.texts = chunk.texts + first
         self.hits_.count = 0
         while self.match < matches.count and matches.at[self.match].text < first:
             self.match += 1
-        self.post_match, self.post_text, self.post_texts = self.match, first, count
+        while self.writing < writings.count and writings.at[self.writing].text < first:
+            self.writing += 1
+        self.post_match, self.post_writing = self.match, self.writing
+        self.post_text, self.post_texts = first, count
         if self.take_hits(NULL if self.everything else self.wanted, EAGER) != 0:
             return -1
         reader.symbols = chunk_symbols(chunk)
@@ -299,22 +303,29 @@ cdef class Judge:
 
     cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil:
         """Append the hits of the post's matches in the lists with wanted[list] == mark; NULL: in all."""
+        self.match, self.writing = self.post_match, self.post_writing
+        if self.take_from(&self.scanner.matches, &self.match, wanted, mark) != 0:
+            return -1
+        return self.take_from(&self.scanner.writings, &self.writing, wanted, mark)
+
+    cdef int take_from(
+        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark
+    ) noexcept nogil:
+        """Append the hits of the post's matches from at[0] on, and move it behind them."""
         cdef chunk_t *chunk = &self.scanner.chunk
-        cdef column_match *matches = &self.scanner.matches
         cdef const match_t *match
         cdef uint32_t text
         cdef uint16_t only
-        cdef size_t at = self.post_match, end = self.post_text + self.post_texts
-        while at < matches.count and matches.at[at].text < end:
-            match = &matches.at[at]
-            at += 1
+        cdef size_t end = self.post_text + self.post_texts
+        while at[0] < matches.count and matches.at[at[0]].text < end:
+            match = &matches.at[at[0]]
+            at[0] += 1
             only = self.context.only[match.pattern]
             if wanted != NULL and only != SEVERAL and wanted[only] != mark:
                 continue
             text = match.text - <uint32_t>self.post_text
             if append_hits(self.view, chunk, match, text, wanted, mark, &self.hits_, MAX_HITS, &self.flags):
                 return -1
-        self.match = at
         return 0
 
     cdef int add_context(self) noexcept nogil:

@@ -27,8 +27,10 @@ __all__ = [
     "ALIGNMENT",
     "CODE_POINT_BLOCKS",
     "DIGEST_PIECE",
+    "EMOJI_MOST",
     "ENTRY_DTYPE",
     "ENTRY_LAST",
+    "EVASION",
     "EXPANSION_DTYPE",
     "FILTER_BITS",
     "FINE_DTYPE",
@@ -38,6 +40,8 @@ __all__ = [
     "FORMAT_VERSION",
     "HEADER_DTYPE",
     "INSTRUCTION_DTYPE",
+    "LETTER_DTYPE",
+    "LOOKALIKE_DTYPE",
     "MAGIC",
     "MAX_PATTERN_SYMBOLS",
     "MAX_REGULAR_WORDS",
@@ -46,6 +50,7 @@ __all__ = [
     "MODEL_DTYPE",
     "MODEL_MAX",
     "NO_FINE",
+    "NO_PLACE",
     "OPERAND_DTYPE",
     "PADDING",
     "PATTERN_DTYPE",
@@ -56,11 +61,15 @@ __all__ = [
     "SECTIONS",
     "SECTION_DTYPE",
     "SLOT_DTYPE",
+    "SPLIT_DTYPE",
+    "SPLIT_MAP_BITS",
     "BundleFlag",
     "Cmp",
+    "EvasionSymbol",
     "Op",
     "PatternFlag",
     "Symbol",
+    "Writing",
 ]
 
 MAGIC: Final = b"fairpost"
@@ -107,6 +116,33 @@ class PatternFlag(IntEnum):
     RIGHT_DIGIT = 16
     FINE = 32
     REGULAR = 64
+    ALIKE = (
+        128  # written with a look-alike: `fine` is the pattern that it is a match of, `lists` the look-alike's place
+    )
+
+
+class EvasionSymbol(IntEnum):
+    """What section ESYM makes of a symbol, for the evasion scan.
+
+    Digits and Latin letters are their own; a character that has a syllable is SYLLABLE + its number, a rare look-alike
+    that of the character for which it passes. Bits tell what else may begin there.
+    """
+
+    OTHER = 4
+    SYLLABLE = 0x400
+    VALUE = 0xFFF  # mask of the value
+    SPLIT = 0x4000  # may be the first part of a split character
+    LETTER = 0x8000
+
+
+class Writing(IntFlag):
+    """How a match of the evasion scan is written; 0: as the pattern stands."""
+
+    HOMOPHONE = 1  # another character of the same syllable
+    PINYIN = 2  # in Latin letters
+    LOOKALIKE = 4
+    SPLIT = 8  # a character in its parts
+    EMOJI = 16
 
 
 class Op(IntEnum):
@@ -227,6 +263,22 @@ REGULAR_ANCHOR_DTYPE: Final = np.dtype(
     ]
 )
 """A literal's distance from the begin of a match of a regular pattern. The literal is a pattern flagged REGULAR."""
+NO_PLACE: Final = 0xFFFF
+SPLIT_MAP_BITS: Final = 1 << 17
+EMOJI_MOST: Final = 4
+"""Symbols of the word for which an emoji stands."""
+LOOKALIKE_DTYPE: Final = np.dtype([("rare", "<u2"), ("common", "<u2")])
+SPLIT_DTYPE: Final = np.dtype([("parts", "<u2", (3,)), ("whole", "<u2")])
+"""Symbols of a character's parts in writing order (the third one 0 where there are two), and the character."""
+LETTER_DTYPE: Final = np.dtype([("children", "<u4"), ("first", "<u2"), ("syllable", "<u2")])
+"""A node of the tree of spellings. children: bit k = letter k of the alphabet goes on; those nodes stand together from
+`first` on. syllable: the evasion symbol of the syllable that ends here, or 0. Node 0 is the root."""
+EVASION: Final = ("EUMP", "EFMP", "EDSP", "ESLT", "EENT", "EPAT", "EPSY")
+"""The evasion index, in the order of UMAP, FMAP, DISP, SLOT, ENTR, PATT, PSYM.
+
+A record of EPAT is one writing of a pattern, as a PATTERN_DTYPE: `fine` is the pattern's number in PATT, `lists` its
+fold classes (1 phonetic, 2 glyph, 4 emoji), `list_count` the place that must hold a look-alike as EWRT has it, or
+NO_PLACE; flags: only those of word boundaries."""
 OPERAND_DTYPE: Final = np.dtype([("list", "<u2"), ("free_of", "<i2"), ("within", "<u4")])
 INSTRUCTION_DTYPE: Final = np.dtype(
     [("op", "u1"), ("cmp", "u1"), ("a", "<u2"), ("b", "<u2"), ("reserved", "<u2"), ("n", "<i4"), ("value", "<f4")]
@@ -307,4 +359,25 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "THRE": np.dtype("<f4"),  # channels x MAX_CATEGORIES x 5: least score for each action
     "MODW": np.dtype("i1"),  # text model: 1 << bits weights; none without a model
     "MODP": MODEL_DTYPE,  # one record; none without a model
+    # The evasion scan; all are empty where no list takes a fold of it.
+    "ESYM": np.dtype("<u2"),  # symbol -> evasion symbol (`EvasionSymbol`), 65,536
+    "ERAR": np.dtype("<u8"),  # bitmap of the symbols that are rare look-alikes, 65,536 bits
+    "ELOK": LOOKALIKE_DTYPE,  # what each passes for, sorted
+    "ESPL": SPLIT_DTYPE,  # split characters, sorted by their parts
+    "ESPM": np.dtype("<u8"),  # bitmap of their first two parts, hashed: SPLIT_MAP_BITS
+    "ELET": LETTER_DTYPE,  # the spellings of syllables
+    "EMOJ": EXPANSION_DTYPE,  # emoji that stand for words, sorted by code point
+    "EMOS": np.dtype("<u2"),  # the symbols of the words
+    "ESUR": np.dtype(
+        "<u2"
+    ),  # how often running text has a pair of symbols, see `writings.surprise`: slots of a perfect hash
+    "ESUD": np.dtype("<u2"),  # its displacements
+    "EUMP": np.dtype("<u8"),  # the index, see EVASION
+    "EFMP": np.dtype("<u8"),
+    "EDSP": np.dtype("<u2"),
+    "ESLT": SLOT_DTYPE,
+    "EENT": ENTRY_DTYPE,
+    "EPAT": PATTERN_DTYPE,
+    "EPSY": np.dtype("<u2"),
+    "EWRT": np.dtype("<u2"),  # beside EPSY: the symbol as the pattern is written; 0: must be in Latin letters
 }

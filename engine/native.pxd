@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fairpost.engine.image cimport image_t
+from fairpost.engine.image cimport evasion_t, image_t
 
 cdef extern from *:
     """
@@ -12,7 +12,9 @@ cdef extern from *:
 
 cdef extern from "columns.h" nogil:
     ctypedef struct hit_t:
-        uint32_t begin, end, symbol_begin, symbol_end, pattern, text, list, next
+        uint32_t begin, end, symbol_begin, symbol_end, pattern, text
+        uint16_t list, writing
+        uint32_t next
 
     ctypedef struct column_u8:
         uint8_t *at
@@ -69,7 +71,7 @@ cdef extern from "match.h" nogil:
         EVIDENCE_CAPPED
         MAX_HITS
     ctypedef struct match_t:
-        uint32_t pattern, text, begin, end, byte_begin, byte_end
+        uint32_t pattern, text, begin, end, byte_begin, byte_end, writing
     ctypedef struct column_match:
         match_t *at
         size_t count, capacity
@@ -81,6 +83,13 @@ cdef extern from "match.h" nogil:
                        bint is_limited) noexcept
     int match_chunk(matcher_t *m) noexcept
     void matcher_free(matcher_t *m) noexcept
+
+cdef extern from "evasion.h" nogil:
+    ctypedef struct reading_t:
+        chunk_t chunk
+    void reading_free(reading_t *reading) noexcept
+    int read_chunk(const evasion_t *evasion, const chunk_t *chunk, reading_t *reading) noexcept
+    int match_writings(matcher_t *m, const evasion_t *evasion, const reading_t *reading) noexcept
 
 cdef extern from "paths.h" nogil:
     enum:

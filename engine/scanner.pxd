@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t
 
 from fairpost.engine.image cimport Image, image_t
-from fairpost.engine.native cimport chunk_t, column_match, matcher_t, path_t
+from fairpost.engine.native cimport chunk_t, column_match, matcher_t, path_t, reading_t
 
 
 cdef class Scanner:
@@ -15,7 +15,12 @@ cdef class Scanner:
     cdef chunk_t chunk
     cdef matcher_t matcher
     cdef column_match matches
+    # The same of the evasion scan, where the image has one.
+    cdef reading_t reading
+    cdef matcher_t writings_matcher
+    cdef column_match writings
 
+    cdef int find_writings(self, bint is_limited) noexcept nogil
     cdef int run(self, bint is_limited) noexcept nogil
     cdef int scan(self, const uint8_t *bytes, const int64_t *offsets, size_t first, size_t count,
                   const uint8_t *readable) noexcept nogil

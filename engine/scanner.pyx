@@ -8,7 +8,7 @@ import os
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
-from fairpost.engine.image cimport Image
+from fairpost.engine.image cimport Image, evasion_t
 from fairpost.engine.native cimport (
     CHUNK_BYTES,
     PATH_COUNT,
@@ -19,10 +19,13 @@ from fairpost.engine.native cimport (
     column_match_free,
     fold_chunk,
     match_chunk,
+    match_writings,
     matcher_begin,
     matcher_free,
     path_t,
     paths,
+    read_chunk,
+    reading_free,
 )
 
 __all__ = ["available_paths", "choose_path", "chosen_path"]
@@ -83,6 +86,9 @@ cdef class Scanner:
         chunk_free(&self.chunk)
         column_match_free(&self.matches)
         matcher_free(&self.matcher)
+        reading_free(&self.reading)
+        column_match_free(&self.writings)
+        matcher_free(&self.writings_matcher)
 
     cdef int run(self, bint is_limited) noexcept nogil:
         """Fold and match the texts that were put into the chunk. Returns 0, or -1 when memory runs out.
@@ -97,7 +103,20 @@ cdef class Scanner:
         if self.view.model_weights != NULL and self.path.model(self.view, &self.chunk):
             return -1
         matcher_begin(&self.matcher, self.view, &self.chunk, &self.matches, is_limited)
-        return match_chunk(&self.matcher)
+        if match_chunk(&self.matcher):
+            return -1
+        return self.find_writings(is_limited) if self.view.evasion != NULL else 0
+
+    cdef int find_writings(self, bint is_limited) noexcept nogil:
+        """The evasion scan: what the folded texts say when they are read aloud and by their looks."""
+        cdef const evasion_t *evasion = self.view.evasion
+        cdef reading_t *reading = &self.reading
+        if read_chunk(evasion, &self.chunk, reading):
+            return -1
+        if self.path.filter(&evasion.index, &reading.chunk) or self.path.lookup(&evasion.index, &reading.chunk):
+            return -1
+        matcher_begin(&self.writings_matcher, self.view, &self.chunk, &self.writings, is_limited)
+        return match_writings(&self.writings_matcher, evasion, reading)
 
     cdef int scan(self, const uint8_t *bytes, const int64_t *offsets, size_t first, size_t count,
                   const uint8_t *readable) noexcept nogil:

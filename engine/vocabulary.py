@@ -80,8 +80,11 @@ COMMERCE: Final = 0
 SEVERITIES: Final = ("low", "medium", "high", "critical")
 MODES: Final = ("enforce", "shadow", "off")
 
-FOLD_CLASSES: Final = ("width", "case", "script", "digits", "letters", "zero-width", "separators", "repeat")
-"""Fold classes that a list may take; all but `repeat` make up `default`."""
+FOLD_CLASSES: Final = (
+    *("width", "case", "script", "digits", "letters", "zero-width", "separators"),
+    *("repeat", "phonetic", "glyph", "emoji"),
+)
+"""Fold classes that a list may take; the first seven make up `default`, the others work on top of it."""
 
 RECOGNISERS: Final = (
     "contact.wechat",

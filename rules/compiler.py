@@ -14,13 +14,14 @@ import numpy as np
 
 from fairpost.engine import vocabulary as v
 from fairpost.engine.build import build
+from fairpost.engine.folds import DEFAULT
 from fairpost.engine.regular import is_regular
 from fairpost.engine.source import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource
 
 from . import expression as e
 from .problems import PackError, PackErrors
 from .schema import ACTIONS
-from .source import RuleSource, Source
+from .source import ListSource, RuleSource, Source
 from .triggers import triggers_of
 
 __all__ = ["bundle_of", "describe", "lower"]
@@ -64,11 +65,7 @@ class _Lowering:
         source = self.source
         exposure = source.policy.exposure.model_dump()
         return RuleSetSource(
-            patterns=[
-                Pattern(word, words.folds, words.word_boundaries, (self.list_ids[words.name],), is_regular(word))
-                for words in source.lists.values()
-                for word in words.words
-            ],
+            patterns=[self.pattern(word, words) for words in source.lists.values() for word in words.words],
             lists=self.lists,
             list_allows={
                 self.list_ids[words.name]: tuple(self.list_ids[name] for name in words.allows)
@@ -91,6 +88,11 @@ class _Lowering:
             model=source.model,
             meta=describe(source),
         )
+
+    def pattern(self, word: str, words: ListSource) -> Pattern:
+        regular = is_regular(word)
+        folds = DEFAULT if regular else words.folds
+        return Pattern(word, folds, words.word_boundaries, (self.list_ids[words.name],), regular)
 
     def rules(self) -> list[Rule]:
         triggers = triggers_of(self.source.rules, self.source.lists)

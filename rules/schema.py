@@ -132,8 +132,8 @@ class ListModel(Model):
     """The words, in the pack."""
     file: str | None = None
     """The words, in a file beside the pack: one a line, `#` starts a comment."""
-    fold: list[Fold] = Field(default=["default"])
-    """What differences of writing the list looks through."""
+    fold: list[Fold] | None = None
+    """What differences of writing the list looks through; without it what the pack says."""
     word_boundaries: bool = True
     """Latin letters and digits at a pattern's ends must not go on outside it."""
     allow: list[Word] = Field(default=[])
@@ -229,6 +229,8 @@ class PackFile(Model):
 
     pack: Name
     description: Texts | None = None
+    fold: list[Fold] = Field(default=["default"])
+    """What the lists look through that say nothing themselves."""
     allow: list[Word] = Field(default=[])
     lists: dict[str, _List] = Field(default={})
     groups: dict[str, GroupModel] = Field(default={})

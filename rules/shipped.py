@@ -48,6 +48,7 @@ def _sources() -> list[Path]:
     found += _HERE.glob("*.py")
     found += engine.rglob("*.py")
     found += (p for p in (engine / "folds").rglob("*") if p.suffix not in (".py", ".pyc", "") and p.is_file())
+    found += (p for p in engine.rglob("*.bin") if p.is_file())
     found += (p for p in engine.iterdir() if p.suffix == ".so")
     return sorted(found)
 

@@ -14,12 +14,13 @@ from typing import Final
 
 import ahocorasick
 
-from fairpost.engine.folds import DEFAULT, fold
+from fairpost.engine.folds import DEFAULT, EVASION, fold
 from fairpost.engine.regular import Automaton, InvalidRegular, compile_regular, is_regular, parse
+from fairpost.engine.writings import can_be_disguised
 
 from .document import Document, read_text
 from .problems import Place, Problems
-from .schema import BROKEN, ListModel, PackFile
+from .schema import BROKEN, PackFile
 from .source import ListSource
 
 __all__ = [
@@ -46,6 +47,11 @@ class _Words:
 @lru_cache(maxsize=1 << 10)
 def _automaton(word: str) -> Automaton:
     return compile_regular(word[1:-1])
+
+
+def has_writings(word: str) -> bool:
+    """Whether the word can be written with homophones, look-alikes, parts or emoji, and is still recognised."""
+    return not is_regular(word) and can_be_disguised(fold(word, DEFAULT)[0])
 
 
 def word_key(word: str, folds: frozenset[str]) -> Hashable:
@@ -77,6 +83,7 @@ def folded(word: str, folds: frozenset[str]) -> tuple[int, ...]:
 def read_lists(document: Document, pack: PackFile, folder: Path, problems: Problems) -> dict[str, ListSource]:
     """All lists of a pack by full name, the allow lists among them; words that are wrong are left out."""
     result: dict[str, ListSource] = {}
+    pack_folds = _folds(document, ("fold",), pack.fold, problems)
     pack_allow = _inline(document, ("allow",), pack.allow)
     shared: tuple[str, ...] = ()
     if pack_allow.words:
@@ -88,7 +95,7 @@ def read_lists(document: Document, pack: PackFile, folder: Path, problems: Probl
         path = ("lists", short)
         name = f"{pack.pack}.{short}"
         place = document.key_place(path)
-        folds = _folds(document, path, model, problems)
+        folds = pack_folds if model.fold is None else _folds(document, (*path, "fold"), model.fold, problems)
         words = _inline(document, (*path, "words"), model.words or [])
         if model.file is not None:
             from_file = _from_file(document, (*path, "file"), model.file, folder, problems)
@@ -102,20 +109,27 @@ def read_lists(document: Document, pack: PackFile, folder: Path, problems: Probl
             allow_name = f"{name}:allow"
             allow = _inline(document, (*path, "allow"), model.allow)
             allow_place = document.key_place((*path, "allow"))
-            result[allow_name] = _checked(allow_name, allow, folds, model.word_boundaries, (), allow_place, problems)
+            exact = folds - EVASION  # what excuses is not looked for in disguise
+            result[allow_name] = _checked(allow_name, allow, exact, model.word_boundaries, (), allow_place, problems)
             own = (allow_name,)
         result[name] = _checked(name, words, folds, model.word_boundaries, own + shared, place, problems)
+        if model.fold is not None and folds & EVASION and not any(map(has_writings, result[name].words)):
+            problems.warn(
+                document.place((*path, "fold")),
+                f"list {short!r} folds {', '.join(sorted(folds & EVASION))}, and none of its words can be written so: "
+                "that takes two characters, one of them Chinese",
+            )
     return result
 
 
-def _folds(document: Document, path: tuple[str, ...], model: ListModel, problems: Problems) -> frozenset[str]:
+def _folds(document: Document, path: tuple[str, ...], names: Sequence[str], problems: Problems) -> frozenset[str]:
     folds: set[str] = set()
-    for word in model.fold:
+    for word in names:
         folds |= set(DEFAULT) if word in ("default", BROKEN) else {word}
+    if folds & EVASION:
+        folds |= set(DEFAULT)
     if "repeat" in folds and not folds >= set(DEFAULT):
-        problems.error(
-            document.place((*path, "fold")), "'repeat' works on top of 'default' only; write fold: [default, repeat]"
-        )
+        problems.error(document.place(path), "'repeat' works on top of 'default' only; write fold: [default, repeat]")
         folds |= set(DEFAULT)
     return frozenset(folds)
 
@@ -222,11 +236,11 @@ def _is_first(
 
 def _is_sound(word: str, folds: frozenset[str], place: Place, problems: Problems) -> bool:
     """Whether a regular pattern compiles."""
-    if folds != frozenset(DEFAULT):
+    if not folds >= set(DEFAULT):
         problems.error(
             place,
             f"{word!r} is a regular pattern, since it stands between slashes: it is matched under fold: [default], "
-            "and this list folds otherwise; write it into a list of its own",
+            "and this list folds less; write it into a list of its own",
         )
         return False
     try:

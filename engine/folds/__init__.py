@@ -40,6 +40,7 @@ __all__ = [
     "DIGIT",
     "DROP",
     "EMOJI",
+    "EVASION",
     "LATIN",
     "SENTENCE",
     "SEPARATOR",
@@ -51,6 +52,9 @@ __all__ = [
 
 CODE_POINTS: Final = 0x110000
 DEFAULT: Final = frozenset({"width", "case", "script", "digits", "letters", "zero-width", "separators"})
+
+EVASION: Final = frozenset({"phonetic", "glyph", "emoji"})
+"""Classes that are not about single characters: how else a word may be written (`fairpost.engine.writings`)."""
 
 DROP: Final = -1
 """In `FoldTable.target`: the code point is dropped."""
@@ -173,12 +177,13 @@ def _compose(folds: frozenset[str]) -> FoldTable:
 
 
 def fold_table(folds: Iterable[str]) -> FoldTable:
-    """The table of a set of fold classes, cached. `repeat` is ignored: it is not about single characters.
+    """The table of a set of fold classes, cached. `repeat` and EVASION are ignored: they are not about single
+    characters.
 
     Raises:
         ValueError: a fold class that does not exist.
     """
-    names = frozenset(folds) - {"repeat"}
+    names = frozenset(folds) - {"repeat"} - EVASION
     if unknown := sorted(names - DEFAULT):
         raise ValueError(f"unknown fold class {unknown[0]!r}; there are {', '.join(sorted(DEFAULT))} and repeat")
     return _compose(names)

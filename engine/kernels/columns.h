@@ -11,7 +11,8 @@ typedef struct {
     uint32_t symbol_begin, symbol_end; /* in the chunk's symbols */
     uint32_t pattern;                /* NO_PATTERN for a recogniser */
     uint32_t text;                   /* index in the chunk */
-    uint32_t list;
+    uint16_t list;
+    uint16_t writing;                /* WRITING_...; 0: as the pattern stands */
     uint32_t next;                   /* next hit of the same list in this post */
 } hit_t;
 

@@ -159,7 +159,7 @@ static inline int append_hits(const image_t *image, const chunk_t *chunk, const 
     while (begin > home->symbol_begin && offsets[begin - 1] == offsets[begin]) begin--;
     while (end < home->symbol_end && offsets[end] == offsets[end - 1]) end++;
     /* A pattern matches twice in the same bytes only from two symbols of one character, or by a way of matching of its own. */
-    const uint32_t next = (begin != match->begin) | ((pattern->flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_REGULAR)) != 0) ? MAY_BE_TWICE : 0;
+    const uint32_t next = (begin != match->begin) | ((pattern->flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_REGULAR)) != 0) | (match->writing != 0) ? MAY_BE_TWICE : 0;
     if (column_hit_reserve(hits, pattern->list_count)) return -1;
     for (uint32_t k = from; k < pattern->list_count; k++) {
         if (wanted && wanted[lists[k]] != mark) continue;
@@ -175,6 +175,7 @@ static inline int append_hits(const image_t *image, const chunk_t *chunk, const 
         hit->pattern = match->pattern;
         hit->text = text;
         hit->list = lists[k];
+        hit->writing = (uint16_t)match->writing;
         hit->next = next;
     }
     return 0;

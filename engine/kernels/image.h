@@ -26,6 +26,7 @@ enum {
     PATTERN_RIGHT_DIGIT = 16,
     PATTERN_FINE = 32,
     PATTERN_REGULAR = 64,
+    PATTERN_ALIKE = 128, /* only where the image has an evasion scan */
     ENTRY_LAST = 0x8000, /* in entry_t.flags beside the bits above */
     PATTERN_BOUNDED = 2 | 4 | 8 | 16
 };
@@ -52,6 +53,9 @@ typedef struct {
     uint16_t reserved;
     uint64_t before, behind, second;
 } regular_anchor_t;
+typedef struct { uint16_t rare, common; } lookalike_t;
+typedef struct { uint16_t parts[3], whole; } split_t;
+typedef struct { uint32_t children; uint16_t first, syllable; } letter_t;
 typedef struct { uint16_t list; int16_t free_of; uint32_t within; } operand_t;
 typedef struct { uint8_t op, cmp; uint16_t a, b, reserved; int32_t n; float value; } instruction_t;
 typedef struct {
@@ -71,6 +75,8 @@ typedef struct {
     uint8_t strikes[32];
 } standing_t;
 #pragma pack(pop)
+
+typedef struct evasion evasion_t;
 
 typedef struct {
     /* A code point of the Basic Multilingual Plane is its own symbol; 0..4, 0xFFFF and the other planes need the table. */
@@ -102,7 +108,8 @@ typedef struct {
     const entry_t *entries;
     size_t entry_count;
     /* start + length inside pattern_symbols, 1 <= length; lists + list_count inside pattern_lists; if PATTERN_FINE,
-     * fine < the count of fine and not PATTERN_REPEAT */
+     * fine < the count of fine and not PATTERN_REPEAT; if PATTERN_ALIKE, none of the other three, fine < pattern_count, lists < length
+     * and list_count is 0 */
     const pattern_t *patterns;
     size_t pattern_count;
     const uint16_t *pattern_symbols; /* values > SYMBOL_BOUNDARY and not SYMBOL_EXPANDS */
@@ -139,6 +146,48 @@ typedef struct {
     const int8_t *model_unigrams; /* by symbol, 65,536: the weights of unigrams in one piece */
     uint32_t model_shift;         /* 10 to 24 */
     double model_scale, model_bias;
+    const evasion_t *evasion; /* NULL where no list takes a fold of the evasion scan */
 } image_t;
+
+/* What the evasion scan reads beside the image: its own index over evasion symbols, and what it makes them of. */
+struct evasion {
+    /* anchors, entries, patterns and pattern_symbols of the evasion index, as in the image. pattern_t.fine is a pattern of the
+     * image, flags are PATTERN_BOUNDED's, lists has only bits below 8, list_count is < length or NO_PLACE; 2 <= length. */
+    image_t index;
+    const uint16_t *written;    /* beside index.pattern_symbols */
+    const uint16_t *symbol_of;  /* 65,536; the value of SYMBOL_BOUNDARY is itself, any other's is above it and < SYLLABLE_END */
+    const uint64_t *split_map;  /* SPLIT_MAP_BITS bits: split_bit() of the first two parts of every split */
+    const uint64_t *rare_map;   /* 65,536 bits */
+    const lookalike_t *lookalikes; /* sorted by rare */
+    size_t lookalike_count;
+    const split_t *splits;      /* sorted by parts; values > SYMBOL_BOUNDARY, parts[2] may be 0 */
+    size_t split_count;
+    const letter_t *letters;    /* at least 1; first + the number of children <= letter_count; syllable < SYLLABLE_END */
+    size_t letter_count;
+    const expansion_t *emoji;   /* sorted by code_point; 1 <= length <= EMOJI_MOST; start + length inside emoji_symbols */
+    size_t emoji_count;
+    const uint16_t *emoji_symbols; /* values > SYMBOL_BOUNDARY */
+    const uint16_t *surprise;   /* slots of a perfect hash over pairs of symbols: fingerprint << 4 | level */
+    uint32_t surprise_count;    /* at least 1 */
+    const uint16_t *surprise_displacement;
+    uint32_t surprise_displacement_count; /* at least 1 */
+};
+
+enum {
+    EVASION_VALUE = 0xFFF,
+    EVASION_SPLIT = 0x4000,
+    EVASION_LETTER = 0x8000,
+    EVASION_SPECIAL = EVASION_SPLIT | EVASION_LETTER,
+    SYLLABLE_END = 0x1000,
+    SPLIT_MAP_BITS = 1 << 17,
+    EMOJI_MOST = 4,
+    NO_PLACE = 0xFFFF
+};
+
+/* Fold classes of a writing, in pattern_t.lists of the evasion index. */
+enum { TAKES_PHONETIC = 1, TAKES_GLYPH = 2, TAKES_EMOJI = 4 };
+
+/* How a match is written. */
+enum { WRITING_HOMOPHONE = 1, WRITING_PINYIN = 2, WRITING_LOOKALIKE = 4, WRITING_SPLIT = 8, WRITING_EMOJI = 16 };
 
 #endif

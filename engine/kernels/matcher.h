@@ -17,6 +17,7 @@ typedef struct {
     uint32_t text;                 /* index in the chunk */
     uint32_t begin, end;           /* in the chunk's symbols */
     uint32_t byte_begin, byte_end; /* in the text */
+    uint32_t writing;              /* WRITING_...; 0: as the pattern stands */
 } match_t;
 
 /* Symbols [from, to] of the chunk, at which a match of a regular pattern may begin. */
@@ -86,6 +87,7 @@ static inline void append(matcher_t *m, uint32_t pattern, uint32_t begin, uint32
     match->end = end;
     match->byte_begin = byte_begin;
     match->byte_end = byte_end;
+    match->writing = 0;
 }
 
 static inline int emit(matcher_t *m, uint32_t pattern, uint32_t begin, uint32_t end, uint32_t byte_begin, uint32_t byte_end) {

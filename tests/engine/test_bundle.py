@@ -109,7 +109,7 @@ def test_every_flipped_bit_is_noticed(sample_bundle: bytes) -> None:
         ("ENTR", "flags", layout.PatternFlag.REGULAR, "section ENTR: flags differ from the pattern's"),
         ("ENTR", "anchor", 255, "section ENTR: an anchor is outside its pattern"),
         ("ENTR", "head", 1, "section ENTR: a head differs from its pattern's first symbols (entry 0)"),
-        ("PATT", "flags", 128, "section PATT: unknown flags 128 (pattern 0)"),
+        ("PATT", "flags", layout.PatternFlag.ALIKE, "section PATT: a look-alike of no pattern"),
         ("PATT", "flags", layout.PatternFlag.FINE, "section PATT: a fine pattern is out of range (pattern 0)"),
         ("PATT", "lists", 2**31, "section PATT: lists reach past PLST (pattern 0)"),
         ("PSYM", None, layout.Symbol.EXPANDS, "section PSYM: holds a reserved symbol"),
@@ -146,6 +146,30 @@ def test_every_flipped_bit_is_noticed(sample_bundle: bytes) -> None:
         ("THRE", None, np.nan, "section THRE: a threshold is no number"),
         ("POLI", "limit", np.inf, "section POLI: limit is no number >= 0"),
         ("PTXO", None, 7, "section PTXO: not ascending"),
+        ("ESYM", None, 3, "section ESYM: a symbol becomes a boundary, or a boundary a symbol"),
+        ("ESYM", None, layout.EvasionSymbol.LETTER | 97, "section ESYM: a letter is not one of a..z"),
+        ("ELOK", "rare", 0xFFFF, "section ELOK: not sorted"),
+        ("ESPL", "whole", 3, "section ESPL: holds a reserved symbol"),
+        ("ESPL", "parts", 0, "section ESPL: holds a reserved symbol"),
+        ("ELET", "children", 2**31, "section ELET: a letter is not one of 26"),
+        ("ELET", "first", 9999, "section ELET: children reach past the end"),
+        ("ELET", "syllable", 3, "section ELET: a reserved symbol"),
+        ("ELET", "syllable", 0x1000, "section ELET: a syllable is out of range"),
+        ("EMOJ", "code_point", 0x10FFFF, "section EMOJ: not sorted"),
+        ("EMOJ", "length", 5, "section EMOJ: a word is not of 1..4 symbols"),
+        ("EMOJ", "start", 2**31, "section EMOJ: reaches past EMOS"),
+        ("EMOS", None, 3, "section EMOS: holds a reserved symbol"),
+        ("ESLT", "start", 2**31, "section ESLT: a bucket starts past the end of EENT"),
+        ("EENT", "anchor", 255, "section EENT: an anchor is outside its pattern"),
+        ("EENT", "head", 1, "section EENT: a head differs from its pattern's first symbols (entry 0)"),
+        ("EPAT", "length", 1, "section EPAT: a writing has fewer than 2 symbols"),
+        ("EPAT", "start", 2**31, "section EPAT: symbols reach past EPSY"),
+        ("EPAT", "fine", 9999, "section EPAT: a pattern is out of range"),
+        ("EPAT", "lists", 8, "section EPAT: unknown fold classes"),
+        ("EPAT", "list_count", 255, "section EPAT: a place is not inside its writing"),
+        ("EPAT", "flags", layout.PatternFlag.REPEAT, "section EPAT: flags that a writing cannot have"),
+        ("EPSY", None, 0x1000, "section EPSY: a symbol is out of range"),
+        ("EPSY", None, 0, "section EPSY: holds a reserved symbol"),
     ],
 )
 def test_a_forged_section_is_refused(
@@ -153,7 +177,7 @@ def test_a_forged_section_is_refused(
 ) -> None:
     forged = bytearray(sample_bundle)
     column = section(forged, tag)
-    at = np.flatnonzero(column["key"])[0] if tag == "SLOT" else 0  # a used slot
+    at = np.flatnonzero(column["key"])[0] if tag in ("SLOT", "ESLT") else 0  # a used slot
     if field is None:
         column[at] = value
     else:
@@ -173,10 +197,43 @@ def test_a_state_that_turns_nowhere_is_refused(sample_bundle: bytes) -> None:
         RuleSet.from_bytes(seal(forged))
 
 
-def test_buckets_that_never_end_are_refused(sample_bundle: bytes) -> None:
+@pytest.mark.parametrize("tag", ["ENTR", "EENT"])
+def test_buckets_that_never_end_are_refused(sample_bundle: bytes, tag: str) -> None:
     forged = bytearray(sample_bundle)
-    section(forged, "ENTR")["flags"][-1] &= np.uint16(0x7FFF)
-    with pytest.raises(InvalidBundle, match="section ENTR: the last bucket has no end"):
+    section(forged, tag)["flags"][-1] &= np.uint16(0x7FFF)
+    with pytest.raises(InvalidBundle, match=f"section {tag}: the last bucket has no end"):
+        RuleSet.from_bytes(seal(forged))
+
+
+@pytest.mark.parametrize(
+    ("tag", "count", "message"),
+    [
+        ("EPAT", 0, "section PATT: a look-alike without an evasion scan"),
+        ("ESYM", 65535, "section ESYM: 65535 symbols, expected 65536"),
+        ("ERAR", 1023, "section ERAR: 1023 words, expected 1024"),
+        ("ESPM", 1, "section ESPM: 1 words, expected 2048"),
+        ("ELET", 0, "section ELET: is empty"),
+        ("ESUR", 0, "section ESUR: 0 items"),
+        ("ESUD", 0, "section ESUD: 0 items"),
+        ("EUMP", 0, "section EUMP: 0 words, expected 1024"),
+        ("EWRT", 0, "section EWRT: 0 symbols, expected"),
+    ],
+)
+def test_an_evasion_scan_is_whole(sample_bundle: bytes, tag: str, count: int, message: str) -> None:
+    forged = bytearray(sample_bundle)
+    table = np.frombuffer(forged, layout.SECTION_DTYPE, len(layout.SECTIONS), TABLE)
+    table["count"][list(layout.SECTIONS).index(tag)] = count
+    with pytest.raises(InvalidBundle, match=message):
+        RuleSet.from_bytes(seal(forged))
+
+
+def test_a_scan_without_patterns_has_no_tables(sample_bundle: bytes) -> None:
+    forged = bytearray(sample_bundle)
+    patterns = section(forged, "PATT")
+    patterns["flags"] &= ~np.uint8(PatternFlag.ALIKE)
+    table = np.frombuffer(forged, layout.SECTION_DTYPE, len(layout.SECTIONS), TABLE)
+    table["count"][list(layout.SECTIONS).index("EPAT")] = 0
+    with pytest.raises(InvalidBundle, match=r"section E[A-Z]+: \d+ items without evasion patterns|section ENTR"):
         RuleSet.from_bytes(seal(forged))
 
 
@@ -371,6 +428,7 @@ def test_forged_bytes_never_crash(sample_bundle: bytes) -> None:
             "a regular pattern takes the default folds",
         ),
         (Pattern("好评", frozenset({"case", "repeat"}), True, (7,)), "repeat works on top of default"),
+        (Pattern("好评", frozenset({"case", "glyph"}), True, (7,)), "glyph works on top of default"),
     ],
 )
 def test_patterns_that_cannot_be_built(pattern: Pattern, message: str) -> None:

@@ -2,9 +2,11 @@
  *
  * Standard input: u32 bundle bytes, u32 texts, u32 text bytes, u32 unigram bytes; the bundle, i8 unigrams (the text model's
  * weights by symbol), u32 ends of the texts, their bytes. Output: for each path a line "path NAME", then for each chunk and
- * text its fault, symbols with offsets and sum of weights; survivors, buckets and matches of the chunk. */
+ * text its fault, symbols with offsets and sum of weights; survivors, buckets and matches of the chunk; then what the
+ * evasion scan reads, its elements and matches. */
 #include <stdio.h>
 
+#include "evasion.h"
 #include "match.h"
 #include "paths.h"
 
@@ -75,6 +77,56 @@ static void open_bundle(image_t *image, const uint8_t *bundle, const int8_t *uni
     image->model_unigrams = unigrams;
 }
 
+static void open_evasion(evasion_t *evasion, const uint8_t *bundle) {
+    image_t *image = &evasion->index;
+    memset(evasion, 0, sizeof *evasion);
+    POINT(unigram_map, "EUMP");
+    POINT(filter_map, "EFMP");
+    image->filter_bits = (uint32_t)__builtin_ctzll(COUNT("EFMP") * 64);
+    image->filter_shift = 32 - (image->filter_bits - 3);
+    POINT(displacement, "EDSP");
+    image->displacement_count = (uint32_t)COUNT("EDSP");
+    POINT(slots, "ESLT");
+    image->slot_count = (uint32_t)COUNT("ESLT");
+    POINT(entries, "EENT");
+    POINT(patterns, "EPAT");
+    POINT(pattern_symbols, "EPSY");
+#define POINT_EVASION(member, tag) evasion->member = (const void *)(bundle + section(bundle, tag)->offset)
+    POINT_EVASION(written, "EWRT");
+    POINT_EVASION(symbol_of, "ESYM");
+    POINT_EVASION(split_map, "ESPM");
+    POINT_EVASION(rare_map, "ERAR");
+    POINT_EVASION(lookalikes, "ELOK");
+    evasion->lookalike_count = COUNT("ELOK");
+    POINT_EVASION(splits, "ESPL");
+    evasion->split_count = COUNT("ESPL");
+    POINT_EVASION(letters, "ELET");
+    evasion->letter_count = COUNT("ELET");
+    POINT_EVASION(emoji, "EMOJ");
+    evasion->emoji_count = COUNT("EMOJ");
+    POINT_EVASION(emoji_symbols, "EMOS");
+    POINT_EVASION(surprise, "ESUR");
+    evasion->surprise_count = (uint32_t)COUNT("ESUR");
+    POINT_EVASION(surprise_displacement, "ESUD");
+    evasion->surprise_displacement_count = (uint32_t)COUNT("ESUD");
+}
+
+static void show_writings(const reading_t *reading, const column_match *writings) {
+    printf("reading");
+    for (size_t i = 0; i < reading->chunk.symbol_count; i++) printf(" %x", chunk_symbols(&reading->chunk)[i]);
+    printf("\nelements");
+    for (size_t i = 1; i < reading->elements.count; i++) {
+        const element_t *e = &reading->elements.at[i];
+        printf(" %u:%u@%u,%u+%u=%x", e->at, e->kind, e->offset, e->source, e->width, e->written);
+    }
+    printf("\nwritings");
+    for (size_t i = 0; i < writings->count; i++) {
+        const match_t *m = &writings->at[i];
+        printf(" %u:%u[%u,%u)%u", m->text, m->pattern, m->byte_begin, m->byte_end, m->writing);
+    }
+    printf("\n");
+}
+
 static void show(const chunk_t *chunk, const column_match *matches) {
     for (size_t k = 0; k < chunk->text_count; k++) {
         const text_t *text = &chunk->texts[k];
@@ -103,13 +155,20 @@ int main(void) {
     uint8_t *bytes = take(head[2], 0);
     image_t image;
     open_bundle(&image, bundle, unigrams);
+    evasion_t evasion;
+    open_evasion(&evasion, bundle);
+    image.evasion = &evasion;
     for (int p = 0; p < PATH_COUNT; p++) {
         const path_t *path = &paths[p];
         if (!path->runs_here()) continue;
         printf("path %s\n", path->name);
         chunk_t chunk;
         column_match matches;
-        matcher_t matcher = {0};
+        matcher_t matcher = {0}, writings_matcher = {0};
+        reading_t reading;
+        column_match writings;
+        memset(&reading, 0, sizeof reading);
+        memset(&writings, 0, sizeof writings);
         memset(&chunk, 0, sizeof chunk);
         memset(&matches, 0, sizeof matches);
         for (uint32_t first = 0, end; first < head[1]; first = end) {
@@ -125,9 +184,17 @@ int main(void) {
             matcher_begin(&matcher, &image, &chunk, &matches, 0);
             if (match_chunk(&matcher)) return 4;
             show(&chunk, &matches);
+            if (read_chunk(&evasion, &chunk, &reading)) return 4;
+            if (path->filter(&evasion.index, &reading.chunk) || path->lookup(&evasion.index, &reading.chunk)) return 4;
+            matcher_begin(&writings_matcher, &image, &chunk, &writings, 0);
+            if (match_writings(&writings_matcher, &evasion, &reading)) return 4;
+            show_writings(&reading, &writings);
         }
         matcher_free(&matcher);
         column_match_free(&matches);
+        matcher_free(&writings_matcher);
+        column_match_free(&writings);
+        reading_free(&reading);
         chunk_free(&chunk);
     }
     free(head);

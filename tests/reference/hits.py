@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from fairpost.engine.folds import CHAR_CLASS, CLAUSE, DEFAULT, SENTENCE, fold
+from fairpost.engine.folds import CHAR_CLASS, CLAUSE, DEFAULT, EVASION, SENTENCE, fold
 from fairpost.engine.vocabulary import RECOGNISERS
 from fairpost.rules.source import ListSource
 
+from .evasion import find_writings, wholes_of
 from .folding import folded
 from .matching import Pattern, find
 from .recognisers import recognise
@@ -76,6 +77,8 @@ class Post:
 def find_hits(lists: Mapping[str, ListSource], texts: Sequence[str]) -> Post:
     """All hits in the texts of one post. Nothing matches across texts."""
     raw: dict[str, set[Hit]] = {name: set() for name in (*RECOGNISERS, *lists)}
+    evasive = [source for source in lists.values() if source.folds & EVASION]
+    wholes = frozenset(wholes_of([(word, source.folds) for source in evasive for word in source.words]))
     for number, text in enumerate(texts):
         for found in recognise(text):
             raw[found.recogniser].add(Hit(number, found.begin, found.end, found.recogniser))
@@ -84,6 +87,9 @@ def find_hits(lists: Mapping[str, ListSource], texts: Sequence[str]) -> Post:
             for needle, pattern in _patterns(source.words, source.folds, source.word_boundaries):
                 if pattern.is_regular or needle in whole:  # nothing else can match, and there are many words
                     raw[name].update(Hit(number, begin, end, needle) for begin, end in find(pattern, text))
+                if not pattern.is_regular:
+                    others = find_writings(pattern.text, source.folds, source.word_boundaries, text, wholes)
+                    raw[name].update(Hit(number, begin, end, needle) for begin, end, _ in others)
     kept = {}
     for name, hits in raw.items():
         allowed = {a for other in (lists[name].allows if name in lists else ()) for a in raw[other]}

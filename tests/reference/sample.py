@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fairpost.engine.folds import DEFAULT
+from fairpost.engine.folds import DEFAULT, EVASION
 from fairpost.engine.source import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource
 from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, RECOGNISERS
 
@@ -59,6 +59,8 @@ def sample_source() -> RuleSetSource:
             Pattern("下单", DEFAULT, True, (SELL,)),
             Pattern("/加[我你]?.{0,3}(微信|薇信)/", DEFAULT, True, (SELL,), regular=True),
             Pattern("根治疗法", DEFAULT, True, (ALLOW,)),
+            Pattern("药到病除", DEFAULT | EVASION, True, (CLAIM,)),
+            Pattern("痊愈", DEFAULT | EVASION, True, (CLAIM,)),
         ],
         lists=[*RECOGNISERS, "claim", "disease", "sell", "claim:allow"],
         list_allows={CLAIM: (ALLOW,)},
