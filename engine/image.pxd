@@ -120,6 +120,7 @@ cdef extern from "image.h":
         const int8_t *model_unigrams
         uint32_t model_shift
         double model_scale, model_bias
+        const double *model_signals
 
 
 cdef class Image:

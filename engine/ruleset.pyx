@@ -137,6 +137,12 @@ cdef class RuleSet:
         """Whether the bundle holds a text model."""
         return self.image.view.model_weights != NULL
 
+    @property
+    def commerce_rules(self):
+        """Numbers of the enforced COMMERCE rules: uint16[k], ascending."""
+        rules = self.image.sections["RULE"]
+        return np.flatnonzero((rules["category"] == 0) & (rules["mode"] == 0)).astype(np.uint16)
+
     def __repr__(self):
         return f"<RuleSet {self.revision}: {self.rule_count} rules, {self.pattern_count} patterns>"
 

@@ -93,7 +93,9 @@ class _Lowering:
         )
 
     def rules(self) -> list[Rule]:
-        triggers = triggers_of(self.source.rules, self.source.lists)
+        model = self.source.model
+        by_model = model is not None and model.signals is not None
+        triggers = triggers_of(self.source.rules, self.source.lists, by_model)
         result = []
         for rule in self.source.rules:
             needed = triggers[rule.id]
