@@ -8,6 +8,7 @@ from .card import model_card
 from .evaluation import evaluate, leave_out, measured
 from .fitting import Fitted, fit
 from .posts import CASES, UNLABELLED, WRITTEN, Posts, case_posts, parts_of, written
+from .run import Task, train
 
 __all__ = [
     "CASES",
@@ -16,6 +17,7 @@ __all__ = [
     "Fitted",
     "InvalidModel",
     "Posts",
+    "Task",
     "case_posts",
     "describe_model",
     "evaluate",
@@ -26,5 +28,6 @@ __all__ = [
     "model_bytes",
     "model_card",
     "parts_of",
+    "train",
     "written",
 ]
