@@ -21,6 +21,7 @@ from fairpost.rules.training import (
     evaluate,
     leave_out,
     parts_of,
+    split_of,
     written,
 )
 from fairpost.rules.training.evaluation import auc, f1, probabilities, reliability
@@ -122,7 +123,7 @@ def evaluate_model(rules: RuleSet, path: Path, show: int = 0) -> bool:
     holds &= _samples(rules)
     plain = RuleSet.from_bytes(bundle_of(load_packs(shipped_packs(), None)))
     posts = posts + case_posts(source, plain) + written()
-    parts, weights = parts_of(posts.texts), {rule.id: rule.weight for rule in source.rules}
+    parts, weights = split_of(posts), {rule.id: rule.weight for rule in source.rules}
     features = model_features(posts.texts, BITS, plain)
     ours = int(np.isin(posts.sources, (CASES, WRITTEN)).sum())
     print(f"trained anew without a platform and without {', '.join(FRESH)} ({ours:,} posts of ours stay):")

@@ -7,7 +7,7 @@ from ..model_file import InvalidModel, describe_model, load_model, model_bytes
 from .card import model_card
 from .evaluation import evaluate, leave_out, measured
 from .fitting import Fitted, fit
-from .posts import CASES, UNLABELLED, WRITTEN, Posts, case_posts, parts_of, written
+from .posts import CASES, UNLABELLED, WRITTEN, Posts, case_posts, parts_of, split_of, written
 from .run import Task, train
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "model_bytes",
     "model_card",
     "parts_of",
+    "split_of",
     "train",
     "written",
 ]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fairpost.engine import ModelFeatures, RuleSet, TextModel, model_features
 from fairpost.engine.layout import SIGNAL_MAX
 
-from .posts import CALIBRATION, CASES, TEST, UNLABELLED, WRITTEN, Posts, parts_of
+from .posts import CALIBRATION, CASES, TEST, UNLABELLED, WRITTEN, Posts, split_of
 
 __all__ = ["BITS", "SEED", "SOURCE_WEIGHTS", "STRENGTH", "Fitted", "chosen_rows", "fit", "logits"]
 
@@ -25,7 +25,7 @@ BITS: Final = 17
 SEED: Final = 0
 STRENGTH: Final = 20.0
 """Inverse of the strength of regularisation (scikit-learn's C)."""
-SOURCE_WEIGHTS: Final[Mapping[str, float]] = {CASES: 3.0, WRITTEN: 0.5}
+SOURCE_WEIGHTS: Final[Mapping[str, float]] = {CASES: 5.0, WRITTEN: 0.5}
 """How much a post of a source counts; 1 for the others."""
 LEAST_SHARE: Final = 0.5
 """A rule adds at least this share of what its author's weight says, -log(1 - weight): the corpora lack many posts."""
@@ -96,7 +96,7 @@ def fit(
     from sklearn.linear_model import LogisticRegression
 
     found = model_features(posts.texts, bits, rules) if features is None else features
-    split = parts_of(posts.texts) if parts is None else parts
+    split = split_of(posts) if parts is None else parts
     labelled = posts.labels != UNLABELLED
     train = labelled & ~np.isin(split, TEST) & (split != CALIBRATION)
     held = labelled & (split == CALIBRATION)

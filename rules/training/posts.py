@@ -26,6 +26,7 @@ __all__ = [
     "Posts",
     "case_posts",
     "parts_of",
+    "split_of",
     "written",
 ]
 
@@ -73,6 +74,13 @@ class Posts:
     def chosen(self, mask: NDArray[np.bool_]) -> Posts:
         """Those where `mask` is true."""
         return Posts([self.texts[k] for k in np.flatnonzero(mask)], self.labels[mask], self.sources[mask])
+
+
+def split_of(posts: Posts) -> NDArray[np.int64]:
+    """The part of each post; cases of rules are for training always, since the model must do what its packs promise."""
+    parts = parts_of(posts.texts)
+    parts[posts.sources == CASES] = PARTS - 1
+    return parts
 
 
 def parts_of(texts: Sequence[str]) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from ..compiler import bundle_of
 from ..source import Source
 from .evaluation import evaluate, leave_out
 from .fitting import BITS, SEED, SOURCE_WEIGHTS, STRENGTH, fit
-from .posts import CASES, WRITTEN, Posts, case_posts, parts_of, written
+from .posts import CASES, WRITTEN, Posts, case_posts, split_of, written
 
 __all__ = ["Task", "train"]
 
@@ -62,7 +62,7 @@ def train(
     if task.written:
         posts = posts + written(task.written)
     tell("features")
-    parts, features = parts_of(posts.texts), model_features(posts.texts, task.bits, rules)
+    parts, features = split_of(posts), model_features(posts.texts, task.bits, rules)
     tell("fitting")
     options: dict[str, Any] = {"bits": task.bits, "strength": task.strength, "seed": task.seed}
     fitted = fit(posts, rules, weights, features=features, parts=parts, **options)
