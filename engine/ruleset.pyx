@@ -143,6 +143,12 @@ cdef class RuleSet:
         rules = self.image.sections["RULE"]
         return np.flatnonzero((rules["category"] == 0) & (rules["mode"] == 0)).astype(np.uint16)
 
+    @property
+    def signals(self):
+        """What each rule adds to the logit that is `commerce`: float64[rules]; None where that is a noisy-or."""
+        signals = self.image.sections["MODR"]
+        return signals if signals.size else None
+
     def __repr__(self):
         return f"<RuleSet {self.revision}: {self.rule_count} rules, {self.pattern_count} patterns>"
 

@@ -54,7 +54,7 @@ def agrees(found: Explanation, rules: RuleSet, request: dict[str, Any]) -> None:
             rest *= 1.0 - part.score
         assert 1.0 - rest == score.score
     assert np.float32(1.0 - keep) == np.float32(verdict.risk)
-    commerce = found.commerce.score if found.commerce is not None else 0.0
+    commerce = found.commerce_score
     assert np.float32(commerce) == np.float32(verdict.commerce)
     assert np.float32(found.exposure[-1][1]) == np.float32(verdict.exposure)
     reached = [action for steps in found.thresholds.values() for action, _, is_reached in steps if is_reached]
@@ -104,7 +104,7 @@ def test_random_packs(source: Source, post: dict[str, Any]) -> None:
     facts = Facts(
         find_hits(source.lists, [text]), seller, channel, post["language"], fired=frozenset(expected.fired), model=model
     )
-    commerce = found.commerce.score if found.commerce is not None else 0.0
+    commerce = found.commerce_score
     for answer in found.rules:
         rule = source.rule(answer.id)
         conditions = {render(part, rule.pack): part for part in e.walk(rule.condition)}
