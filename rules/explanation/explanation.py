@@ -87,8 +87,8 @@ class Explanation:
     folded: symbols as the scan reads them, `origins[i]` the code point of the text that symbol i comes from.
     rules: those that were evaluated, in the engine's order.
     commerce: of the rules of COMMERCE, None where none fired or the text model has signals.
-    signals: what each enforced rule of COMMERCE that fired adds to the model's logit, by its number; None where `commerce` is
-    the noisy-or of the rules.
+    signals: what each enforced rule of COMMERCE that fired adds to the model's logit, by its number; None where
+    `commerce` is the noisy-or of the rules.
     scores: of the violated categories; thresholds: for each of them (action, least score, whether it is reached).
     model: the text model's logit and probability, None without one.
     """
