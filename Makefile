@@ -76,6 +76,13 @@ instructions: $(VENV)/.installed-dev build/.native ## instructions a post on the
 eval: $(VENV)/.installed-dev build/.native ## how well the shipped rules judge: unseen posts, and real ones where the corpora are (ARGS='--only unseen --show 20')
 	$(BIN)/python benchmarks/evaluate.py $(FAIRPOST_CORPORA) $(ARGS)
 
+train: $(VENV)/.installed-dev build/.native ## train the shipped text model anew (docs/model.md); QUICK=1 leaves out the sources never trained on
+ifeq ($(FAIRPOST_CORPORA),)
+	@echo "train: left out: FAIRPOST_CORPORA is not set and there is no ../shared/corpora"
+else
+	$(BIN)/python benchmarks/train_shipped.py "$(FAIRPOST_CORPORA)" $(if $(QUICK),--quick)
+endif
+
 readme: $(VENV)/.installed-dev build/.native ## write the output shown in README and docs/tools.md anew
 	$(BIN)/python tests/test_readme.py
 	$(BIN)/python tests/test_tools_docs.py

@@ -35,18 +35,20 @@ OPTIONS: Final = {
     "seller": "--seller-column",
     "channel": "--channel-column",
     "label": "--labels",
+    "source": "--source-column",
 }
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns to read; `None` = the file's own numbering, no sellers, channels or labels."""
+    """Names of the columns to read; `None` = the file's own numbering, no sellers, channels, labels or sources."""
 
     text: str = "text"
     id: str | None = None
     seller: str | None = None
     channel: str | None = None
     label: str | None = None
+    source: str | None = None
 
     def wanted(self) -> list[tuple[str, str]]:
         """(option, column) of every column that must be there."""
@@ -54,7 +56,13 @@ class Columns:
 
     def words(self) -> dict[str, str]:
         """{kind: column} of the columns beside the text: short words, null where a post has none."""
-        named = {"id": self.id, "seller": self.seller, "channel": self.channel, "label": self.label}
+        named = {
+            "id": self.id,
+            "seller": self.seller,
+            "channel": self.channel,
+            "label": self.label,
+            "source": self.source,
+        }
         return {kind: name for kind, name in named.items() if name is not None}
 
 
@@ -74,6 +82,7 @@ class Chunk:
     sellers: pa.StringArray | None = None
     channels: pa.StringArray | None = None
     labels: pa.StringArray | None = None
+    sources: pa.StringArray | None = None
     bad: list[tuple[int, str]] = field(default_factory=list)
 
 

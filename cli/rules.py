@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from fairpost.cli import render, rules_backtest, rules_explain, rules_mutate, rules_stats
+from fairpost.cli import render, rules_backtest, rules_explain, rules_mutate, rules_stats, rules_train
 from fairpost.cli.errors import CommandError
 from fairpost.cli.rule_sets import open_bundle
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from fairpost.engine import TextModel
     from fairpost.rules import PackProblem
 
 __all__ = ["app", "write_bundle"]
@@ -124,6 +125,12 @@ def compile_(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="The file to write.")] = Path(
         "rules.fpb"
     ),
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", metavar="FILE", help="Text model to compile in, or 'none'; default: the *.model among the packs."
+        ),
+    ] = None,
 ) -> None:
     """Compile packs into one bundle. Packs whose own cases fail do not compile."""
     from fairpost.rules import PackErrors, compile_packs
@@ -131,7 +138,7 @@ def compile_(
     paths = sources(packs, with_shipped)
     console = render.make_console()
     try:
-        content = compile_packs(paths)
+        content = compile_packs(paths, model=... if model is None else open_model(model))
     except PackErrors as error:
         _report([*error.errors, *error.warnings], render.make_console(stderr=True))
         raise CommandError(f"not compiled: {len(error.errors)} errors", status=1) from None
@@ -164,6 +171,25 @@ app.command("backtest", epilog=rules_backtest.EPILOG)(rules_backtest.backtest)
 app.command("mutate", epilog=rules_mutate.EPILOG)(rules_mutate.mutate)
 app.command("stats", epilog=rules_stats.EPILOG)(rules_stats.stats)
 app.command("explain", epilog=rules_explain.EPILOG)(rules_explain.explain)
+app.command("train", epilog=rules_train.EPILOG)(rules_train.train)
+
+
+def open_model(path: str) -> TextModel | None:
+    """The text model of a --model option: None for 'none'.
+
+    Raises:
+        CommandError: no such file, or no sound model file.
+    """
+    from fairpost.rules.model_file import InvalidModel, load_model
+
+    if path == "none":
+        return None
+    try:
+        return load_model(Path(path))
+    except OSError as error:
+        raise CommandError(f"--model {path}: cannot be read: {error.strerror}") from None
+    except InvalidModel as error:
+        raise CommandError(f"--model {error}") from None
 
 
 def write_bundle(path: Path, content: bytes) -> None:

@@ -14,6 +14,7 @@ and, without rules, many patterns at once:
 Imports nothing of ours: rule packs are compiled by `fairpost.rules`, served by `fairpost.server`.
 """
 
+from fairpost.engine.features import ModelFeatures, model_features
 from fairpost.engine.matches import Matches
 from fairpost.engine.model import TextModel
 from fairpost.engine.patterns import DEFAULT_FOLDS, PatternSet
@@ -48,6 +49,7 @@ __all__ = [
     "InvalidPost",
     "Label",
     "Matches",
+    "ModelFeatures",
     "PatternSet",
     "RuleSet",
     "Status",
@@ -55,4 +57,5 @@ __all__ = [
     "Texts",
     "Verdict",
     "VerdictBatch",
+    "model_features",
 ]

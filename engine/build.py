@@ -54,6 +54,9 @@ def build(source: RuleSetSource) -> bytes:
     sections.update(_policy(source))
     if source.model is not None:
         sections.update(source.model.sections())
+        if source.model.signals is not None:
+            signals = [source.model.signal(r.id, r.weight) if r.category == 0 else 0.0 for r in source.rules]
+            sections["MODR"] = np.array(signals, dtype=np.float64)
     meta = dict(source.meta)
     meta["list_names"] = list(source.lists)
     meta["channels"] = list(source.channels)

@@ -31,7 +31,7 @@ _EVASION = (
 _RULES_ONLY = (
     *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT"),
     *("RGXR", "RGXA", "RGXC", "RGXM"),
-    *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE", "MODW", "MODP"),
+    *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE", "MODW", "MODP", "MODR"),
     *_EVASION,
 )
 _FOLD_TABLES = ("FBLK", "FSYM", "FEXP", "FEXS")
@@ -237,6 +237,7 @@ def _check_model(s: Sections) -> None:
     model, weights = s["MODP"], s["MODW"]
     if not model.size:
         _require(not weights.size, f"section MODW: {weights.size} weights without a model")
+        _require(not s["MODR"].size, f"section MODR: {s['MODR'].size} signals without a model")
         return
     _require(model.size == 1, f"section MODP: {model.size} records, expected 1")
     low, high = layout.MODEL_BITS
@@ -245,6 +246,12 @@ def _check_model(s: Sections) -> None:
     _require(weights.size == 1 << bits, f"section MODW: {weights.size} weights, expected {1 << bits}")
     for name in ("scale", "bias"):
         _require(np.abs(model[name]) <= layout.MODEL_MAX, f"section MODP: {name} is out of range")
+    signals, rules = s["MODR"], s["RULE"]
+    if signals.size:
+        _require(signals.size == rules.size, f"section MODR: {signals.size} signals, expected {rules.size}")
+        _require(((signals >= 0) & (signals <= layout.SIGNAL_MAX)).all(), "section MODR: a signal is outside 0..32")
+        _require((signals % layout.SIGNAL_STEP == 0).all(), "section MODR: a signal is no multiple of 1/256")
+        _require((signals[rules["category"] != 0] == 0).all(), "section MODR: a rule that is not COMMERCE has a signal")
 
 
 def _check_evasion(s: Sections) -> None:

@@ -51,7 +51,7 @@ from fairpost.engine.native cimport (
 )
 from fairpost.engine.program cimport Program
 from fairpost.engine.scanner cimport Scanner
-from fairpost.engine.scores cimport SHADOW, category_score, conclude
+from fairpost.engine.scores cimport SHADOW, category_score, commerce_probability, conclude
 
 cdef enum:
     STATUS_OK = 0
@@ -257,12 +257,12 @@ cdef class Judge:
     cdef float model_of(self, const text_t *texts, size_t count) noexcept nogil:
         """The text model's logit of a post of these texts."""
         cdef int64_t total = 0
-        cdef uint64_t symbols = 0
+        cdef uint64_t shapes = 0
         cdef size_t k
         for k in range(count):
             total += texts[k].weights
-            symbols += texts[k].symbol_end - texts[k].symbol_begin
-        return model_logit(self.view, total, symbols)
+            shapes += texts[k].shape_end - texts[k].shape_begin
+        return model_logit(self.view, total, shapes)
 
     cdef int find_hits(self, size_t first, size_t count) noexcept nogil:
         """Hits of the post's texts, unique, rid of allowed ones, chained by list; sorted where that matters. Those of
@@ -442,9 +442,13 @@ cdef class Judge:
 
     cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil:
         """The commerce score, once its rules were evaluated: they come before all others."""
-        self.facts.commerce = category_score(
-            self.view, answer.fired_rule.at + first, answer.fired_rule.count - first, 0, NULL
-        )
+        cdef size_t count = answer.fired_rule.count - first
+        if self.view.model_signals != NULL:
+            self.facts.commerce = commerce_probability(
+                self.view, self.facts.model, answer.fired_rule.at + first, count
+            )
+        else:
+            self.facts.commerce = category_score(self.view, answer.fired_rule.at + first, count, 0, NULL)
 
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil:
         """One row for each witness of a fired rule, by position; one row without a span where it has none."""

@@ -60,6 +60,8 @@ __all__ = [
     "RULE_DTYPE",
     "SECTIONS",
     "SECTION_DTYPE",
+    "SIGNAL_MAX",
+    "SIGNAL_STEP",
     "SLOT_DTYPE",
     "SPLIT_DTYPE",
     "SPLIT_MAP_BITS",
@@ -317,6 +319,9 @@ MODEL_BITS: Final = (8, 22)
 """Least and most log2 of a text model's weights."""
 MODEL_MAX: Final = 1e15
 """Greatest size of a text model's scale and bias: no logit reaches infinity."""
+SIGNAL_STEP: Final = 1 / 256
+"""What a COMMERCE rule adds to the logit is a multiple of this: sums are exact, and one more rule always counts."""
+SIGNAL_MAX: Final = 32.0
 MODEL_DTYPE: Final = np.dtype([("scale", "<f8"), ("bias", "<f8"), ("bits", "<u4"), ("reserved", "<u4")])
 
 SECTIONS: Final[dict[str, np.dtype]] = {
@@ -359,6 +364,7 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "THRE": np.dtype("<f4"),  # channels x MAX_CATEGORIES x 5: least score for each action
     "MODW": np.dtype("i1"),  # text model: 1 << bits weights; none without a model
     "MODP": MODEL_DTYPE,  # one record; none without a model
+    "MODR": np.dtype("<f8"),  # by rule: what it adds to the logit that is `commerce`; none where that is a noisy-or
     # The evasion scan; all are empty where no list takes a fold of it.
     "ESYM": np.dtype("<u2"),  # symbol -> evasion symbol (`EvasionSymbol`), 65,536
     "ERAR": np.dtype("<u8"),  # bitmap of the symbols that are rare look-alikes, 65,536 bits

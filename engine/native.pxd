@@ -51,11 +51,12 @@ cdef extern from "chunk.h" nogil:
         TEXT_TOO_LONG
     ctypedef struct text_t:
         const uint8_t *bytes
-        uint32_t length, byte_begin, symbol_begin, symbol_end, group, fault, fault_at, flags
+        uint32_t length, byte_begin, symbol_begin, symbol_end, shape_begin, shape_end, group, fault, fault_at, flags
         int64_t weights
     ctypedef struct chunk_t:
+        column_u16 shapes_
         text_t *texts
-        size_t text_count, byte_count, symbol_count
+        size_t text_count, byte_count, symbol_count, shape_count
     int chunk_begin(chunk_t *chunk, size_t count, size_t bytes, const uint8_t *readable) noexcept
     void chunk_add(chunk_t *chunk, const uint8_t *bytes, size_t length, uint32_t group) noexcept
     void chunk_add_fault(chunk_t *chunk, uint32_t fault, uint32_t fault_at, uint32_t group) noexcept
@@ -100,6 +101,7 @@ cdef extern from "paths.h" nogil:
         int (*fold)(const image_t *, chunk_t *) noexcept nogil
         int (*filter)(const image_t *, chunk_t *) noexcept nogil
         int (*lookup)(const image_t *, chunk_t *) noexcept nogil
+        int (*shapes)(chunk_t *) noexcept nogil
         int (*model)(const image_t *, chunk_t *) noexcept nogil
         size_t (*encode_ucs2)(const uint16_t *, size_t, uint8_t *) noexcept nogil
         size_t (*encode_ucs4)(const uint32_t *, size_t, uint8_t *) noexcept nogil
@@ -107,7 +109,10 @@ cdef extern from "paths.h" nogil:
     int fold_chunk(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
 
 cdef extern from "model.h" nogil:
-    float model_logit(const image_t *image, int64_t total, uint64_t symbols) noexcept
+    float model_logit(const image_t *image, int64_t total, uint64_t shapes) noexcept
+    double model_logistic(double logit) noexcept
+    uint32_t model_unigram(uint32_t symbol, uint32_t shift) noexcept
+    uint32_t model_bigram(uint32_t first, uint32_t second, uint32_t shift) noexcept
 
 cdef extern from "hits.h" nogil:
     enum:

@@ -137,6 +137,18 @@ cdef class RuleSet:
         """Whether the bundle holds a text model."""
         return self.image.view.model_weights != NULL
 
+    @property
+    def commerce_rules(self):
+        """Numbers of the enforced COMMERCE rules: uint16[k], ascending."""
+        rules = self.image.sections["RULE"]
+        return np.flatnonzero((rules["category"] == 0) & (rules["mode"] == 0)).astype(np.uint16)
+
+    @property
+    def signals(self):
+        """What each rule adds to the logit that is `commerce`: float64[rules]; None where that is a noisy-or."""
+        signals = self.image.sections["MODR"]
+        return signals if signals.size else None
+
     def __repr__(self):
         return f"<RuleSet {self.revision}: {self.rule_count} rules, {self.pattern_count} patterns>"
 

@@ -19,4 +19,7 @@ cdef enum action_t:
 cdef double category_score(
     const image_t *image, const uint16_t *fired, size_t count, uint32_t category, int *severity
 ) noexcept nogil
+cdef double commerce_probability(
+    const image_t *image, float logit, const uint16_t *fired, size_t count
+) noexcept nogil
 cdef int conclude(const facts_t *facts, answer_t *answer, size_t post, size_t first_fired) noexcept nogil

@@ -5,7 +5,7 @@ from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint16_t, uint32_t
 from fairpost.engine.answer cimport answer_t
 from fairpost.engine.conditions cimport facts_t, is_registered, is_unregistered, total_strikes
 from fairpost.engine.image cimport image_t, policy_t, rule_t
-from fairpost.engine.native cimport column_f32_reserve, column_u8_reserve, trailing_zeros
+from fairpost.engine.native cimport column_f32_reserve, column_u8_reserve, model_logistic, trailing_zeros
 
 cdef enum:
     CATEGORIES_MAX = 32
@@ -53,6 +53,22 @@ cdef double category_score(
         if of_group > image.group_caps[group]:
             of_group = image.group_caps[group]
         keep *= 1.0 - of_group
+
+
+cdef double commerce_probability(
+    const image_t *image, float logit, const uint16_t *fired, size_t count
+) noexcept nogil:
+    """How likely the post sells something: the text model's logit and the signals of the enforced COMMERCE rules.
+
+    Signals are multiples of 1/256, at least 0: one more rule raises the logit by so much or not at all, which is far more than
+    the logistic function's error, so the probability never falls by more evidence.
+    """
+    cdef double total = logit
+    cdef size_t k
+    for k in range(count):
+        if image.rules[fired[k]].mode != SHADOW:
+            total += image.model_signals[fired[k]]
+    return model_logistic(total)
 
 
 cdef double exposure(const facts_t *facts, const policy_t *policy, int action, float risk) noexcept nogil:

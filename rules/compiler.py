@@ -95,7 +95,9 @@ class _Lowering:
         return Pattern(word, folds, words.word_boundaries, (self.list_ids[words.name],), regular)
 
     def rules(self) -> list[Rule]:
-        triggers = triggers_of(self.source.rules, self.source.lists)
+        model = self.source.model
+        by_model = model is not None and model.signals is not None
+        triggers = triggers_of(self.source.rules, self.source.lists, by_model)
         result = []
         for rule in self.source.rules:
             needed = triggers[rule.id]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from fairpost.engine.model import TextModel
-
 from .cases import check_cases
 from .compiler import bundle_of
-from .loading import Paths, load_packs
+from .loading import GivenModel, Paths, load_packs
 from .problems import PackErrors, PackProblem
 
 __all__ = ["compile_packs", "lint"]
 
 
-def compile_packs(paths: Paths, *, model: TextModel | None = None, run_cases: bool = True) -> bytes:
+def compile_packs(paths: Paths, *, model: GivenModel = ..., run_cases: bool = True) -> bytes:
     """Compile packs, and the text model if there is one, into a bundle, and prove its rules on their own cases.
+
+    model: as `load_packs` takes it.
 
     Raises:
         PackErrors: the packs are wrong, or cases of theirs fail.
@@ -25,7 +25,7 @@ def compile_packs(paths: Paths, *, model: TextModel | None = None, run_cases: bo
     return content
 
 
-def lint(paths: Paths, *, model: TextModel | None = None, run_cases: bool = True) -> list[PackProblem]:
+def lint(paths: Paths, *, model: GivenModel = ..., run_cases: bool = True) -> list[PackProblem]:
     """Errors and warnings of packs, sorted by place.
 
     Where the packs are sound, they are compiled and their cases run (unless `run_cases` is false);

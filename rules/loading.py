@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import EllipsisType
 
 from fairpost.engine.model import TextModel
 from fairpost.engine.vocabulary import RECOGNISERS
@@ -12,6 +13,7 @@ from fairpost.engine.vocabulary import RECOGNISERS
 from .conditions import RuleDraft, resolve_rules
 from .document import Document, read_document
 from .law import check_laws
+from .model_file import InvalidModel, load_model
 from .policy import check_policy
 from .problems import Place, Problems, nearest
 from .schema import FILES, NAME, LawModel, LawsFile, Model, PackFile, PolicyFile
@@ -22,6 +24,8 @@ from .wordlists import check_allow_words, read_lists
 __all__ = ["load_packs", "shipped_packs"]
 
 Paths = str | Path | Iterable[str | Path]
+GivenModel = TextModel | None | EllipsisType
+"""A text model, none, or `...`: the model file (`*.model`) among the packs, if there is one."""
 
 _RESERVED_PACKS = frozenset({"seller"})
 _RESERVED_LISTS = frozenset({"commerce", "model", "seller", "channel", "language", "distinct"})
@@ -40,11 +44,11 @@ class _Files:
     policy: tuple[Document, PolicyFile] | None = None
 
 
-def load_packs(paths: Paths, model: TextModel | None = None) -> Source:
+def load_packs(paths: Paths, model: GivenModel = ...) -> Source:
     """Read packs from a folder (its `*.yaml`), from files, or from several of both.
 
     Where there are no laws or no policy among the files, the shipped ones are used. Conditions may ask `model`,
-    which goes into the bundle with them, if there is one.
+    which goes into the bundle with them, if there is one: `model`, or the file `*.model` in a folder of packs.
 
     Raises:
         PackErrors: everything that is wrong in any of the files, each with its place.
@@ -56,10 +60,11 @@ def load_packs(paths: Paths, model: TextModel | None = None) -> Source:
     return source
 
 
-def _load(paths: Paths, model: TextModel | None, problems: Problems) -> Source | None:
+def _load(paths: Paths, given: GivenModel, problems: Problems) -> Source | None:
     files = _Files()
     for path in _expand(paths, problems):
         _read_file(path, files, problems)
+    model = _model(paths, problems) if given is ... else given
     for kind in ("laws", "policy"):
         shipped = shipped_packs() / f"{kind}.yaml"
         if getattr(files, kind) is None and shipped.is_file():
@@ -96,6 +101,22 @@ def _load(paths: Paths, model: TextModel | None, problems: Problems) -> Source |
     packs = tuple(PackSource(pack.pack, pack.description, document.file) for document, pack, _ in files.packs)
     warnings = tuple(sorted(set(problems.warnings)))
     return Source(packs, lists, groups, rules, off_rules, laws, policy, warnings, model)
+
+
+def _model(paths: Paths, problems: Problems) -> TextModel | None:
+    """The model in the folders of packs, if there is one."""
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    found = [path for folder in map(Path, given) if folder.is_dir() for path in sorted(folder.glob("*.model"))]
+    found = list(dict.fromkeys(path.resolve() for path in found))
+    for path in found[1:]:
+        problems.error(Place(path.as_posix()), f"a second text model: {found[0].name} is there already; keep one")
+    try:
+        return load_model(found[0]) if found else None
+    except OSError as error:
+        problems.error(Place(found[0].as_posix()), f"cannot be read: {error.strerror}")
+    except InvalidModel as error:
+        problems.error(Place(found[0].as_posix()), str(error).removeprefix(f"{found[0]}: "))
+    return None
 
 
 def _expand(paths: Paths, problems: Problems) -> list[Path]:

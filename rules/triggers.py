@@ -27,11 +27,16 @@ _OTHER_RECOGNISER_COST: Final = 300
 (0.95 conditions a post against 0.90; the number of words alone gives 2.3). A longer word costs 1."""
 
 
-def triggers_of(rules: Iterable[RuleSource], lists: Mapping[str, ListSource]) -> dict[str, Triggers]:
-    """Triggers of all rules, given in evaluation order, by their ids."""
+def triggers_of(
+    rules: Iterable[RuleSource], lists: Mapping[str, ListSource], by_model: bool = False
+) -> dict[str, Triggers]:
+    """Triggers of all rules, given in evaluation order, by their ids.
+
+    by_model: the commerce score is a text model's, which may be high where no rule has fired.
+    """
     result: dict[str, Triggers] = {}
     costs: dict[str, int] = {}
-    commerce: Triggers = frozenset()
+    commerce: Triggers = None if by_model else frozenset()
     for rule in rules:
         needed = _Needs(result, lists, commerce, costs).of(rule.condition, negated=False)
         result[rule.id] = needed
@@ -46,7 +51,7 @@ def trigger_lists(
     """The cheapest sound set of lists for `node`.
 
     `rules` holds the sets of the rules that it may name, `commerce` the lists without which the commerce score
-    is 0. (It is the sum of the COMMERCE rules and nothing else; a text model beside them would make it None.)
+    is 0; None where a text model has a say in it.
     """
     return _Needs(rules, lists, commerce, {}).of(node, negated=False)
 

@@ -27,6 +27,7 @@ typedef struct {
     uint32_t length;      /* bytes; 0 for a text with a fault */
     uint32_t byte_begin;  /* where `bytes` lies in the chunk */
     uint32_t symbol_begin, symbol_end; /* symbols[symbol_begin - 1] and symbols[symbol_end] are boundaries */
+    uint32_t shape_begin, shape_end;   /* of the text model; shapes[shape_end] is a boundary */
     uint32_t group;       /* texts of one post share it; ascending */
     uint32_t fault;       /* TEXT_... */
     uint32_t fault_at;    /* byte in the text; for TEXT_TOO_LONG its length */
@@ -44,10 +45,11 @@ typedef struct {
     column_u32 offsets_;
     column_u32 survivors; /* positions that may hold an anchor, ascending */
     column_u32 found, buckets; /* those that do, and the first entry of its bucket */
-    column_u32 bigrams;   /* of the text model: the bucket of the bigram at each symbol, by the vector paths */
+    column_u16 shapes_;   /* of the text model: what it reads, see shapes.h */
+    column_u32 bigrams;   /* the bucket of the bigram at each of them, by the vector paths */
     text_t *texts;
     size_t text_count, text_capacity;
-    size_t byte_count, symbol_count, survivor_count, found_count;
+    size_t byte_count, symbol_count, survivor_count, found_count, shape_count;
 } chunk_t;
 
 static inline uint8_t *chunk_bytes(const chunk_t *chunk) { return chunk->bytes_.at + BYTE_LEAD; }
@@ -63,6 +65,7 @@ static inline void chunk_free(chunk_t *chunk) {
     column_u32_free(&chunk->offsets_);
     column_u32_free(&chunk->survivors);
     column_u32_free(&chunk->found);
+    column_u16_free(&chunk->shapes_);
     column_u32_free(&chunk->bigrams);
     column_u32_free(&chunk->buckets);
     free(chunk->texts);

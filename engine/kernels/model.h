@@ -1,60 +1,60 @@
-/* The text model: a linear model over hashed character unigrams and bigrams of a text's symbols. Scalar path.
+/* The text model: a linear model over hashed unigrams and bigrams of what shapes.h makes of a text. Scalar path.
  *
- * engine/model.py defines the features; `features` there and the functions here must agree for every symbol.
- * A bundle's own symbols, those of the surrogates' range, count as SYMBOL_OTHER: which characters have one depends
- * on the bundle's patterns, and a model must give the same answer whatever the patterns are. */
+ * engine/model.py defines the features; `features` there and the functions here must agree for every text. */
 #ifndef FAIRPOST_MODEL_H
 #define FAIRPOST_MODEL_H
 
 #include <math.h>
 
-#include "chunk.h"
+#include "shapes.h"
 
 #define MODEL_FIRST 0x9E3779B1u  /* multiplies a unigram's symbol, and a bigram's first one */
 #define MODEL_SECOND 0xC2B2AE35u /* multiplies a bigram's second one */
 
-static inline uint32_t model_symbol(uint16_t symbol) {
-    return (symbol & 0xF800) == 0xD800 ? (uint32_t)SYMBOL_OTHER : symbol;
-}
+static inline uint32_t model_unigram(uint32_t symbol, uint32_t shift) { return (symbol * MODEL_FIRST) >> shift; }
 
 static inline uint32_t model_bigram(uint32_t first, uint32_t second, uint32_t shift) {
     return (first * MODEL_FIRST + second * MODEL_SECOND) >> shift;
 }
 
-/* Sum of the weights of one text, symbols[begin .. end); symbols[end] is SYMBOL_BOUNDARY. 64 bits hold any. */
-static inline int64_t model_sum(const image_t *image, const uint16_t *symbols, uint32_t begin, uint32_t end) {
-    /* SAFETY: a bucket is a number of 32 - model_shift bits, and model_weights has 1 << (32 - model_shift) entries. */
-    const int8_t *const weights = image->model_weights, *const unigrams = image->model_unigrams;
-    const uint32_t shift = image->model_shift;
-    int64_t sum = 0, sum_of_bigrams = 0;
-    uint32_t first = begin < end ? model_symbol(symbols[begin]) : 0;
-    for (uint32_t i = begin; i < end; i++) {
-        const uint32_t second = model_symbol(symbols[i + 1]);
-        sum += unigrams[symbols[i]];
-        sum_of_bigrams += weights[model_bigram(first, second, shift)];
-        first = second;
-    }
-    return sum + sum_of_bigrams;
-}
-
-/* The logit of a post whose texts have `symbols` symbols in all and the sum `sum`. In double, in this order, and
+/* The logit of a post whose texts have `symbols` shapes in all and the sum `sum`. In double, in this order, and
  * rounded once; the extension is compiled without contraction, so that no multiply-add skips a rounding. */
 static inline float model_logit(const image_t *image, int64_t sum, uint64_t symbols) {
     return (float)(image->model_bias + image->model_scale * (double)sum / sqrt((double)(symbols ? symbols : 1)));
 }
 
-/* Notes the sum of each text of the folded chunk in text_t.weights. Returns 0, or -1 when memory runs out. */
+/* One over 1 + e^-logit, by + and * and / on doubles alone, in this order: the library's exponential is not rounded
+ * alike everywhere, and decisions must replay. e^-x = (e^(-x / 64))^64, the inner one by its series; exact to about 1e-13.
+ * `logistic` in engine/model.py does the same. */
+static inline double model_logistic(double logit) {
+    const double size = logit < 0 ? -logit : logit;
+    const double t = (size < 40.0 ? size : 40.0) * -0.015625;
+    double power = 1.0 + t * (1.0 / 12.0);
+    for (int k = 11; k >= 1; k--) power = 1.0 + t / k * power;
+    for (int k = 0; k < 6; k++) power *= power;
+    return logit < 0 ? power / (1.0 + power) : 1.0 / (1.0 + power);
+}
+
+/* Notes the sum of the weights of each text of the folded chunk in text_t.weights (64 bits hold any). Returns 0, or -1
+ * when memory runs out. */
 static int model_scalar(const image_t *image, chunk_t *chunk) {
+    if (shapes_scalar(chunk)) return -1;
+    /* SAFETY: a bucket is a number of 32 - model_shift bits, and model_weights has 1 << (32 - model_shift) entries. */
+    const int8_t *const weights = image->model_weights, *const unigrams = image->model_unigrams;
+    const uint16_t *shapes = chunk->shapes_.at;
     for (size_t k = 0; k < chunk->text_count; k++) {
         text_t *text = &chunk->texts[k];
-        text->weights = model_sum(image, chunk_symbols(chunk), text->symbol_begin, text->symbol_end);
+        int64_t sum = 0;
+        for (uint32_t i = text->shape_begin; i < text->shape_end; i++)
+            sum += unigrams[shapes[i]] + weights[model_bigram(shapes[i], shapes[i + 1], image->model_shift)];
+        text->weights = sum;
     }
     return 0;
 }
 
-/* The vector paths write the bucket of the bigram at each symbol of the chunk to chunk->bigrams, some past the last. */
+/* The vector paths write the bucket of the bigram at each shape of the chunk to chunk->bigrams, some past the last. */
 static inline int model_begin(chunk_t *chunk) {
-    return column_u32_reserve(&chunk->bigrams, chunk->symbol_count + SYMBOL_SLACK);
+    return column_u32_reserve(&chunk->bigrams, chunk->shape_count + SYMBOL_SLACK);
 }
 
 /* The second half of the vector paths. The weights are plain loads: gathers are slower, and four sums keep the loads
@@ -63,9 +63,9 @@ static inline void model_sum_texts(const image_t *image, chunk_t *chunk) {
     const int8_t *const weights = image->model_weights, *const unigrams = image->model_unigrams;
     for (size_t k = 0; k < chunk->text_count; k++) {
         text_t *text = &chunk->texts[k];
-        const uint32_t length = text->symbol_end - text->symbol_begin;
-        const uint16_t *symbol = chunk_symbols(chunk) + text->symbol_begin;
-        const uint32_t *bigram = chunk->bigrams.at + text->symbol_begin;
+        const uint32_t length = text->shape_end - text->shape_begin;
+        const uint16_t *symbol = chunk->shapes_.at + text->shape_begin;
+        const uint32_t *bigram = chunk->bigrams.at + text->shape_begin;
         int64_t a = 0, b = 0, c = 0, d = 0;
         uint32_t i = 0;
         for (; i + 4 <= length; i += 4) {

@@ -14,21 +14,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference.matching import Pattern
 from reference.model import buckets, logit_of
-from reference.model import symbols as symbols_of_reference
+from reference.model import logistic as logistic_of_reference
+from reference.model import shapes as shapes_of_reference
 from reference.sample import sample_source
 from reference.sources import policy, rule_of, source_of
 from reference.strategies import contacts, dense, examples, random_model, texts
 
-from fairpost.engine import InvalidBundle, RuleSet, TextModel
+from fairpost.engine import InvalidBundle, RuleSet, TextModel, model_features
 from fairpost.engine.build import build
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.image import Image
-from fairpost.engine.model import features, logit, probability, symbols_of
+from fairpost.engine.model import NUMBERS, WORDS, features, logistic, logit, probability, shapes_of
 from fairpost.engine.scanner import available_paths, choose_path
 from fairpost.engine.seal import assemble
 from fairpost.engine.source import Instruction, InvalidSource, Op
 from fairpost.rules import expression as e
 from fairpost.rules.compiler import bundle_of
+from fairpost.rules.source import ListSource
 
 EXACT = [(1.0, 0.0), (0.013, -1.7), (-3.3e-5, 0.1), (1e15, -1e15), (0.0, 0.25)]
 
@@ -60,28 +62,91 @@ def path(request: pytest.FixtureRequest) -> Iterator[str]:
 # -- features --------------------------------------------------------------------------------------
 
 
+_PIECES = ["x", "xx", "xxxx", "vx", "ab", "wx", "Ａｂ", "㎏", "1", "25", "①", "壹", " ", "-", "好", "的", "𠮷"]
+WORDY = st.lists(st.sampled_from([*_PIECES, "e\u0301", "\u200b", "\ue000"]), max_size=12).map("".join)
+
+
+@examples(300)
+@given(text=texts | WORDY)
+def test_shapes(text: str) -> None:
+    shapes = shapes_of(text)
+    assert shapes.dtype == np.uint16
+    assert shapes.tolist() == shapes_of_reference(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("a好", [ord("a"), ord("好")]),
+        ("5好12", [NUMBERS, ord("好"), NUMBERS + 1]),
+        ("138-1234 5678", [NUMBERS + 7]),
+        ("xxx-xxxx-xxxx", [NUMBERS + 7]),
+        ("1" * 500, [NUMBERS + 9]),
+        ("x月", [NUMBERS, ord("月")]),
+        ("ax", [57830]),
+        ("a x", [ord("a"), NUMBERS]),
+        ("vx12", [55744, NUMBERS + 1]),
+    ],
+)
+def test_what_becomes_one_shape(text: str, expected: list[int]) -> None:
+    assert shapes_of(text).tolist() == expected
+
+
+def test_words_are_told_by_what_touches() -> None:
+    assert shapes_of("free gift").tolist() == [*shapes_of("free"), *shapes_of("gift")]
+    assert shapes_of("Ｆree").tolist() == shapes_of("free").tolist() != shapes_of("freegift").tolist()
+    assert all(shape in WORDS for shape in shapes_of("free gift"))
+
+
 @examples(200)
-@given(text=texts, bits=st.integers(8, 22))
+@given(text=texts | WORDY, bits=st.integers(8, 22))
 def test_features(text: str, bits: int) -> None:
-    symbols = symbols_of(text)
-    assert symbols.dtype == np.uint16
-    assert symbols.tolist() == symbols_of_reference(text)
-    found = features(symbols, bits)
+    shapes = shapes_of(text)
+    found = features(shapes, bits)
     assert found.dtype == np.uint32
-    assert found.size == 2 * symbols.size
-    assert Counter(found.tolist()) == Counter(buckets(symbols_of_reference(text), bits))
+    assert found.size == 2 * shapes.size
+    assert Counter(found.tolist()) == Counter(buckets(shapes_of_reference(text), bits))
+
+
+def test_features_to_train_on_are_those_that_serve(path: str) -> None:
+    @examples(50)
+    @given(batch=st.lists(texts | WORDY | dense | contacts, max_size=8), bits=st.integers(8, 22))
+    def holds(batch: list[str], bits: int) -> None:
+        found = model_features(batch, bits)
+        assert found.shapes.tolist() == [len(shapes_of_reference(text)) for text in batch]
+        for k, text in enumerate(batch):
+            row = found.indices[found.indptr[k] : found.indptr[k + 1]]
+            assert row.tolist() == list(buckets(shapes_of_reference(text), bits))
+
+    holds()
+
+
+def test_features_with_rules() -> None:
+    rules = RuleSet.from_bytes(build(sample_source()))
+    batch = ["加微信 abc12345，一盒99元", "天气", "x", ""]
+    found = model_features(batch, 12, rules)
+    judged = rules.check_batch(batch)
+    for k in range(len(batch)):
+        fired = judged.fired_rule[judged.fired_begin[k] : judged.fired_begin[k + 1]]
+        expected = [int(number) for number in fired if number in rules.commerce_rules]
+        assert found.signals[found.signal_indptr[k] : found.signal_indptr[k + 1]].tolist() == expected
+    assert found.signals.size
+    assert np.array_equal(found.commerce, judged.commerce)
+
+
+def test_features_refuse_what_is_no_text() -> None:
+    with pytest.raises(ValueError, match="text 1 is not UTF-8: byte 2"):
+        model_features(["好", b"ab\xff"], 12)
+    with pytest.raises(ValueError, match="bits is 5, expected 8 to 22"):
+        model_features(["好"], 5)
 
 
 def test_buckets_stay_what_they_are() -> None:
     """Trained weights are worth nothing under another hash: a change here needs a new format version."""
     unigrams, bigrams = [83928, 141715, 248852, 123767], [132886, 82019, 259903, 197591]
-    assert features(symbols_of("最好 a𠮷"), 18).tolist() == unigrams + bigrams
-    assert features(symbols_of("最好 a𠮷"), 8).tolist() == [bucket >> 10 for bucket in unigrams + bigrams]
-
-
-def test_a_bundle_s_own_symbols_are_other() -> None:
-    assert features([0x6700, 0xD800, 0xDFFF]).tolist() == features([0x6700, 4, 4]).tolist()
-    assert features([0xD7FF]).tolist() != features([4]).tolist() != features([0xE000]).tolist()
+    assert features(shapes_of("最好 a𠮷"), 18).tolist() == unigrams + bigrams
+    assert features(shapes_of("最好 a𠮷"), 8).tolist() == [bucket >> 10 for bucket in unigrams + bigrams]
 
 
 def test_buckets_are_as_even_as_chance() -> None:
@@ -99,12 +164,12 @@ def test_buckets_are_as_even_as_chance() -> None:
     [
         ([5], 7, "bits is 7, expected 8 to 22"),
         ([5], 23, "bits is 23, expected 8 to 22"),
-        ([[5]], 18, "symbols have 2 dimensions, expected 1"),
-        ([0x1F34E], 18, "a symbol is outside 0..65535"),
-        ([-1], 18, "a symbol is outside 0..65535"),
+        ([[5]], 18, "shapes have 2 dimensions, expected 1"),
+        ([0x1F34E], 18, "a shape is outside 0..65535"),
+        ([-1], 18, "a shape is outside 0..65535"),
     ],
 )
-def test_features_refuse(symbols: Any, bits: int, message: str) -> None:
+def test_features_of_no_shapes(symbols: Any, bits: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         features(symbols, bits)
 
@@ -142,6 +207,39 @@ def test_a_model_is_a_value() -> None:
     assert one.bits == 8
     with pytest.raises(ValueError, match="read-only"):
         one.weights[0] = 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"signals": {"a.b": -0.1}}, "the signal of rule a.b is -0.1, expected a number from 0 to 32"),
+        ({"signals": {"a.b": np.nan}}, "the signal of rule a.b is nan"),
+        ({"signal_scale": 33}, "signal_scale is 33, expected a number from 0 to 32"),
+    ],
+)
+def test_signals_that_cannot_be(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TextModel(np.zeros(256, np.int8), 1, 0, **given)
+
+
+def test_signals_are_values_too() -> None:
+    weights = np.zeros(256, np.int8)
+    one = TextModel(weights, 1, 0, {"a.b": 0.3})
+    assert one.signals == {"a.b": 77 / 256}
+    assert one == TextModel(weights, 1, 0, {"a.b": 0.3001}) != TextModel(weights, 1, 0, {"a.b": 0.5})
+    assert one != TextModel(weights, 1, 0)
+    assert one.signal("a.b", 0.9) == 77 / 256
+    assert one.signal("a.new", 0.5) == round(np.log(2) * 256) / 256
+    assert one.signal("a.new", 1.0) == round(9 * np.log(10) * 256) / 256
+
+
+@examples(500)
+@given(value=st.floats(-100, 100))
+def test_logistic(value: float) -> None:
+    assert logistic(value) == logistic_of_reference(value)
+    assert logistic(value) == pytest.approx(1 / (1 + np.exp(-min(max(value, -40.0), 40.0))), rel=1e-12)
+    assert logistic(value) + logistic(-value) == pytest.approx(1.0, abs=1e-15)
+    assert np.float32(logistic(value + 1 / 256)) >= np.float32(logistic(value))
 
 
 def test_probability() -> None:
@@ -220,6 +318,25 @@ def test_posts_without_a_logit(ruleset: RuleSet, sample_ruleset: RuleSet) -> Non
     assert marks.model == -0.75
 
 
+@pytest.mark.parametrize("mode", ["enforce", "shadow"])
+def test_commerce_is_a_probability_where_the_model_has_signals(mode: str) -> None:
+    model = replace(random_model(10, 0.02, -1.0), signals={"a.known": 2.5}, signal_scale=2.0)
+    lists = [ListSource("a.sale", ("包邮",), DEFAULT, True), ListSource("a.price", ("一盒",), DEFAULT, True)]
+    rules = [
+        replace(rule_of("a.known", "COMMERCE", e.Any(e.Operand("a.sale")), 0.5), mode=mode),
+        rule_of("a.new", "COMMERCE", e.Any(e.Operand("a.price")), 0.5),
+        rule_of("a.sells", "DIVERT", e.Commerce(">=", 0.5), 0.2),
+    ]
+    source = source_of(lists, rules, {}, policy({}), model)
+    judged = RuleSet.from_bytes(bundle_of(source))
+    for text in ("包邮", "一盒", "一盒包邮", "天气很好", "好"):
+        verdict = judged.check(text)
+        total = float(model.logit([text])) + 2.5 * ("包邮" in text and mode == "enforce")
+        total += round(2 * np.log(2) * 256) / 256 * ("一盒" in text)
+        assert np.float32(verdict.commerce) == np.float32(logistic(total))
+        assert ("DIVERT" in [label.category for label in verdict.labels]) == (np.float32(verdict.commerce) >= 0.5)
+
+
 # -- conditions ------------------------------------------------------------------------------------
 
 
@@ -280,3 +397,25 @@ def test_forged_sections_are_refused(model: TextModel) -> None:
     ):
         with pytest.raises(InvalidBundle, match=message):
             RuleSet.from_bytes(assemble(sections))
+
+
+@pytest.mark.parametrize(
+    ("signals", "message"),
+    [
+        ([0.0], "section MODR: 1 signals, expected"),
+        (lambda count: [-1.0] + [0.0] * (count - 1), "section MODR: a signal is outside 0..32"),
+        (lambda count: [np.nan] + [0.0] * (count - 1), "section MODR: a signal is outside 0..32"),
+        (lambda count: [0.001] + [0.0] * (count - 1), "section MODR: a signal is no multiple of 1/256"),
+        (lambda count: [0.0] * (count - 1) + [1.0], "section MODR: a rule that is not COMMERCE has a signal"),
+    ],
+)
+def test_forged_signals_are_refused(model: TextModel, signals: Any, message: str) -> None:
+    sections = dict(Image(bundle_with(replace(model, signals={}))).sections)
+    count = sections["RULE"].size
+    assert sections["MODR"].size == count
+    sections["MODR"] = np.array(signals(count) if callable(signals) else signals)
+    with pytest.raises(InvalidBundle, match=message):
+        RuleSet.from_bytes(assemble(sections))
+    without = dict(Image(bundle_with(None)).sections) | {"MODR": np.zeros(count)}
+    with pytest.raises(InvalidBundle, match=f"section MODR: {count} signals without a model"):
+        RuleSet.from_bytes(assemble(without))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.model import buckets, symbols
+from reference.model import buckets, shapes
 from reference.sample import sample_source
 from reference.strategies import VECTOR_PIECES, examples, random_model, texts
 
@@ -156,7 +156,7 @@ def test_any_texts_on_neon(host: Program, neon: Program, batch: list[bytes]) -> 
 @given(batch=st.lists(texts, min_size=1, max_size=12))
 def test_weights_of_the_text_model(host: Program, batch: list[str]) -> None:
     """The sums of every path are those of the reference."""
-    expected = [sum(int(MODEL.weights[b]) for b in buckets(symbols(text), MODEL.bits)) for text in batch]
+    expected = [sum(int(MODEL.weights[b]) for b in buckets(shapes(text), MODEL.bits)) for text in batch]
     for lines in host.run([text.encode() for text in batch]).values():
         found = [int(line.partition("weights ")[2].partition(":")[0]) for line in lines if line.startswith("text ")]
         assert found == expected

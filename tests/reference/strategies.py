@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import random
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -332,7 +333,12 @@ def random_model(bits: int, scale: float, bias: float) -> TextModel:
     return TextModel(weights, scale, bias)
 
 
-_MODELS = (None, random_model(8, 0.01, 0.1), random_model(13, -0.004, -0.5))
+_MODELS = (
+    None,
+    random_model(8, 0.01, 0.1),
+    random_model(13, -0.004, -0.5),
+    replace(random_model(9, 0.02, -0.7), signals={}, signal_scale=1.5),
+)
 
 
 @st.composite

@@ -13,7 +13,7 @@ from fairpost.rules.source import RuleSource, Source
 
 from .conditions import Facts, Seller, evaluate
 from .hits import Hit, find_hits
-from .model import logit_of
+from .model import logistic, logit_of
 
 __all__ = ["Evidence", "Judgement", "Label", "judge"]
 
@@ -55,12 +55,12 @@ def judge(
     fired: list[tuple[RuleSource, tuple[Hit, ...]]] = []
     for rule in source.rules:  # COMMERCE first
         if rule.category != "COMMERCE":
-            facts = replace(facts, commerce=score(source, [r for r, _ in fired if r.category == "COMMERCE"]))
+            facts = replace(facts, commerce=commerce_of(source, model, [r for r, _ in fired]))
         holds, witnesses = evaluate(rule.condition, facts)
         if holds and rule.from_day <= day < rule.until_day:
             fired.append((rule, witnesses))
             facts = replace(facts, fired=facts.fired | {rule.id})
-    commerce = score(source, [r for r, _ in fired if r.category == "COMMERCE"])
+    commerce = commerce_of(source, model, [r for r, _ in fired])
 
     labels, risk, action = [], 1.0, Action.ALLOW
     for category in CATEGORIES[1:]:
@@ -97,6 +97,14 @@ def score(source: Source, rules: Iterable[RuleSource]) -> float:
         if name and weights:
             keep *= 1.0 - min(source.groups[name], 1.0 - math.prod(1.0 - weight for weight in weights))
     return 1.0 - keep
+
+
+def commerce_of(source: Source, model: np.float32, fired: Iterable[RuleSource]) -> float:
+    """How likely the post sells something: by the model and the signals of COMMERCE rules, or their noisy-or."""
+    signals = [rule for rule in fired if rule.category == "COMMERCE"]
+    if source.model is None or source.model.signals is None:
+        return score(source, signals)
+    return logistic(float(model) + sum(source.model.signal(r.id, r.weight) for r in signals if r.mode == "enforce"))
 
 
 def exposure(source: Source, action: Action, risk: np.float32, commerce: float, seller: Seller) -> float:

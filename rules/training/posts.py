@@ -1,0 +1,129 @@
+"""Labelled posts with their sources, and the fixed split of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fairpost.engine import RuleSet
+from fairpost.engine.folds import DEFAULT, fold
+
+from ..source import Source
+from .written import written_posts
+
+__all__ = [
+    "CALIBRATION",
+    "CASES",
+    "PARTS",
+    "TEST",
+    "UNLABELLED",
+    "WRITTEN",
+    "Posts",
+    "case_posts",
+    "parts_of",
+    "split_of",
+    "written",
+]
+
+PARTS: Final = 20
+TEST: Final = range(4)
+"""Parts held apart to measure on; CALIBRATION is for calibration alone, all others are for training."""
+CALIBRATION: Final = 4
+UNLABELLED: Final = -1
+CASES: Final = "cases"
+WRITTEN: Final = "written"
+_NO_ADVERT: Final = frozenset({"STANDING", "INDUCE", "DISCLOSURE", "UNREGISTERED"})
+"""Categories whose match cases need not sell anything."""
+
+
+@dataclass(frozen=True, eq=False)
+class Posts:
+    """n posts.
+
+    Attributes:
+        texts: n texts.
+        labels: int8[n]: 1 sells or promotes, 0 does not, UNLABELLED.
+        sources: str[n], where each comes from.
+    """
+
+    texts: list[str]
+    labels: NDArray[np.int8]
+    sources: NDArray[np.str_]
+
+    @staticmethod
+    def of(texts: Sequence[str], labels: Sequence[int], source: str | Sequence[str]) -> Posts:
+        """From columns; one source for all, or one for each."""
+        names = [source] * len(texts) if isinstance(source, str) else list(source)
+        return Posts(list(texts), np.array(labels, dtype=np.int8), np.array(names, dtype=np.str_))
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __add__(self, other: Posts) -> Posts:
+        return Posts(
+            self.texts + other.texts,
+            np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.sources, other.sources]),
+        )
+
+    def chosen(self, mask: NDArray[np.bool_]) -> Posts:
+        """Those where `mask` is true."""
+        return Posts([self.texts[k] for k in np.flatnonzero(mask)], self.labels[mask], self.sources[mask])
+
+
+def split_of(posts: Posts) -> NDArray[np.int64]:
+    """The part of each post; cases of rules are for training always, since the model must do what its packs promise."""
+    parts = parts_of(posts.texts)
+    parts[posts.sources == CASES] = PARTS - 1
+    return parts
+
+
+def parts_of(texts: Sequence[str]) -> NDArray[np.int64]:
+    """The part of each text, 0 to PARTS - 1: by a hash of it folded and without digits and masked digits.
+
+    So posts that differ in numbers, punctuation, width or script alone are never on both sides of a split.
+    """
+    found = []
+    for text in texts:
+        kept = "".join(chr(code) for code in fold(text, DEFAULT)[0] if not (0x30 <= code <= 0x39 or code == 0x78))
+        digest = hashlib.blake2b(kept.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        found.append(int.from_bytes(digest, "little") % PARTS)
+    return np.array(found, dtype=np.int64)
+
+
+def written(count: int = 12_000, seed: int = 1) -> Posts:
+    """The posts that we wrote as templates (`written.yaml`)."""
+    texts, labels = written_posts(count, seed)
+    return Posts.of(texts, labels, WRITTEN)
+
+
+def case_posts(source: Source, rules: RuleSet) -> Posts:
+    """The cases of packs as labelled posts.
+
+    A text on which a COMMERCE rule must fire sells something, and so does one on which a rule about claims must fire.
+    One on which such a rule must not fire sells nothing if no COMMERCE rule fires on it; the others may be honest
+    adverts, and are left out.
+    """
+    labels: dict[str, int] = {}
+    unsure: list[str] = []
+    for rule in source.rules:
+        for case in rule.cases:
+            if rule.category == "COMMERCE":
+                labels.setdefault(case.text, int(case.fires))
+            elif not case.fires:
+                unsure.append(case.text)
+            elif rule.category not in _NO_ADVERT:
+                labels[case.text] = 1
+    unsure = [text for text in dict.fromkeys(unsure) if text not in labels]
+    if unsure:
+        batch = rules.check_batch(unsure)
+        for k, text in enumerate(unsure):
+            fired = batch.fired_rule[batch.fired_begin[k] : batch.fired_begin[k + 1]]
+            if not np.isin(fired, rules.commerce_rules).any():
+                labels[text] = 0
+    return Posts.of(list(labels), list(labels.values()), CASES)
