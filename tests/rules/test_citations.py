@@ -1,4 +1,4 @@
-"""A shipped rule cites the article in force on the post's day: the same offence, the day before a law changes and on it."""
+"""A shipped rule cites the article in force on the post's day: one offence, the day before a law changes and on it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from fairpost.engine import RuleSet
 from fairpost.rules.shipped import shipped_bundle
 
+EPOCH = date(1970, 1, 1).toordinal()
 UNFAIR = "《中华人民共和国反不正当竞争法》"
 
 
@@ -29,7 +30,7 @@ def rules() -> RuleSet:
     ],
 )
 def test_the_article_of_the_day_is_cited(rules: RuleSet, text: str, rule: str, day: date, cited: str) -> None:
-    found = [evidence for evidence in rules.check(text, day=day).evidence if evidence.rule == rule]
+    found = [evidence for evidence in rules.check(text, day=day.toordinal() - EPOCH).evidence if evidence.rule == rule]
     assert found, f"{rule} must fire on {text!r}"
     of_that_law = [citation for citation in found[0].basis if citation.startswith(cited[: cited.index("》") + 1])]
     assert of_that_law == [cited]
@@ -45,7 +46,7 @@ def test_the_article_of_the_day_is_cited(rules: RuleSet, text: str, rule: str, d
 )
 def test_no_rule_before_its_law(rules: RuleSet, text: str, rule: str, last_day_before: date) -> None:
     def fired(day: date) -> set[str]:
-        return {evidence.rule for evidence in rules.check(text, day=day).evidence}
+        return {evidence.rule for evidence in rules.check(text, day=day.toordinal() - EPOCH).evidence}
 
     assert rule not in fired(last_day_before)
     assert rule in fired(date.fromordinal(last_day_before.toordinal() + 1))
