@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from .writing import Writing
+from .writing import STROKES, Writing
 
 __all__ = ["TablesError", "read_tables"]
 
@@ -110,7 +110,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 def _splits(forms: str) -> tuple[str, ...]:
     found = [form.split() for form in forms.split("\t")]
-    return tuple("".join(parts) for parts in found if 2 <= len(parts) <= MOST_PARTS)
+    return tuple("".join(parts) for parts in found if 2 <= len(parts) <= MOST_PARTS and not STROKES & {*parts})
 
 
 def _toneless(spelled: str) -> str:

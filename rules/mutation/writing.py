@@ -15,6 +15,8 @@ Forms = Callable[[str], tuple[str, ...]]
 MOST_HOMOPHONES = 16
 MOST_ALIKE = 8
 MOST_SPLITS = 3
+STROKES = frozenset("丨丿丶乙乚亅乛𠃊𠃋㇏丆冂")
+"""Parts in which nobody reads the character: split forms with one are left out."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def own_tables() -> Writing:
         "own",
         homophones=cache(lambda c: tuple(evasion.homophones(c)[:MOST_HOMOPHONES])),
         pinyin=cache(_pinyin),
-        splits=cache(lambda c: evasion.split_forms(c)[:MOST_SPLITS]),
+        splits=cache(lambda c: tuple(form for form in evasion.split_forms(c) if not STROKES & {*form})[:MOST_SPLITS]),
         look_alikes=cache(lambda c: tuple(evasion.likest(c)[:MOST_ALIKE])),
         martian=cache(lambda c: tuple(evasion.rare_forms(c)[:MOST_ALIKE])),
         traditional=lambda c: _traditional().get(c, ()),
