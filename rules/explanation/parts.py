@@ -100,12 +100,15 @@ class Bundle:
                 MODES.index("enforce"), 0,
             )  # fmt: skip
         always = np.arange(len(rules), len(rules) + len(parts), dtype=np.uint16)
+        signals = self._sections["MODR"]
+        signals = np.append(signals, np.zeros(len(more))) if signals.size else signals
         meta = {**self._meta, "rule_ids": [*self.rules.rule_ids, *(f"#{k}" for k in range(len(parts)))]}
         return RuleSet.from_bytes(
             assemble(
                 {
                     **self._sections,
                     "RULE": np.concatenate([rules, more]),
+                    "MODR": signals,
                     "ALWA": np.concatenate([self._sections["ALWA"], always]),
                     "META": np.frombuffer(json.dumps(meta).encode(), np.uint8),
                 }

@@ -106,8 +106,8 @@ def case_posts(source: Source, rules: RuleSet) -> Posts:
     """The cases of packs as labelled posts.
 
     A text on which a COMMERCE rule must fire sells something, and so does one on which a rule about claims must fire.
-    One on which such a rule must not fire sells nothing if no COMMERCE rule fires on it; the others may be honest
-    adverts, and are left out.
+    One on which such a rule must not fire sells nothing if no COMMERCE rule fires on it or if it is a question; the
+    others may be honest adverts, and are left out.
     """
     labels: dict[str, int] = {}
     unsure: list[str] = []
@@ -124,6 +124,6 @@ def case_posts(source: Source, rules: RuleSet) -> Posts:
         batch = rules.check_batch(unsure)
         for k, text in enumerate(unsure):
             fired = batch.fired_rule[batch.fired_begin[k] : batch.fired_begin[k + 1]]
-            if not np.isin(fired, rules.commerce_rules).any():
+            if text.rstrip().endswith(("？", "?", "吗")) or not np.isin(fired, rules.commerce_rules).any():
                 labels[text] = 0
     return Posts.of(list(labels), list(labels.values()), CASES)
