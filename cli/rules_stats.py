@@ -14,6 +14,8 @@ from fairpost.cli import posts, render
 from fairpost.cli.errors import CommandError, require
 
 if TYPE_CHECKING:
+    from fairpost.rules import Source
+    from fairpost.rules.mutation import Mutations
     from fairpost.rules.statistics import Statistics
     from fairpost.rules.tables import Table
 
@@ -50,6 +52,15 @@ def stats(
     folds: Annotated[
         bool, typer.Option("--folds/--no-folds", help="Compile packs without each fold too, and compare.")
     ] = True,
+    mutate: Annotated[
+        int | None,
+        typer.Option(
+            "--mutate",
+            metavar="N",
+            min=1,
+            help="Write N match cases of each rule of packs in every kind of evasion, and say what is still found.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="OUT", help=".json: every table whole; .parquet: the one of rules."),
@@ -77,9 +88,14 @@ def stats(
     )  # fmt: skip
     if files:
         made.seconds = time.perf_counter() - started
-    _show(made, source, top)
+    mutations = None
+    if mutate is not None:
+        if source is None:
+            raise CommandError(f"--mutate {mutate}: {rules} is a bundle, which has no cases; name its packs")
+        mutations = _mutations(source, mutate)
+    _show(made, source, top, mutations)
     if output is not None:
-        _write(made, output)
+        _write(made, output, mutations)
         render.make_console().print(f"written to {output}")
     if exit_status:
         raise typer.Exit(exit_status)
@@ -93,8 +109,8 @@ def _run(
     names: tuple[str, str | None, str | None, str | None],
     output: Path | None,
     options: dict[str, Any],
-) -> tuple[Statistics, bool, int]:
-    """(figures, whether packs were given, exit status)."""
+) -> tuple[Statistics, Source | None, int]:
+    """(figures, the packs unless a bundle is named, exit status)."""
     from fairpost.cli import readers
     from fairpost.cli.check import known_channel
     from fairpost.cli.registry import open_registry
@@ -118,15 +134,25 @@ def _run(
         threads=options["threads"],
     )
     if not files:
-        return made, source is not None, 0
+        return made, source, 0
     stream = posts.PostFiles(files, columns, open_registry(options["registry"]), render.make_console(stderr=True))
     for batch in stream.batches():
         judged = made.add(batch.columns())
         stream.note_faults(batch, judged)
-    return made, source is not None, 1 if stream.bad.count else 0
+    return made, source, 1 if stream.bad.count else 0
 
 
-def _show(made: Statistics, has_source: bool, top: int) -> None:
+def _mutations(source: Source, most: int) -> Mutations:
+    """What is still found of `most` match cases of each rule, written in every kind of evasion."""
+    from fairpost.rules.mutation import Mutations, mutate_cases, own_tables
+
+    run = Mutations(own_tables())
+    for _ in mutate_cases(source, run, most):
+        pass
+    return run
+
+
+def _show(made: Statistics, source: Source | None, top: int, mutations: Mutations | None) -> None:
     from fairpost.cli.figures import print_table
     from fairpost.rules.statistics.tables import summary, tables
 
@@ -135,7 +161,12 @@ def _show(made: Statistics, has_source: bool, top: int) -> None:
     console.print(Text(first, style="bold"))
     for table in tables(made, top):
         print_table(console, table)
-    if not has_source:
+    if mutations is not None:
+        from fairpost.rules.mutation import tables as mutation_tables
+
+        for table in mutation_tables(mutations, source, top):
+            print_table(console, table)
+    if source is None:
         rest.append("what folds buy and cost is known of packs only: name them instead of a bundle")
     if not made.rules.posts:
         rest.append("hits, decisions and words are counted on posts: --posts FILE")
@@ -144,16 +175,17 @@ def _show(made: Statistics, has_source: bool, top: int) -> None:
         console.print(Text(line, style="dim"))
 
 
-def _write(made: Statistics, output: Path) -> None:
+def _write(made: Statistics, output: Path, mutations: Mutations | None) -> None:
     from fairpost.cli.figures import write_text
-    from fairpost.rules.statistics.tables import rules, tables
+    from fairpost.rules.statistics.tables import mutants, rules, tables
 
     if output.suffix.lower() == ".json":
+        found = tables(made) if mutations is None else [*tables(made), mutants(mutations)]
         content = {
             "revision": made.rule_set.revision,
             "posts": made.rules.posts,
             "labelled": made.rules.labelled,
-            "tables": {table.title: _objects(table) for table in tables(made)},
+            "tables": {table.title: _objects(table) for table in found},
         }
         write_text(output, json.dumps(content, ensure_ascii=False, indent=1) + "\n", "-o")
         return

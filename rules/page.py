@@ -39,7 +39,7 @@ code { font-family: ui-monospace, monospace; font-size: .93em; overflow-wrap: an
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 th, td { padding: 6px 12px; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th { color: var(--muted); font-weight: 500; border-bottom: 1px solid var(--line); }
-th.text, td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+th.text, td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 8em; }
 tr + tr td { border-top: 1px solid var(--line); } td.zero { color: var(--muted); opacity: .55; }
 table.sortable th { cursor: pointer; user-select: none; }
 table.sortable th:focus-visible { outline: 2px solid var(--accent); }

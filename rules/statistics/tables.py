@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fairpost.engine.vocabulary import CATEGORIES, COMMERCE
 
 from ..tables import Cell, Column, Table
 from .rule_counts import RuleCounts
 from .run import Statistics
+
+if TYPE_CHECKING:
+    from ..mutation import Mutations
 
 __all__ = [
     "agreement",
@@ -214,3 +217,14 @@ def folds(statistics: Statistics) -> Table:
     note = "what holds with the fold and not without it: match cases found, pass cases left alone, posts that get an "
     note += "action other than ALLOW, a stricter one, a milder one. Patterns that need the fold for another one keep it"
     return Table("Folds: what each buys and costs", tuple(columns), rows, note, whole=True)
+
+
+def mutants(run: Mutations) -> Table:
+    """What each rule still finds of its own match cases, by kind of evasion."""
+    rows = [
+        (rule, " + ".join(kinds), made, kept, kept / made)
+        for rule, counts in sorted(run.by_rule.items())
+        for kinds, (made, kept) in counts.items()
+    ]
+    columns = (Column("rule", "text"), Column("kind", "text"), Column("mutants"), Column("kept"))
+    return Table("Recall under evasion", (*columns, Column("recall", "share")), rows)

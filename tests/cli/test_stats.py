@@ -101,3 +101,16 @@ def test_what_is_wrong_is_said(arguments: list[str], message: str, packs: Path, 
     done = run("rules", "stats", packs, "--no-folds", *arguments)
     assert done.returncode == 2, done.stdout
     assert message in done.stderr
+
+
+def test_recall_under_evasion(packs: Path, tmp_path: Path, run: Run) -> None:
+    done = run("rules", "stats", packs, "--no-folds", "--mutate", "2", "-o", "x.json")
+    assert done.returncode == 0, done.stderr
+    assert "by kind of evasion" in done.stdout
+    content = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
+    found = {(row["rule"], row["kind"]): row for row in content["tables"]["Recall under evasion"]}
+    assert found["probe.cure", "separators"]["recall"] == 1.0
+    assert run("rules", "compile", packs, "-o", "x.fpb").returncode == 0
+    refused = run("rules", "stats", "x.fpb", "--mutate", "2")
+    assert refused.returncode == 2
+    assert "--mutate 2: x.fpb is a bundle, which has no cases; name its packs" in refused.stderr
