@@ -266,8 +266,9 @@ def _show_scores(found: Explanation, console: Console) -> None:
         _show_score(found, found.commerce, console)
     if found.model is not None:
         _line(console, f"text model: logit {found.model[0]:.4f}, probability {found.model[1]:.4f}")
-    for rule, value in found.signals or ():
-        _line(console, f"    + {value:.4f}  {found.names[rule]}")
+    if found.model is not None and found.signals is not None:
+        terms = "".join(f" + {signal:g} {rule}" for rule, signal in found.signals)
+        _line(console, f"commerce = 1 / (1 + exp(-x)), x = {found.model[0]:.4f} text model{terms}")
     _line(console, f"commerce {found.verdict.commerce:.4f}")
     for score in found.scores:
         _show_score(found, score, console)

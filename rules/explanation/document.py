@@ -35,9 +35,7 @@ def document(explanation: Explanation) -> dict[str, Any]:
         "model": None
         if explanation.model is None
         else {"logit": explanation.model[0], "probability": explanation.model[1]},
-        "commerce_signals": None
-        if explanation.signals is None
-        else {explanation.names[rule]: value for rule, value in explanation.signals},
+        "commerce_signals": None if explanation.signals is None else dict(explanation.signals),
         "commerce_rules": None if explanation.commerce is None else _score(explanation.commerce, explanation),
         "scores": scores,
         "commerce": verdict.commerce,

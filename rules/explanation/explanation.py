@@ -15,7 +15,7 @@ import numpy as np
 from fairpost.engine import Verdict
 from fairpost.engine.dates import day_of_today
 from fairpost.engine.folds import DEFAULT, fold
-from fairpost.engine.model import logistic, probability
+from fairpost.engine.model import probability
 from fairpost.engine.vocabulary import CATEGORIES, COMMERCE, RECOGNISERS, STANDING_DTYPE, Action
 
 from ..scoring import CategoryScore, Scale, exposure_steps
@@ -85,12 +85,10 @@ class Explanation:
     """Everything that led to `verdict`.
 
     folded: symbols as the scan reads them, `origins[i]` the code point of the text that symbol i comes from.
-    rules: those that were evaluated, in the engine's order.
-    commerce: of the rules of COMMERCE, None where none fired or the text model has signals.
-    signals: what each enforced rule of COMMERCE that fired adds to the model's logit, by its number; None where
-    `commerce` is the noisy-or of the rules.
+    rules: those that were evaluated, in the engine's order. commerce: of the rules of COMMERCE, None where none fired.
     scores: of the violated categories; thresholds: for each of them (action, least score, whether it is reached).
-    model: the text model's logit and probability, None without one.
+    model: the text model's logit and probability, None without one. signals: where `commerce` is the probability of the
+    logit and what rules of COMMERCE add to it, (rule, what it adds) for those that fired; None where it is `commerce`.
     """
 
     text: str
@@ -100,8 +98,8 @@ class Explanation:
     removed: tuple[Removed, ...]
     rules: tuple[RuleAnswer, ...]
     commerce: CategoryScore | None
-    signals: tuple[tuple[int, float], ...] | None
     model: tuple[float, float] | None
+    signals: tuple[tuple[str, float], ...] | None
     scores: tuple[CategoryScore, ...]
     thresholds: Mapping[str, tuple[tuple[Action, float, bool], ...]]
     severity_weights: Mapping[str, float]
@@ -110,15 +108,7 @@ class Explanation:
     day: int
     verdict: Verdict
     names: Sequence[str]
-    """Ids of rules, by the numbers in `commerce`, `signals` and `scores`."""
-
-    @property
-    def commerce_score(self) -> float:
-        """The score `commerce`, put together from its parts: the engine's, but for its rounding to float32."""
-        if self.signals is None:
-            return 0.0 if self.commerce is None else self.commerce.score
-        assert self.model is not None
-        return logistic(self.model[0] + sum(value for _, value in self.signals))
+    """Ids of rules, by the numbers in `commerce` and `scores`."""
 
 
 class Explainer:
@@ -164,9 +154,8 @@ class Explainer:
         symbols, origins = fold(text, DEFAULT)
         model = None if verdict.model is None else (verdict.model, float(probability(np.float32(verdict.model))))
         signals = None
-        if rules.signals is not None:
-            own = [rule for rule in enforced if self._scale.category[rule] == COMMERCE]
-            signals = tuple((rule, float(rules.signals[rule])) for rule in own)
+        if (added := self._bundle.signals) is not None:
+            signals = tuple((rules.rule_ids[k], added[k]) for k in enforced if self._scale.category[k] == COMMERCE)
         return Explanation(
             text,
             "".join(map(chr, symbols)),
@@ -174,9 +163,9 @@ class Explainer:
             tuple(hits),
             tuple(self._removed(text, hits)),
             tuple(self._answer(rule, tree, truths, rule in fired, day) for rule, tree in conditions.items()),
-            self._scale.score(COMMERCE, enforced) if signals is None else None,
-            signals,
+            None if signals is not None else self._scale.score(COMMERCE, enforced),
             model,
+            signals,
             scores,
             {CATEGORIES[score.category]: self._thresholds(score, known) for score in scores},
             dict(rules.meta["severity_weights"]),

@@ -48,6 +48,12 @@ class Bundle:
         code = self._sections["CODE"][first : first + count]
         return parts_of(code, self._names, self._packs[self.rules.rule_ids[rule]])
 
+    @property
+    def signals(self) -> list[float] | None:
+        """By rule, what it adds to the logit of which `commerce` is the probability; None where that is a noisy-or."""
+        column = self._sections.get("MODR")
+        return None if column is None or not column.size else [float(signal) for signal in column]
+
     def in_force(self, rule: int, day: int) -> bool:
         """Whether the rule is in force on a day."""
         record = self._sections["RULE"][rule]
@@ -100,16 +106,17 @@ class Bundle:
                 MODES.index("enforce"), 0,
             )  # fmt: skip
         always = np.arange(len(rules), len(rules) + len(parts), dtype=np.uint16)
-        signals = self._sections["MODR"]
-        signals = np.append(signals, np.zeros(len(more))) if signals.size else signals
+        signals = self._sections.get("MODR", np.zeros(0))
+        if signals.size:  # one for each rule
+            signals = np.concatenate([signals, np.zeros(len(parts))])
         meta = {**self._meta, "rule_ids": [*self.rules.rule_ids, *(f"#{k}" for k in range(len(parts)))]}
         return RuleSet.from_bytes(
             assemble(
                 {
                     **self._sections,
                     "RULE": np.concatenate([rules, more]),
-                    "MODR": signals,
                     "ALWA": np.concatenate([self._sections["ALWA"], always]),
+                    "MODR": signals,
                     "META": np.frombuffer(json.dumps(meta).encode(), np.uint8),
                 }
             )
