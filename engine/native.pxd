@@ -89,7 +89,9 @@ cdef extern from "evasion.h" nogil:
     ctypedef struct reading_t:
         chunk_t chunk
     void reading_free(reading_t *reading) noexcept
-    int read_chunk(const evasion_t *evasion, const chunk_t *chunk, reading_t *reading) noexcept
+    int read_chunk(
+        const image_t *image, const evasion_t *evasion, const chunk_t *chunk, reading_t *reading
+    ) noexcept
     int match_writings(matcher_t *m, const evasion_t *evasion, const reading_t *reading) noexcept
 
 cdef extern from "paths.h" nogil:

@@ -111,7 +111,7 @@ cdef class Scanner:
         """The evasion scan: what the folded texts say when they are read aloud and by their looks."""
         cdef const evasion_t *evasion = self.view.evasion
         cdef reading_t *reading = &self.reading
-        if read_chunk(evasion, &self.chunk, reading):
+        if read_chunk(self.view, evasion, &self.chunk, reading):
             return -1
         if self.path.filter(&evasion.index, &reading.chunk) or self.path.lookup(&evasion.index, &reading.chunk):
             return -1

@@ -9,6 +9,7 @@
 #include "chunk.h"
 #include "fold.h"
 #include "matcher.h"
+#include "model.h"
 
 enum {
     LONGEST_WORD = 64, /* letters; a longer word is not read as pinyin */
@@ -16,6 +17,9 @@ enum {
     EMOJI_LEAST_SECOND = 0x8C, /* E2 8C is the begin of U+2300: no emoji of the table lies between that and U+10000 but there */
     EMOJI_BLOCK = 64
 };
+
+/* Posts below this logit of the text model are not read: 1 in 400. */
+#define LEAST_LOGIT_READ -6.0f
 
 enum { ELEMENT_NONE = 0, ELEMENT_LATIN, ELEMENT_SPLIT, ELEMENT_EMOJI };
 
@@ -47,17 +51,17 @@ static inline void reading_free(reading_t *reading) {
     column_emoji_free(&reading->emoji);
 }
 
-/* Notes the emoji of the chunk that stand for words, in order. The texts are well-formed by now. Returns 0, or -1 (memory). */
-static inline int find_emoji(const evasion_t *evasion, const chunk_t *chunk, reading_t *reading) {
+/* Notes the emoji of bytes [begin, end) of the chunk that stand for words, in order. The texts are well-formed by now. Returns 0,
+ * or -1 (memory). */
+static inline int find_emoji(const evasion_t *evasion, const chunk_t *chunk, size_t begin, size_t end, reading_t *reading) {
     const uint8_t *bytes = chunk_bytes(chunk);
-    reading->emoji.count = 0;
-    for (size_t from = 0; from < chunk->byte_count; from += EMOJI_BLOCK) {
+    for (size_t from = begin; from < end; from += EMOJI_BLOCK) {
         uint8_t any = 0;
         /* SAFETY: slack stands behind the texts, zero bytes. */
         for (size_t i = from; i < from + EMOJI_BLOCK; i++)
             any |= (uint8_t)((bytes[i] == 0xF0) | ((bytes[i] == 0xE2) & (bytes[i + 1] >= EMOJI_LEAST_SECOND)));
         if (!any) continue;
-        for (size_t i = from; i < from + EMOJI_BLOCK && i < chunk->byte_count; i++) {
+        for (size_t i = from; i < from + EMOJI_BLOCK && i < end; i++) {
             if (!(bytes[i] == 0xF0 || (bytes[i] == 0xE2 && bytes[i + 1] >= EMOJI_LEAST_SECOND))) continue;
             size_t after = i, low = 0, high = evasion->emoji_count;
             const uint32_t c = decode_utf8(bytes, chunk->byte_count, &after);
@@ -162,22 +166,48 @@ static inline const split_t *find_split(const evasion_t *evasion, const uint16_t
     return NULL;
 }
 
-/* Makes reading->chunk's symbols of the chunk's. Returns 0, or -1 (memory). */
-static inline int read_chunk(const evasion_t *evasion, const chunk_t *chunk, reading_t *reading) {
+/* Closes texts[k].is_read where the text model is as good as sure that the post sells nothing: everyday posts are most, and
+ * words in disguise are a seller's. Without a model every text is read. */
+static inline void choose_texts(const image_t *image, const chunk_t *chunk) {
+    for (size_t k = 0, next; k < chunk->text_count; k = next) {
+        int64_t sum = 0;
+        uint64_t shapes = 0;
+        for (next = k; next < chunk->text_count && chunk->texts[next].group == chunk->texts[k].group; next++) {
+            sum += chunk->texts[next].weights;
+            shapes += chunk->texts[next].shape_end - chunk->texts[next].shape_begin;
+        }
+        const uint32_t is_read = image->model_weights == NULL || model_logit(image, sum, shapes) >= LEAST_LOGIT_READ;
+        for (size_t j = k; j < next; j++) chunk->texts[j].is_read = is_read;
+    }
+}
+
+/* Makes reading->chunk's symbols of the chunk's, those of texts that are read; of the others a boundary is left. Returns 0, or -1
+ * (memory). */
+static inline int read_chunk(const image_t *image, const evasion_t *evasion, const chunk_t *chunk, reading_t *reading) {
     const uint16_t *const of = evasion->symbol_of, *const symbols = chunk_symbols(chunk);
     const uint32_t *const offsets = chunk_offsets(chunk);
-    if (find_emoji(evasion, chunk, reading)) return -1;
+    const text_t *closed = chunk->texts, *const last = chunk->texts + chunk->text_count; /* the next text that is not read */
+    choose_texts(image, chunk);
+    reading->emoji.count = 0;
+    size_t gaps = 0;
+    for (const text_t *text = chunk->texts; text < last; text++) {
+        gaps += !text->is_read;
+        if (text->is_read && find_emoji(evasion, chunk, text->byte_begin, (size_t)text->byte_begin + text->length, reading)) return -1;
+    }
     const emoji_t *emoji = reading->emoji.at;
     size_t left = reading->emoji.count, count = 0, i = 0, stop;
     if (chunk_reserve_symbols(&reading->chunk, chunk->symbol_count + EMOJI_MOST * left)) return -1;
     uint16_t *const out = chunk_symbols(&reading->chunk);
     column_element *const elements = &reading->elements;
     elements->count = 0;
-    if (column_element_reserve(elements, 1 + EMOJI_MOST * left)) return -1;
+    if (column_element_reserve(elements, 1 + gaps + EMOJI_MOST * left)) return -1;
     const element_t before = {UINT32_MAX, 0, 0, 0, ELEMENT_NONE, 0};
     elements->at[elements->count++] = before;
     for (;;) {
         stop = left ? symbol_behind(chunk, i, emoji->offset) : chunk->symbol_count;
+        while (closed < last && (closed->is_read || closed->symbol_begin == closed->symbol_end)) closed++;
+        const int is_gap = closed < last && closed->symbol_begin < stop;
+        if (is_gap) stop = closed->symbol_begin;
         while (i < stop) {
             const uint16_t symbol = of[symbols[i]];
             out[count] = symbol & EVASION_VALUE;
@@ -215,6 +245,15 @@ static inline int read_chunk(const evasion_t *evasion, const chunk_t *chunk, rea
             elements->at[elements->count++] = element;
             out[count++] = of[split->whole] & EVASION_VALUE;
             i += width;
+        }
+        if (is_gap) {
+            /* Behind it the columns run on side by side from the boundary that ends the text. */
+            const element_t gap = {(uint32_t)count, closed->symbol_end - 1, offsets[closed->symbol_begin], 0, ELEMENT_NONE, 1};
+            if (column_element_reserve(elements, 1 + EMOJI_MOST * left)) return -1;
+            elements->at[elements->count++] = gap;
+            out[count++] = SYMBOL_BOUNDARY;
+            i = closed++->symbol_end;
+            continue;
         }
         if (!left) break;
         const expansion_t *word = &evasion->emoji[emoji->record];

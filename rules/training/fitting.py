@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fairpost.engine import ModelFeatures, RuleSet, TextModel, model_features
 from fairpost.engine.layout import SIGNAL_MAX
 
-from .posts import CALIBRATION, CASES, TEST, UNLABELLED, WRITTEN, Posts, split_of
+from .posts import CALIBRATION, CASES, POSTS, TEST, UNLABELLED, WRITTEN, Posts, split_of
 
 __all__ = ["BITS", "SEED", "SOURCE_WEIGHTS", "STRENGTH", "Fitted", "chosen_rows", "fit", "logits"]
 
@@ -25,7 +25,7 @@ BITS: Final = 17
 SEED: Final = 0
 STRENGTH: Final = 20.0
 """Inverse of the strength of regularisation (scikit-learn's C)."""
-SOURCE_WEIGHTS: Final[Mapping[str, float]] = {CASES: 5.0, WRITTEN: 1.0}
+SOURCE_WEIGHTS: Final[Mapping[str, float]] = {CASES: 5.0, POSTS: 5.0, WRITTEN: 1.0}
 """How much a post of a source counts; 1 for the others."""
 LEAST_SHARE: Final = 0.5
 """A rule adds at least this share of what its author's weight says, -log(1 - weight): the corpora lack many posts."""

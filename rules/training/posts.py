@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -20,11 +22,13 @@ __all__ = [
     "CALIBRATION",
     "CASES",
     "PARTS",
+    "POSTS",
     "TEST",
     "UNLABELLED",
     "WRITTEN",
     "Posts",
     "case_posts",
+    "own_posts",
     "parts_of",
     "split_of",
     "written",
@@ -37,6 +41,7 @@ CALIBRATION: Final = 4
 UNLABELLED: Final = -1
 CASES: Final = "cases"
 WRITTEN: Final = "written"
+POSTS: Final = "posts"
 _NO_ADVERT: Final = frozenset({"STANDING", "INDUCE", "DISCLOSURE", "UNREGISTERED"})
 """Categories whose match cases need not sell anything."""
 
@@ -77,9 +82,10 @@ class Posts:
 
 
 def split_of(posts: Posts) -> NDArray[np.int64]:
-    """The part of each post; cases of rules are for training always, since the model must do what its packs promise."""
+    """The part of each post; cases of rules and our own posts are always for training: the model must do what its packs
+    promise, and other posts by the same author measure it (benchmarks/unseen)."""
     parts = parts_of(posts.texts)
-    parts[posts.sources == CASES] = PARTS - 1
+    parts[np.isin(posts.sources, [CASES, POSTS])] = PARTS - 1
     return parts
 
 
@@ -100,6 +106,13 @@ def written(count: int = 12_000, seed: int = 1) -> Posts:
     """The posts that we wrote as templates (`written.yaml`)."""
     texts, labels = written_posts(count, seed)
     return Posts.of(texts, labels, WRITTEN)
+
+
+def own_posts() -> Posts:
+    """The posts that we wrote one by one (`posts.jsonl`): violations, honest adverts, news, reviews, everyday posts."""
+    lines = (Path(__file__).parent / "posts.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [json.loads(line) for line in lines]
+    return Posts.of([row["text"] for row in found], [int(row["commerce"]) for row in found], POSTS)
 
 
 def case_posts(source: Source, rules: RuleSet) -> Posts:

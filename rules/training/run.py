@@ -12,12 +12,13 @@ from ..compiler import bundle_of
 from ..source import Source
 from .evaluation import evaluate, leave_out
 from .fitting import BITS, SEED, SOURCE_WEIGHTS, STRENGTH, fit
-from .posts import CASES, WRITTEN, Posts, case_posts, split_of, written
+from .posts import CASES, POSTS, WRITTEN, Posts, case_posts, own_posts, split_of, written
 
 __all__ = ["Task", "train"]
 
 _OURS: Final = {
     CASES: "cases of the packs' rules, our own sentences, licensed as the project",
+    POSTS: "our own posts of every kind (rules/training/posts.jsonl), licensed as the project",
     WRITTEN: "drawn from templates of our own (rules/training/written.yaml), licensed as the project",
 }
 
@@ -32,6 +33,7 @@ class Task:
         remarks: what the card says of a source.
         written: how many posts of our templates are added.
         cases: whether the cases of the rules are.
+        own: whether the posts that we wrote one by one are.
     """
 
     left: Sequence[Sequence[str]] = ()
@@ -39,6 +41,7 @@ class Task:
     remarks: Mapping[str, str] = field(default_factory=dict)
     written: int = 12_000
     cases: bool = True
+    own: bool = True
     bits: int = BITS
     strength: float = STRENGTH
     seed: int = SEED
@@ -59,6 +62,8 @@ def train(
     weights = {rule.id: rule.weight for rule in source.rules}
     if task.cases:
         posts = posts + case_posts(source, rules)
+    if task.own:
+        posts = posts + own_posts()
     if task.written:
         posts = posts + written(task.written)
     tell("features")

@@ -184,7 +184,7 @@ int main(void) {
             matcher_begin(&matcher, &image, &chunk, &matches, 0);
             if (match_chunk(&matcher)) return 4;
             show(&chunk, &matches);
-            if (read_chunk(&evasion, &chunk, &reading)) return 4;
+            if (read_chunk(&image, &evasion, &chunk, &reading)) return 4;
             if (path->filter(&evasion.index, &reading.chunk) || path->lookup(&evasion.index, &reading.chunk)) return 4;
             matcher_begin(&writings_matcher, &image, &chunk, &writings, 0);
             if (match_writings(&writings_matcher, &evasion, &reading)) return 4;

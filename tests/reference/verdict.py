@@ -12,7 +12,7 @@ from fairpost.engine.vocabulary import CATEGORIES, SEVERITIES, Action
 from fairpost.rules.source import RuleSource, Source
 
 from .conditions import Facts, Seller, evaluate
-from .hits import Hit, find_hits
+from .hits import Hit, find_hits, is_read_aloud
 from .model import logistic, logit_of
 
 __all__ = ["Evidence", "Judgement", "Label", "judge"]
@@ -51,7 +51,7 @@ def judge(
 ) -> Judgement:
     """Judge one post; its texts are valid and not all empty."""
     model = np.float32(0) if source.model is None else logit_of(source.model, texts)
-    facts = Facts(find_hits(source.lists, texts), seller, channel, language, model=float(model))
+    facts = Facts(find_hits(source.lists, texts, is_read_aloud(source.model, float(model))), seller, channel, language, model=float(model))
     fired: list[tuple[RuleSource, tuple[Hit, ...]]] = []
     for rule in source.rules:  # COMMERCE first
         if rule.category != "COMMERCE":

@@ -58,7 +58,7 @@ def posts() -> Posts:
     return Posts.of(texts, labels, origins)
 
 
-TASK = Task(written=0, bits=12, name="small")
+TASK = Task(written=0, own=False, bits=12, name="small")
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_more_evidence_never_lowers_commerce(trained: tuple[TextModel, dict[str,
 
 
 def test_a_source_left_out(pack: Path, posts: Posts) -> None:
-    model, about = train(posts, load_packs(pack), Task(left=[["second"]], written=0, bits=12, cases=False))
+    model, about = train(posts, load_packs(pack), Task(left=[["second"]], written=0, own=False, bits=12, cases=False))
     assert list(about["left_out"]) == ["second"]
     assert about["left_out"]["second"] > 0.95
     source = load_packs(pack)
@@ -146,7 +146,7 @@ def test_a_source_left_out(pack: Path, posts: Posts) -> None:
 def test_one_label_is_not_enough(pack: Path, posts: Posts) -> None:
     only = posts.chosen(posts.labels == 1)
     with pytest.raises(ValueError, match="posts for training are all of one label; both are needed"):
-        train(only, load_packs(pack), Task(written=0, cases=False))
+        train(only, load_packs(pack), Task(written=0, own=False, cases=False))
 
 
 def test_the_card_says_it_all(trained: tuple[TextModel, dict[str, Any]]) -> None:
