@@ -277,6 +277,10 @@ cdef class Judge:
         cdef size_t k
         self.texts = chunk.texts + first
         self.hits_.count = 0
+        self.facts.pairs = self.shadow_pairs = 0
+        if not self.texts.is_examined:
+            self.chain()
+            return 0
         while self.match < matches.count and matches.at[self.match].text < first:
             self.match += 1
         while self.writing < writings.count and writings.at[self.writing].text < first:
@@ -297,7 +301,6 @@ cdef class Judge:
             if recognise_text(reader) != 0:
                 return -1
         self.flags |= reader.flags
-        self.facts.pairs = self.shadow_pairs = 0
         self.chain()
         return 0
 

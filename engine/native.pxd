@@ -52,6 +52,8 @@ cdef extern from "chunk.h" nogil:
     ctypedef struct text_t:
         const uint8_t *bytes
         uint32_t length, byte_begin, symbol_begin, symbol_end, shape_begin, shape_end, group, fault, fault_at, flags
+        uint32_t is_examined
+        float window
         int64_t weights
     ctypedef struct chunk_t:
         column_u16 shapes_
@@ -85,13 +87,15 @@ cdef extern from "match.h" nogil:
     int match_chunk(matcher_t *m) noexcept
     void matcher_free(matcher_t *m) noexcept
 
+cdef extern from "examine.h" nogil:
+    void choose_texts(const image_t *image, chunk_t *chunk) noexcept
+    void keep_examined(chunk_t *chunk) noexcept
+
 cdef extern from "evasion.h" nogil:
     ctypedef struct reading_t:
         chunk_t chunk
     void reading_free(reading_t *reading) noexcept
-    int read_chunk(
-        const image_t *image, const evasion_t *evasion, const chunk_t *chunk, reading_t *reading
-    ) noexcept
+    int read_chunk(const evasion_t *evasion, const chunk_t *chunk, reading_t *reading) noexcept
     int match_writings(matcher_t *m, const evasion_t *evasion, const reading_t *reading) noexcept
 
 cdef extern from "paths.h" nogil:

@@ -12,12 +12,14 @@ from fairpost.engine.image cimport Image, evasion_t
 from fairpost.engine.native cimport (
     CHUNK_BYTES,
     PATH_COUNT,
+    choose_texts,
     chunk_add,
     chunk_begin,
     chunk_end,
     chunk_free,
     column_match_free,
     fold_chunk,
+    keep_examined,
     match_chunk,
     match_writings,
     matcher_begin,
@@ -98,9 +100,13 @@ cdef class Scanner:
         self.path = _chosen
         if chunk_end(&self.chunk) or fold_chunk(self.path, self.view, &self.chunk):
             return -1
-        if self.path.filter(self.view, &self.chunk) or self.path.lookup(self.view, &self.chunk):
-            return -1
         if self.view.model_weights != NULL and self.path.model(self.view, &self.chunk):
+            return -1
+        choose_texts(self.view, &self.chunk)
+        if self.path.filter(self.view, &self.chunk):
+            return -1
+        keep_examined(&self.chunk)
+        if self.path.lookup(self.view, &self.chunk):
             return -1
         matcher_begin(&self.matcher, self.view, &self.chunk, &self.matches, is_limited)
         if match_chunk(&self.matcher):
@@ -111,7 +117,7 @@ cdef class Scanner:
         """The evasion scan: what the folded texts say when they are read aloud and by their looks."""
         cdef const evasion_t *evasion = self.view.evasion
         cdef reading_t *reading = &self.reading
-        if read_chunk(self.view, evasion, &self.chunk, reading):
+        if read_chunk(evasion, &self.chunk, reading):
             return -1
         if self.path.filter(&evasion.index, &reading.chunk) or self.path.lookup(&evasion.index, &reading.chunk):
             return -1

@@ -77,7 +77,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class RuleSetSource:
-    """Everything that a bundle holds. List ids are positions in `lists`, which starts with RECOGNISERS."""
+    """Everything that a bundle holds. List ids are positions in `lists`, which starts with RECOGNISERS.
+
+    examined_from: least logit of the text model for some window of a post with which anything is looked for in it; None:
+    every post is examined, as it is without a model.
+    """
 
     patterns: Sequence[Pattern]
     lists: Sequence[str]
@@ -88,4 +92,5 @@ class RuleSetSource:
     languages: Sequence[str]
     policy: Policy
     model: TextModel | None = None
+    examined_from: float | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)

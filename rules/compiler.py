@@ -86,6 +86,7 @@ class _Lowering:
                 exposure=exposure,
             ),
             model=source.model,
+            examined_from=source.policy.examined_from,
             meta=describe(source),
         )
 
@@ -222,6 +223,7 @@ def describe(source: Source) -> dict[str, Any]:
             for channel in ("default", *policy.channels)
         },
         "severity_weights": policy.severity_weights.model_dump(),
+        "examined_from": policy.examined_from,
         "exposure": policy.exposure.model_dump(),
         "vocabulary": {"categories": list(v.CATEGORIES), "licences": list(v.LICENCES)},
     }

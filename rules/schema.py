@@ -309,6 +309,7 @@ class PolicyFile(Model):
     categories: dict[Category, Texts]
     channels: list[Name] = Field(default=[])
     thresholds: dict[str, dict[Category, Thresholds]]
+    examined_from: Annotated[float, Field(ge=-100.0, le=100.0, allow_inf_nan=False)] | None = None
     exposure: Exposure
 
 

@@ -32,7 +32,8 @@ typedef struct {
     uint32_t fault;       /* TEXT_... */
     uint32_t fault_at;    /* byte in the text; for TEXT_TOO_LONG its length */
     uint32_t flags;       /* what was capped: MATCHES_CAPPED, WORK_CAPPED */
-    uint32_t is_read;     /* by the evasion scan */
+    uint32_t is_examined; /* its post is: else nothing is looked for in it */
+    float window;         /* greatest logit of the text model of one of its windows */
     int64_t weights;      /* of the text model, of all features */
 } text_t;
 

@@ -35,59 +35,79 @@ static inline double model_logistic(double logit) {
     return logit < 0 ? power / (1.0 + power) : 1.0 / (1.0 + power);
 }
 
-/* Notes the sum of the weights of each text of the folded chunk in text_t.weights (64 bits hold any). Returns 0, or -1
- * when memory runs out. */
-static int model_scalar(const image_t *image, chunk_t *chunk) {
-    if (shapes_scalar(chunk)) return -1;
+/* Sum of the weights of shapes [begin, end). The vector paths have computed the buckets of the bigrams; `bigrams` is NULL without.
+ * The weights are plain loads: gathers are slower, and four sums keep the loads apart. */
+static inline int64_t model_range(const image_t *image, const uint16_t *shapes, const uint32_t *bigrams, uint32_t begin, uint32_t end) {
     /* SAFETY: a bucket is a number of 32 - model_shift bits, and model_weights has 1 << (32 - model_shift) entries. */
     const int8_t *const weights = image->model_weights, *const unigrams = image->model_unigrams;
-    const uint16_t *shapes = chunk->shapes_.at;
+    int64_t a = 0, b = 0, c = 0, d = 0;
+    uint32_t i = begin;
+    if (bigrams == NULL) {
+        for (; i < end; i++) a += unigrams[shapes[i]] + weights[model_bigram(shapes[i], shapes[i + 1], image->model_shift)];
+        return a;
+    }
+    for (; i + 4 <= end; i += 4) {
+        uint64_t four, two, next; /* shapes and buckets, several a load: loads are what limits this loop */
+        memcpy(&four, shapes + i, 8);
+        memcpy(&two, bigrams + i, 8);
+        memcpy(&next, bigrams + i + 2, 8);
+        a += unigrams[(uint16_t)four];
+        b += unigrams[(uint16_t)(four >> 16)];
+        c += unigrams[(uint16_t)(four >> 32)];
+        d += unigrams[four >> 48];
+        a += weights[(uint32_t)two];
+        b += weights[two >> 32];
+        c += weights[(uint32_t)next];
+        d += weights[next >> 32];
+    }
+    for (; i < end; i++) {
+        a += unigrams[shapes[i]];
+        b += weights[bigrams[i]];
+    }
+    return a + b + c + d;
+}
+
+/* A window is two neighbouring blocks, of which the last may be shorter; a text of one block is one window. */
+enum { WINDOW_BLOCK = 20 };
+
+/* Notes the sum of the weights of each text of the chunk in text_t.weights (64 bits hold any), and the greatest logit of one of its
+ * windows in text_t.window: a claim in a long story is found by where it stands. */
+static inline void model_sum_texts(const image_t *image, chunk_t *chunk, const uint32_t *bigrams) {
     for (size_t k = 0; k < chunk->text_count; k++) {
         text_t *text = &chunk->texts[k];
-        int64_t sum = 0;
-        for (uint32_t i = text->shape_begin; i < text->shape_end; i++)
-            sum += unigrams[shapes[i]] + weights[model_bigram(shapes[i], shapes[i + 1], image->model_shift)];
+        int64_t sum = 0, before = 0, full = INT64_MIN;
+        uint32_t size = 0, at = text->shape_begin;
+        float last = model_logit(image, 0, 0);
+        while (at < text->shape_end) {
+            const uint32_t end = text->shape_end - at > WINDOW_BLOCK ? at + WINDOW_BLOCK : text->shape_end;
+            const int64_t block = model_range(image, chunk->shapes_.at, bigrams, at, end);
+            if (end == text->shape_end)
+                last = model_logit(image, before + block, size + (end - at));
+            else if (size && (full == INT64_MIN || (image->model_scale >= 0 ? before + block > full : before + block < full)))
+                full = before + block; /* all of these have as many shapes: the logit of the best will do */
+            sum += block;
+            before = block;
+            size = end - at;
+            at = end;
+        }
         text->weights = sum;
+        text->window = last;
+        if (full != INT64_MIN) {
+            const float logit = model_logit(image, full, 2 * WINDOW_BLOCK);
+            if (logit > last) text->window = logit;
+        }
     }
+}
+
+static int model_scalar(const image_t *image, chunk_t *chunk) {
+    if (shapes_scalar(chunk)) return -1;
+    model_sum_texts(image, chunk, NULL);
     return 0;
 }
 
 /* The vector paths write the bucket of the bigram at each shape of the chunk to chunk->bigrams, some past the last. */
 static inline int model_begin(chunk_t *chunk) {
     return column_u32_reserve(&chunk->bigrams, chunk->shape_count + SYMBOL_SLACK);
-}
-
-/* The second half of the vector paths. The weights are plain loads: gathers are slower, and four sums keep the loads
- * apart. */
-static inline void model_sum_texts(const image_t *image, chunk_t *chunk) {
-    const int8_t *const weights = image->model_weights, *const unigrams = image->model_unigrams;
-    for (size_t k = 0; k < chunk->text_count; k++) {
-        text_t *text = &chunk->texts[k];
-        const uint32_t length = text->shape_end - text->shape_begin;
-        const uint16_t *symbol = chunk->shapes_.at + text->shape_begin;
-        const uint32_t *bigram = chunk->bigrams.at + text->shape_begin;
-        int64_t a = 0, b = 0, c = 0, d = 0;
-        uint32_t i = 0;
-        for (; i + 4 <= length; i += 4) {
-            uint64_t four, two, next; /* symbols and buckets, several a load: loads are what limits this loop */
-            memcpy(&four, symbol + i, 8);
-            memcpy(&two, bigram + i, 8);
-            memcpy(&next, bigram + i + 2, 8);
-            a += unigrams[(uint16_t)four];
-            b += unigrams[(uint16_t)(four >> 16)];
-            c += unigrams[(uint16_t)(four >> 32)];
-            d += unigrams[four >> 48];
-            a += weights[(uint32_t)two];
-            b += weights[two >> 32];
-            c += weights[(uint32_t)next];
-            d += weights[next >> 32];
-        }
-        for (; i < length; i++) {
-            a += unigrams[symbol[i]];
-            b += weights[bigram[i]];
-        }
-        text->weights = a + b + c + d;
-    }
 }
 
 #endif

@@ -9,7 +9,6 @@
 #include "chunk.h"
 #include "fold.h"
 #include "matcher.h"
-#include "model.h"
 
 enum {
     LONGEST_WORD = 64, /* letters; a longer word is not read as pinyin */
@@ -17,9 +16,6 @@ enum {
     EMOJI_LEAST_SECOND = 0x8C, /* E2 8C is the begin of U+2300: no emoji of the table lies between that and U+10000 but there */
     EMOJI_BLOCK = 64
 };
-
-/* Posts below this logit of the text model are not read: 1 in 400. */
-#define LEAST_LOGIT_READ -6.0f
 
 enum { ELEMENT_NONE = 0, ELEMENT_LATIN, ELEMENT_SPLIT, ELEMENT_EMOJI };
 
@@ -166,33 +162,17 @@ static inline const split_t *find_split(const evasion_t *evasion, const uint16_t
     return NULL;
 }
 
-/* Closes texts[k].is_read where the text model is as good as sure that the post sells nothing: everyday posts are most, and
- * words in disguise are a seller's. Without a model every text is read. */
-static inline void choose_texts(const image_t *image, const chunk_t *chunk) {
-    for (size_t k = 0, next; k < chunk->text_count; k = next) {
-        int64_t sum = 0;
-        uint64_t shapes = 0;
-        for (next = k; next < chunk->text_count && chunk->texts[next].group == chunk->texts[k].group; next++) {
-            sum += chunk->texts[next].weights;
-            shapes += chunk->texts[next].shape_end - chunk->texts[next].shape_begin;
-        }
-        const uint32_t is_read = image->model_weights == NULL || model_logit(image, sum, shapes) >= LEAST_LOGIT_READ;
-        for (size_t j = k; j < next; j++) chunk->texts[j].is_read = is_read;
-    }
-}
-
-/* Makes reading->chunk's symbols of the chunk's, those of texts that are read; of the others a boundary is left. Returns 0, or -1
+/* Makes reading->chunk's symbols of the chunk's, those of texts that are examined; of the others a boundary is left. Returns 0, or -1
  * (memory). */
-static inline int read_chunk(const image_t *image, const evasion_t *evasion, const chunk_t *chunk, reading_t *reading) {
+static inline int read_chunk(const evasion_t *evasion, const chunk_t *chunk, reading_t *reading) {
     const uint16_t *const of = evasion->symbol_of, *const symbols = chunk_symbols(chunk);
     const uint32_t *const offsets = chunk_offsets(chunk);
-    const text_t *closed = chunk->texts, *const last = chunk->texts + chunk->text_count; /* the next text that is not read */
-    choose_texts(image, chunk);
+    const text_t *closed = chunk->texts, *const last = chunk->texts + chunk->text_count; /* the next text that is not examined */
     reading->emoji.count = 0;
     size_t gaps = 0;
     for (const text_t *text = chunk->texts; text < last; text++) {
-        gaps += !text->is_read;
-        if (text->is_read && find_emoji(evasion, chunk, text->byte_begin, (size_t)text->byte_begin + text->length, reading)) return -1;
+        gaps += !text->is_examined;
+        if (text->is_examined && find_emoji(evasion, chunk, text->byte_begin, (size_t)text->byte_begin + text->length, reading)) return -1;
     }
     const emoji_t *emoji = reading->emoji.at;
     size_t left = reading->emoji.count, count = 0, i = 0, stop;
@@ -205,7 +185,7 @@ static inline int read_chunk(const image_t *image, const evasion_t *evasion, con
     elements->at[elements->count++] = before;
     for (;;) {
         stop = left ? symbol_behind(chunk, i, emoji->offset) : chunk->symbol_count;
-        while (closed < last && (closed->is_read || closed->symbol_begin == closed->symbol_end)) closed++;
+        while (closed < last && (closed->is_examined || closed->symbol_begin == closed->symbol_end)) closed++;
         const int is_gap = closed < last && closed->symbol_begin < stop;
         if (is_gap) stop = closed->symbol_begin;
         while (i < stop) {

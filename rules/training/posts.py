@@ -42,7 +42,7 @@ UNLABELLED: Final = -1
 CASES: Final = "cases"
 WRITTEN: Final = "written"
 POSTS: Final = "posts"
-_NO_ADVERT: Final = frozenset({"STANDING", "INDUCE", "DISCLOSURE", "UNREGISTERED"})
+_NO_ADVERT: Final = frozenset({"STANDING", "DISCLOSURE", "UNREGISTERED"})
 """Categories whose match cases need not sell anything."""
 
 

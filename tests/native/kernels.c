@@ -181,10 +181,11 @@ int main(void) {
             }
             if (chunk_end(&chunk) || fold_chunk(path, &image, &chunk) || path->filter(&image, &chunk)) return 4;
             if (path->lookup(&image, &chunk) || path->model(&image, &chunk)) return 4;
+            choose_texts(&image, &chunk);
             matcher_begin(&matcher, &image, &chunk, &matches, 0);
             if (match_chunk(&matcher)) return 4;
             show(&chunk, &matches);
-            if (read_chunk(&image, &evasion, &chunk, &reading)) return 4;
+            if (read_chunk(&evasion, &chunk, &reading)) return 4;
             if (path->filter(&evasion.index, &reading.chunk) || path->lookup(&evasion.index, &reading.chunk)) return 4;
             matcher_begin(&writings_matcher, &image, &chunk, &writings, 0);
             if (match_writings(&writings_matcher, &evasion, &reading)) return 4;

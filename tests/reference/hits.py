@@ -74,11 +74,13 @@ class Post:
     hits: Mapping[str, tuple[Hit, ...]] = field(default_factory=dict)
 
 
-def find_hits(lists: Mapping[str, ListSource], texts: Sequence[str], is_read: bool = True) -> Post:
+def find_hits(lists: Mapping[str, ListSource], texts: Sequence[str], is_examined: bool = True) -> Post:
     """All hits in the texts of one post. Nothing matches across texts.
 
-    is_read: whether words in disguise are looked for, see `is_read_aloud`.
+    is_examined: whether anything is looked for.
     """
+    if not is_examined:
+        return Post(Texts(texts))
     raw: dict[str, set[Hit]] = {name: set() for name in (*RECOGNISERS, *lists)}
     evasive = [source for source in lists.values() if source.folds & EVASION]
     wholes = frozenset(wholes_of([(word, source.folds) for source in evasive for word in source.words]))
@@ -90,7 +92,7 @@ def find_hits(lists: Mapping[str, ListSource], texts: Sequence[str], is_read: bo
             for needle, pattern in _patterns(source.words, source.folds, source.word_boundaries):
                 if pattern.is_regular or needle in whole:  # nothing else can match, and there are many words
                     raw[name].update(Hit(number, begin, end, needle) for begin, end in find(pattern, text))
-                if is_read and not pattern.is_regular:
+                if not pattern.is_regular:
                     others = find_writings(pattern.text, source.folds, source.word_boundaries, text, wholes)
                     raw[name].update(Hit(number, begin, end, needle) for begin, end, _ in others)
     kept = {}
@@ -100,11 +102,6 @@ def find_hits(lists: Mapping[str, ListSource], texts: Sequence[str], is_read: bo
         if left:
             kept[name] = tuple(left)
     return Post(Texts(texts), kept)
-
-
-def is_read_aloud(model: TextModel | None, logit: float) -> bool:
-    """Whether the evasion scan reads a post: not where the text model is as good as sure that it sells nothing."""
-    return model is None or logit >= -6.0
 
 
 @cache

@@ -65,6 +65,20 @@ def logit_of(model: TextModel, texts: Sequence[str]) -> np.float32:
     return np.float32(model.bias + model.scale * total / math.sqrt(max(count, 1)))
 
 
+def window_of(model: TextModel, texts: Sequence[str]) -> np.float32:
+    """The greatest logit of a window of these texts: two neighbouring blocks of 20 shapes, the last may be shorter; a
+    text of one block is one window."""
+    found = []
+    for text in texts:
+        read = shapes(text)
+        each = [int(model.weights[bucket]) for bucket in buckets(read, model.bits)]
+        both = [unigram + bigram for unigram, bigram in zip(each[::2], each[1::2], strict=True)]
+        for begin in range(0, max(1, len(read) - 20), 20):
+            window = both[begin : begin + 40]
+            found.append(np.float32(model.bias + model.scale * sum(window) / math.sqrt(max(len(window), 1))))
+    return max(found)
+
+
 def logistic(value: float) -> float:
     """e to the power of -|value|, as a power of 64 of a polynomial, and from it the probability."""
     t = -min(abs(value), 40.0) / 64

@@ -12,8 +12,8 @@ from fairpost.engine.vocabulary import CATEGORIES, SEVERITIES, Action
 from fairpost.rules.source import RuleSource, Source
 
 from .conditions import Facts, Seller, evaluate
-from .hits import Hit, find_hits, is_read_aloud
-from .model import logistic, logit_of
+from .hits import Hit, find_hits
+from .model import logistic, logit_of, window_of
 
 __all__ = ["Evidence", "Judgement", "Label", "judge"]
 
@@ -46,12 +46,18 @@ class Judgement:
     model: np.float32
 
 
+def is_examined(source: Source, texts: Sequence[str]) -> bool:
+    """Whether some window of the post may sell something."""
+    least = source.policy.examined_from
+    return source.model is None or least is None or bool(window_of(source.model, texts) >= least)
+
+
 def judge(
     source: Source, texts: Sequence[str], seller: Seller, channel: str = "default", language: str = "", day: int = 20000
 ) -> Judgement:
     """Judge one post; its texts are valid and not all empty."""
     model = np.float32(0) if source.model is None else logit_of(source.model, texts)
-    facts = Facts(find_hits(source.lists, texts, is_read_aloud(source.model, float(model))), seller, channel, language, model=float(model))
+    facts = Facts(find_hits(source.lists, texts, is_examined(source, texts)), seller, channel, language, model=float(model))
     fired: list[tuple[RuleSource, tuple[Hit, ...]]] = []
     for rule in source.rules:  # COMMERCE first
         if rule.category != "COMMERCE":
