@@ -53,7 +53,7 @@ static inline int verify_writing(matcher_t *m, const evasion_t *evasion, const r
     const element_t *elements = reading->elements.at;
     size_t before = element_before(reading, at, *hint);
     *hint = before;
-    uint32_t how = 0, natural = 0, latin = 0, letters = 0, least = 15, most = 0;
+    uint32_t how = 0, natural = 0, latin = 0, letters = 0, least = 15;
     const uint32_t begin = symbol_of(&elements[before], before, at);
     uint32_t end = 0, byte_begin = 0, byte_end = 0;
     go_on_to(m, begin);
@@ -105,7 +105,6 @@ static inline int verify_writing(matcher_t *m, const evasion_t *evasion, const r
         }
         const uint32_t level = usual_level(evasion, m->symbols, source);
         if (level < least) least = level;
-        if (level > most) most = level;
         natural++;
     }
     if (how == 0) return 0; /* the scan has it */
@@ -114,8 +113,8 @@ static inline int verify_writing(matcher_t *m, const evasion_t *evasion, const r
     if (how & WRITING_EMOJI && !(classes & TAKES_EMOJI)) return 0;
     if (latin == length && letters < PINYIN_LETTERS) return 0;
     if (natural) {
-        const uint32_t bound = length > 3 ? SURPRISE_MORE : length == 3 ? SURPRISE_THREE : natural == 1 ? SURPRISE_ONE_OF_TWO : SURPRISE_TWO_OF_TWO;
-        if ((length > 2 ? least : most) > bound) return 0;
+        const uint32_t bound = length > 3 ? SURPRISE_MORE : length == 3 ? SURPRISE_THREE : SURPRISE_ONE_OF_TWO;
+        if (least > bound || (length == 2 && natural == 2)) return 0;
     }
     if (writing->flags & PATTERN_BOUNDED && end > begin && touches(m, writing->flags, begin, end)) return 0;
     if (reserve_matches(m, 1)) return -1;

@@ -7,10 +7,9 @@
 #include "image.h"
 
 enum {
-    /* The highest level at which a natural substitute counts, for a pattern of two symbols (with one and with two such
-     * substitutes), of three, of more. */
+    /* The highest level at which a natural substitute counts, for a pattern of two symbols, of three, of more. Two substitutes
+     * of two never do: names of shops and people sound like any word (肖中, 消肿). */
     SURPRISE_ONE_OF_TWO = 7,
-    SURPRISE_TWO_OF_TWO = 6,
     SURPRISE_THREE = 11,
     SURPRISE_MORE = 14
 };

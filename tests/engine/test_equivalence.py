@@ -229,13 +229,13 @@ def plain(text: str, day: int = 20454) -> dict[str, Any]:
 
 
 def test_sample_posts(shipped: tuple[Source, RuleSet]) -> None:
-    assert_verdicts_equal(*shipped, [plain(text) for text in sample_texts()])
+    assert_verdicts_equal(*shipped, [plain(text) for text in sample_texts()[::8]])
 
 
 def test_cases_of_the_packs(shipped: tuple[Source, RuleSet]) -> None:
     source, ruleset = shipped
     cases = [plain(case.text) for rule in source.rules for case in rule.cases]
-    assert_verdicts_equal(source, ruleset, cases[::5])
+    assert_verdicts_equal(source, ruleset, cases[::40])
 
 
 @pytest.mark.corpora

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from itertools import pairwise
 
 from fairpost.engine.folds import DEFAULT, EVASION
 from fairpost.engine.folds import evasion as tables
@@ -27,7 +28,7 @@ LEAST_PINYIN = 5
 MOST_WRITINGS = 24
 LIKEST = 2
 LONGEST_WORD = 64
-ONE_OF_TWO, TWO_OF_TWO, THREE, MORE = 7, 6, 11, 14
+ONE_OF_TWO, THREE, MORE = 7, 11, 14
 EMOJI = {chr(code): word for code, word in tables.EMOJI.items() if 0x2300 <= code < 0x3000 or 0x1F000 <= code < 0x20000}
 
 
@@ -92,6 +93,15 @@ def word_end(runs: Sequence[Run], at: int, stop: int) -> int:
     return end
 
 
+@lru_cache(maxsize=8)  # the words of all lists are looked for in one text after the other
+def read_once(
+    text: str, wholes: frozenset[str]
+) -> tuple[list[Element], Folded, frozenset[tuple[int | str | None, ...]]]:
+    """The elements of a text, what it folds to, and the pairs of sounds in it."""
+    elements = read(text, wholes)
+    return elements, folded(text, DEFAULT), frozenset(pairwise(element.sound for element in elements))
+
+
 def read(text: str, wholes: frozenset[str]) -> list[Element]:
     """The elements of a text. wholes: the characters that are known in their parts."""
     runs = folded(text, DEFAULT).runs
@@ -142,6 +152,7 @@ class Form:
     alike: int | None = None
 
 
+@cache
 def elements_of(word: str) -> tuple[tuple[int | str, str | None], ...]:
     """A pattern as it is read; empty if it has no other writing."""
     text = folded(word, DEFAULT).string
@@ -228,9 +239,11 @@ def find_writings(
     """
     if not folds & EVASION:
         return []
-    elements, symbols = read(text, wholes), folded(text, DEFAULT)
+    elements, symbols, pairs = read_once(text, wholes)
     found = set()
     for form in forms_of(word, folds):
+        if form.sounds[:2] not in pairs:
+            continue
         for begin in range(len(elements) - len(form.sounds) + 1):
             part = elements[begin : begin + len(form.sounds)]
             if tuple(element.sound for element in part) != form.sounds:
@@ -244,10 +257,7 @@ def find_writings(
 
 def _pairs(word: str, folds: frozenset[str], word_boundaries: bool, text: Folded) -> Iterator[tuple[int, int, Writing]]:
     """The matches of a word of two symbols of which one is written with a look-alike: the other stands as it is."""
-    elements = elements_of(word)
-    if "glyph" not in folds or len(elements) != 2 or len(folded(word, DEFAULT).string) != 2:
-        return
-    for form in alike(elements, folds):
+    for form in _pair_forms(word, folds):
         assert form.alike is not None
         literal = "".join(c or "" for c in form.written)
         begin = text.string.find(literal)
@@ -259,6 +269,14 @@ def _pairs(word: str, folds: frozenset[str], word_boundaries: bool, text: Folded
             if surprises and not (word_boundaries and _touches(part, text.runs)):
                 yield part[0].first, part[1].last + 1, Writing.LOOKALIKE
             begin = text.string.find(literal, begin + 1)
+
+
+@cache
+def _pair_forms(word: str, folds: frozenset[str]) -> tuple[Form, ...]:
+    elements = elements_of(word)
+    if "glyph" not in folds or len(elements) != 2 or len(folded(word, DEFAULT).string) != 2:
+        return ()
+    return tuple(alike(elements, folds))
 
 
 def _how(form: Form, part: Sequence[Element], folds: frozenset[str], symbols: str) -> Writing:
@@ -300,7 +318,7 @@ def _how(form: Form, part: Sequence[Element], folds: frozenset[str], symbols: st
     if all(element.letters for element in part) and sum(element.letters for element in part) < LEAST_PINYIN:
         return Writing(0)
     if levels:
-        if len(part) == 2 and max(levels) > (ONE_OF_TWO if len(levels) == 1 else TWO_OF_TWO):
+        if len(part) == 2 and (len(levels) == 2 or levels[0] > ONE_OF_TWO):
             return Writing(0)
         if len(part) > 2 and min(levels) > (THREE if len(part) == 3 else MORE):
             return Writing(0)

@@ -57,7 +57,9 @@ def judge(
 ) -> Judgement:
     """Judge one post; its texts are valid and not all empty."""
     model = np.float32(0) if source.model is None else logit_of(source.model, texts)
-    facts = Facts(find_hits(source.lists, texts, is_examined(source, texts)), seller, channel, language, model=float(model))
+    facts = Facts(
+        find_hits(source.lists, texts, is_examined(source, texts)), seller, channel, language, model=float(model)
+    )
     fired: list[tuple[RuleSource, tuple[Hit, ...]]] = []
     for rule in source.rules:  # COMMERCE first
         if rule.category != "COMMERCE":
