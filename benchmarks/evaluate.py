@@ -15,6 +15,9 @@ from pathlib import Path
 import numpy as np
 from evaluate_alarms import evaluate_alarms
 from evaluate_bulk import evaluate_bulk
+from evaluate_folds import evaluate_folds
+from evaluate_model import evaluate_model
+from evaluate_mutations import evaluate_mutations
 from evaluate_unseen import UNSEEN, evaluate_unseen
 
 from fairpost.engine import RuleSet
@@ -35,6 +38,9 @@ def main() -> int:
     parts: dict[str, tuple[Path | None, Callable[[Path], bool]]] = {
         "alarms": (labelled, lambda path: evaluate_alarms(rules, path, chosen.show, chosen.seed)),
         "unseen": (UNSEEN, lambda _: evaluate_unseen(rules, chosen.show)),
+        "folds": (labelled, evaluate_folds),
+        "model": (labelled, lambda path: evaluate_model(rules, path, chosen.show)),
+        "mutations": (chosen.corpora / "evasion" if chosen.corpora else None, evaluate_mutations),
         "bulk": (posts, evaluate_bulk),
     }
     failed = []

@@ -66,6 +66,7 @@ def train(
     written: Annotated[
         int, typer.Option("--written", metavar="N", min=0, help="Posts drawn from our templates beside yours.")
     ] = 12_000,
+    own: Annotated[bool, typer.Option("--own/--no-own", help="Train on the posts that come with fairpost too.")] = True,
     cases: Annotated[
         bool, typer.Option("--cases/--no-cases", help="Train on the cases of the packs' rules too.")
     ] = True,
@@ -106,7 +107,7 @@ def train(
     from fairpost.rules import PackErrors, load_packs
 
     try:
-        source = load_packs(sources_of(packs, False), None)
+        chosen = load_packs(sources_of(packs, False), None)
     except PackErrors as error:
         raise CommandError(f"--packs: they have {len(error.errors)} errors; the first: {error.errors[0]}") from None
     task = Task(
@@ -115,6 +116,7 @@ def train(
         remarks=_remarks(remark or []),
         written=written,
         cases=cases,
+        own=own,
         bits=bits,
         strength=strength,
         seed=seed,
@@ -122,7 +124,7 @@ def train(
     )
     tell = (lambda what: errors.print(f"{what} ...")) if errors.is_terminal else (lambda _: None)
     try:
-        model, about = train_model(given, source, task, tell)
+        model, about = train_model(given, chosen, task, tell)
     except ValueError as error:
         raise CommandError(f"{', '.join(map(str, files))}: {error}") from None
     content = model_bytes(model, about)

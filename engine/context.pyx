@@ -1,8 +1,8 @@
 """Lists of context: those without whose hits one knows which rules to evaluate.
 
-A rule is evaluated where one of its triggers has a hit. Most other lists only excuse (a buyer's words, news, negation) or
-complete a condition, and their words are the commonest there are: on real posts five hits of six. Hits of such a list are made only
-in posts where a rule that reads it is about to be evaluated.
+A rule is evaluated where one of its triggers has a hit. Most other lists only excuse (a buyer's words, news, negation)
+or complete a condition, and their words are the commonest there are: on real posts five hits of six. Hits of such a
+list are made only in posts where a rule that reads it is about to be evaluated.
 
 No context: triggers, what COMMERCE rules read (they come first), recognisers, and the allow lists of all these.
 """

@@ -237,7 +237,10 @@ class TextModel:
 
     def sections(self) -> dict[str, NDArray[Any]]:
         """The sections of a bundle that hold it."""
-        return {"MODW": self.weights, "MODP": np.array([(self.scale, self.bias, self.bits, 0, -MODEL_MAX)], dtype=MODEL_DTYPE)}
+        return {
+            "MODW": self.weights,
+            "MODP": np.array([(self.scale, self.bias, self.bits, 0, -MODEL_MAX)], dtype=MODEL_DTYPE),
+        }
 
     @staticmethod
     def of_sections(sections: dict[str, NDArray[Any]]) -> TextModel | None:

@@ -19,9 +19,9 @@ cdef double category_score(
     """Bounded noisy-or of the category's enforced rules among `fired`: rules without a group one by one, then the
     groups in the order of their numbers, each up to its cap. 0.0 if there is none.
 
-    float64, in an order that does not depend on which rules fired: one more of them is one more factor of at most 1, or makes a
-    factor smaller, and rounding keeps the order of products. So a score never falls by more evidence, to the last bit, and a
-    decision replays.
+    float64, in an order that does not depend on which rules fired: one more of them is one more factor of at most 1,
+    or makes a factor smaller, and rounding keeps the order of products. So a score never falls by more evidence, to
+    the last bit, and a decision replays.
     """
     cdef double keep = 1.0, of_group
     cdef size_t k
@@ -60,7 +60,7 @@ cdef double commerce_probability(
 ) noexcept nogil:
     """How likely the post sells something: the text model's logit and the signals of the enforced COMMERCE rules.
 
-    Signals are multiples of 1/256, at least 0: one more rule raises the logit by so much or not at all, which is far more than
+    Signals are multiples of 1/256, at least 0: one more rule raises the logit by so much or not at all, far more than
     the logistic function's error, so the probability never falls by more evidence.
     """
     cdef double total = logit
@@ -74,8 +74,8 @@ cdef double commerce_probability(
 cdef double exposure(const facts_t *facts, const policy_t *policy, int action, float risk) noexcept nogil:
     """How much the post is displayed: 0 hidden, 1 neutral, above 1 for clean goods of sellers in good standing.
 
-    Where the policy has review <= limit <= unregistered, floor <= 1 (the compiler sees to it), no label, strike or complaint
-    more ever raises it.
+    Where the policy has review <= limit <= unregistered, floor <= 1 (the compiler sees to it), no label, strike or
+    complaint more ever raises it.
     """
     cdef double value
     if action >= SHIELD:

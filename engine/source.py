@@ -79,7 +79,7 @@ class Policy:
 class RuleSetSource:
     """Everything that a bundle holds. List ids are positions in `lists`, which starts with RECOGNISERS.
 
-    examined_from: least logit of the text model for some window of a post with which anything is looked for in it; None:
+    examined_from: least logit of the text model for some window of a post with which it is looked through; None:
     every post is examined, as it is without a model.
     """
 

@@ -31,7 +31,15 @@ _RULE_FIELDS: Final = (
     "message",
 )
 _LIST_FIELDS: Final = ("folds", "word_boundaries")
-_POLICY_FIELDS: Final = ("policy", "thresholds", "severity_weights", "examined_from", "exposure", "groups", "categories")
+_POLICY_FIELDS: Final = (
+    "policy",
+    "thresholds",
+    "severity_weights",
+    "examined_from",
+    "exposure",
+    "groups",
+    "categories",
+)
 
 Bundle = RuleSet | bytes | str | Path
 

@@ -68,7 +68,8 @@ def logits(model: TextModel, features: ModelFeatures, signals: NDArray[np.float6
     sums = np.add.reduceat(np.append(model.weights[features.indices].astype(np.int64), 0), features.indptr[:-1])
     sums[features.shapes == 0] = 0
     text = model.bias + model.scale * sums / np.sqrt(np.maximum(features.shapes, 1))
-    return text.astype(np.float32) + signal_matrix(features, len(signals)) @ signals
+    found: NDArray[np.float64] = text.astype(np.float32) + signal_matrix(features, len(signals)) @ signals
+    return found
 
 
 def fit(
