@@ -278,15 +278,15 @@ cdef class Judge:
         self.texts = chunk.texts + first
         self.hits_.count = 0
         self.facts.pairs = self.shadow_pairs = 0
-        if not self.texts.is_examined:
-            self.chain()
-            return 0
         while self.match < matches.count and matches.at[self.match].text < first:
             self.match += 1
         while self.writing < writings.count and writings.at[self.writing].text < first:
             self.writing += 1
         self.post_match, self.post_writing = self.match, self.writing
         self.post_text, self.post_texts = first, count
+        if not self.texts.is_examined:
+            self.chain()
+            return 0
         if self.take_hits(NULL if self.everything else self.wanted, EAGER) != 0:
             return -1
         reader.symbols = chunk_symbols(chunk)
@@ -355,6 +355,7 @@ cdef class Judge:
             return 0
         if self.take_hits(self.wanted, self.mark) != 0:
             return -1
+        self.facts.hits = self.hits_.at
         if self.hits_.count == hits:
             return 0
         for k in range(hits):  # they are unique: no pattern's hits in the same list came before and come now

@@ -151,7 +151,13 @@ def test_homophones_come_commonest_first() -> None:
 
 
 def test_the_engine_reads_no_table() -> None:
-    check = "import sys, fairpost.engine; assert not [m for m in sys.modules if 'evasion' in m]"
+    check = (
+        "import sys, fairpost.engine; from pathlib import Path; from fairpost.engine.folds import evasion\n"
+        "opened = []; sys.addaudithook(lambda event, given: opened.append(given[0]) if event == 'open' else None)\n"
+        "fairpost.engine.PatternSet.compile(['根治']).count(['根治'])\n"
+        "assert not [name for name in opened if Path(str(name)).parent.name == 'evasion'], opened\n"
+        "assert evasion.SYLLABLES and [name for name in opened if Path(str(name)).parent.name == 'evasion']"
+    )
     subprocess.run([sys.executable, "-c", check], check=True)
 
 

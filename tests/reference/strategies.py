@@ -360,7 +360,10 @@ def sources(draw: st.DrawFn) -> Source:
                 **draw(_rule_fields),
             )
         )
-    return source_of(draw(_lists), rules, groups, draw(_policies), model)
+    least = draw(
+        st.sampled_from([None, None, -1.0, -0.5, 0.0, 0.5])
+    )  # most texts of the tests have logits around these
+    return source_of(draw(_lists), rules, groups, draw(_policies).model_copy(update={"examined_from": least}), model)
 
 
 @st.composite
