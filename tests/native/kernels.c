@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "evasion.h"
+#include "examine.h"
 #include "match.h"
 #include "paths.h"
 
@@ -75,6 +76,8 @@ static void open_bundle(image_t *image, const uint8_t *bundle, const int8_t *uni
     POINT(model_weights, "MODW");
     image->model_shift = 32 - (uint32_t)__builtin_ctzll(COUNT("MODW"));
     image->model_unigrams = unigrams;
+    image->model_scale = 0.01;
+    image->examined_from = -0.1; /* some windows have more, some less */
 }
 
 static void open_evasion(evasion_t *evasion, const uint8_t *bundle) {
@@ -130,7 +133,8 @@ static void show_writings(const reading_t *reading, const column_match *writings
 static void show(const chunk_t *chunk, const column_match *matches) {
     for (size_t k = 0; k < chunk->text_count; k++) {
         const text_t *text = &chunk->texts[k];
-        printf("text %u fault %u at %u weights %lld:", text->group, text->fault, text->fault_at, (long long)text->weights);
+        printf("text %u fault %u at %u weights %lld window %a examined %u:", text->group, text->fault, text->fault_at,
+               (long long)text->weights, (double)text->window, text->is_examined);
         for (uint32_t i = text->symbol_begin; i <= text->symbol_end; i++)
             printf(" %x@%u", chunk_symbols(chunk)[i], chunk_offsets(chunk)[i]);
         printf("\n");
@@ -179,9 +183,11 @@ int main(void) {
                 const uint32_t begin = k ? ends[k - 1] : 0;
                 chunk_add(&chunk, bytes + begin, ends[k] - begin, k);
             }
-            if (chunk_end(&chunk) || fold_chunk(path, &image, &chunk) || path->filter(&image, &chunk)) return 4;
-            if (path->lookup(&image, &chunk) || path->model(&image, &chunk)) return 4;
+            if (chunk_end(&chunk) || fold_chunk(path, &image, &chunk) || path->model(&image, &chunk)) return 4;
             choose_texts(&image, &chunk);
+            if (path->filter(&image, &chunk)) return 4;
+            keep_examined(&chunk);
+            if (path->lookup(&image, &chunk)) return 4;
             matcher_begin(&matcher, &image, &chunk, &matches, 0);
             if (match_chunk(&matcher)) return 4;
             show(&chunk, &matches);

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.model import buckets, shapes
+from reference.model import buckets, shapes, window_of
 from reference.sample import sample_source
 from reference.strategies import VECTOR_PIECES, examples, random_model, texts
 
 from fairpost.engine.build import build
-from fairpost.engine.model import unigram_weights
+from fairpost.engine.model import TextModel, unigram_weights
 
 ROOT = Path(__file__).parents[2]
 FLAGS = ["-O3", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-ffp-contract=off"]
@@ -155,8 +155,15 @@ def test_any_texts_on_neon(host: Program, neon: Program, batch: list[bytes]) -> 
 @examples(50)
 @given(batch=st.lists(texts, min_size=1, max_size=12))
 def test_weights_of_the_text_model(host: Program, batch: list[str]) -> None:
-    """The sums of every path are those of the reference."""
-    expected = [sum(int(MODEL.weights[b]) for b in buckets(shapes(text), MODEL.bits)) for text in batch]
+    """The sums of every path are those of the reference, and the windows' greatest logits."""
+    scaled = TextModel(MODEL.weights, 0.01, 0.0)  # as kernels.c has it
+    expected = [
+        (sum(int(MODEL.weights[b]) for b in buckets(shapes(text), MODEL.bits)), float(window_of(scaled, [text])))
+        for text in batch
+    ]
     for lines in host.run([text.encode() for text in batch]).values():
-        found = [int(line.partition("weights ")[2].partition(":")[0]) for line in lines if line.startswith("text ")]
+        told = [line.split(":")[0].split() for line in lines if line.startswith("text ")]
+        found = [
+            (int(words[words.index("weights") + 1]), float.fromhex(words[words.index("window") + 1])) for words in told
+        ]
         assert found == expected
