@@ -15,7 +15,7 @@ from .conditions import Facts, Seller, evaluate
 from .hits import Hit, find_hits
 from .model import logistic, logit_of, window_of
 
-__all__ = ["Evidence", "Judgement", "Label", "judge"]
+__all__ = ["Evidence", "Judgement", "Label", "is_examined", "judge"]
 
 
 @dataclass(frozen=True)

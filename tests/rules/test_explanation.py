@@ -14,7 +14,7 @@ from reference.hits import find_hits
 from reference.model import logit_of
 from reference.strategies import examples, posts, sources
 from reference.variants import written
-from reference.verdict import judge
+from reference.verdict import is_examined, judge
 
 from fairpost.engine import STANDING_DTYPE, InvalidPost, RuleSet
 from fairpost.engine.model import probability
@@ -111,7 +111,12 @@ def test_random_packs(source: Source, post: dict[str, Any]) -> None:
     expected = judge(source, [text], seller, channel, post["language"], post["day"])
     model = 0.0 if source.model is None else float(logit_of(source.model, [text]))
     facts = Facts(
-        find_hits(source.lists, [text]), seller, channel, post["language"], fired=frozenset(expected.fired), model=model
+        find_hits(source.lists, [text], is_examined(source, [text])),
+        seller,
+        channel,
+        post["language"],
+        fired=frozenset(expected.fired),
+        model=model,
     )
     commerce = commerce_of(found)
     for answer in found.rules:
