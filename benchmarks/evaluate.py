@@ -60,5 +60,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    np.seterr(all="raise")
+    np.seterr(all="raise", under="ignore")
     raise SystemExit(main())
