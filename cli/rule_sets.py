@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from fairpost.cli.errors import CommandError
 
@@ -11,9 +13,12 @@ if TYPE_CHECKING:
     from fairpost.engine import RuleSet
     from fairpost.rules import Source
 
-__all__ = ["SHIPPED", "content_of", "is_packs", "loaded", "open_bundle", "opened"]
+__all__ = ["SHIPPED", "WithShippedOption", "content_of", "is_packs", "loaded", "open_bundle", "opened"]
 
 SHIPPED = "shipped"
+WithShippedOption = Annotated[
+    bool, typer.Option("--with-shipped", help="Packs are taken together with the shipped ones.")
+]
 
 
 def is_packs(path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from fairpost.cli import posts, render
+from fairpost.cli import posts, render, rule_sets
 from fairpost.cli.errors import require
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ def backtest(
     channel: posts.ChannelOption = "",
     language: posts.LanguageOption = "",
     date: posts.DateOption = None,
-    with_shipped: Annotated[
-        bool, typer.Option("--with-shipped", help="Packs are taken together with the shipped ones.")
-    ] = False,
+    with_shipped: rule_sets.WithShippedOption = False,
     enforce_shadows: Annotated[
         bool, typer.Option("--enforce-shadows", help="Take the shadow rules of NEW as if they were enforced.")
     ] = False,

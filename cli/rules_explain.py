@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from fairpost.cli import posts, render
+from fairpost.cli import posts, render, rule_sets
 from fairpost.cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ TRUTH: Final = {True: ("true ", "green"), False: ("false", "dim")}
 def explain(
     text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="The post; '-' or none: standard input.")] = None,
     rules: Annotated[str, typer.Option("--rules", metavar="RULES", help="Bundle, packs, or 'shipped'.")] = "shipped",
-    with_shipped: Annotated[
-        bool, typer.Option("--with-shipped", help="Packs are taken together with the shipped ones.")
-    ] = False,
+    with_shipped: rule_sets.WithShippedOption = False,
     seller: Annotated[
         str | None,
         typer.Option(

@@ -123,7 +123,7 @@ def _check_fine_folds(s: Sections) -> None:
     _require((s["VEXP"]["length"] <= 32).all(), "section VEXP: an expansion has more than 32 code points")
 
 
-def _check_anchors(s: Sections, tags: Sequence[str] = ("UMAP", "FMAP", "DISP", "SLOT", "ENTR", "PATT", "PSYM")) -> None:
+def _check_anchors(s: Sections, tags: Sequence[str] = layout.INDEX) -> None:
     unigrams, bitmap, displacements, slots, entries, patterns, symbols = tags
     _require(s[unigrams].size == 1024, f"section {unigrams}: {s[unigrams].size} words, expected 1024")
     least, most = layout.FILTER_BITS

@@ -9,7 +9,6 @@ cdef class Context:
     cdef uint32_t *first  # by rule, one more than rules: its context lists in `lists`
     cdef uint16_t *lists
     cdef uint16_t *only  # by pattern: its list, or SEVERAL
-    cdef size_t count  # of lists
 
 cdef enum:
     SEVERAL = 0xFFFF

@@ -10,8 +10,8 @@ No context: triggers, what COMMERCE rules read (they come first), recognisers, a
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 
-from fairpost.engine.image cimport Image, image_t, instruction_t
 from fairpost.engine.conditions cimport OP_ANY, OP_BEFORE, OP_COUNT, OP_COUNT_DISTINCT, OP_NEAR
+from fairpost.engine.image cimport Image, image_t, instruction_t
 from fairpost.engine.vocabulary import RECOGNISERS
 
 
@@ -44,7 +44,6 @@ cdef class Context:
                 self.lists[<size_t>total] = <uint16_t>number
                 total += 1
             self.first[rule + 1] = <uint32_t>total
-        self.count = lists
         self.only = <uint16_t*>calloc(view.pattern_count + 1, sizeof(uint16_t))
         if self.only == NULL:
             raise MemoryError
@@ -58,11 +57,6 @@ cdef class Context:
         free(self.first)
         free(self.lists)
         free(self.only)
-
-    def context_lists(self):
-        """Numbers of the context lists, ascending."""
-        cdef size_t k
-        return [k for k in range(self.count) if self.is_context[k]]
 
 
 cdef set _lists_of(const image_t *view, size_t rule):

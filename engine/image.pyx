@@ -19,6 +19,26 @@ cdef const void* _start(column) except? NULL:
     return <const void*><size_t>column.__array_interface__["data"][0]
 
 
+cdef int _point_index(image_t *v, sections, tags) except -1:
+    """Point into an index; `tags` are its sections in the order of layout.INDEX."""
+    unigrams, bitmap, displacements, slots, entries, patterns, symbols = [sections[tag] for tag in tags]
+    v.unigram_map = <const uint64_t*>_start(unigrams)
+    v.has_unigrams = bool(unigrams.any())
+    v.filter_map = <const uint64_t*>_start(bitmap)
+    v.filter_bits = int(bitmap.size * 64).bit_length() - 1  # checked to be a power of two
+    v.filter_shift = 32 - (v.filter_bits - 3)
+    v.displacement = <const uint16_t*>_start(displacements)
+    v.displacement_count = displacements.size
+    v.slots = <const slot_t*>_start(slots)
+    v.slot_count = slots.size
+    v.entries = <const entry_t*>_start(entries)
+    v.entry_count = entries.size
+    v.patterns = <const pattern_t*>_start(patterns)
+    v.pattern_count = patterns.size
+    v.pattern_symbols = <const uint16_t*>_start(symbols)
+    return 0
+
+
 cdef class Image:
     """A checked bundle, mapped or in memory. Immutable, safe to share between threads.
 
@@ -77,20 +97,7 @@ cdef class Image:
         v.fine_code_point = <const uint32_t*>_start(s["VCPT"])
         v.fine_expansions = <const expansion_t*>_start(s["VEXP"])
         v.fine_expansion_code_points = <const uint32_t*>_start(s["VEXS"])
-        v.unigram_map = <const uint64_t*>_start(s["UMAP"])
-        v.has_unigrams = bool(s["UMAP"].any())
-        v.filter_map = <const uint64_t*>_start(s["FMAP"])
-        v.filter_bits = int(s["FMAP"].size * 64).bit_length() - 1  # checked to be a power of two
-        v.filter_shift = 32 - (v.filter_bits - 3)
-        v.displacement = <const uint16_t*>_start(s["DISP"])
-        v.displacement_count = s["DISP"].size
-        v.slots = <const slot_t*>_start(s["SLOT"])
-        v.slot_count = s["SLOT"].size
-        v.entries = <const entry_t*>_start(s["ENTR"])
-        v.entry_count = s["ENTR"].size
-        v.patterns = <const pattern_t*>_start(s["PATT"])
-        v.pattern_count = s["PATT"].size
-        v.pattern_symbols = <const uint16_t*>_start(s["PSYM"])
+        _point_index(v, s, layout.INDEX)
         v.pattern_lists = <const uint16_t*>_start(s["PLST"])
         v.fine = <const fine_t*>_start(s["FINE"])
         v.fine_symbols = <const uint32_t*>_start(s["FCPT"])
@@ -131,21 +138,7 @@ cdef class Image:
     cdef int _point_evasion(self) except -1:
         s = self.sections
         cdef evasion_t *e = &self.evasion
-        cdef image_t *v = &e.index
-        v.unigram_map = <const uint64_t*>_start(s["EUMP"])
-        v.has_unigrams = bool(s["EUMP"].any())
-        v.filter_map = <const uint64_t*>_start(s["EFMP"])
-        v.filter_bits = int(s["EFMP"].size * 64).bit_length() - 1  # checked to be a power of two
-        v.filter_shift = 32 - (v.filter_bits - 3)
-        v.displacement = <const uint16_t*>_start(s["EDSP"])
-        v.displacement_count = s["EDSP"].size
-        v.slots = <const slot_t*>_start(s["ESLT"])
-        v.slot_count = s["ESLT"].size
-        v.entries = <const entry_t*>_start(s["EENT"])
-        v.entry_count = s["EENT"].size
-        v.patterns = <const pattern_t*>_start(s["EPAT"])
-        v.pattern_count = s["EPAT"].size
-        v.pattern_symbols = <const uint16_t*>_start(s["EPSY"])
+        _point_index(&e.index, s, layout.EVASION)
         e.written = <const uint16_t*>_start(s["EWRT"])
         e.symbol_of = <const uint16_t*>_start(s["ESYM"])
         e.split_map = <const uint64_t*>_start(s["ESPM"])

@@ -39,6 +39,7 @@ __all__ = [
     "FIRST_SYMBOL",
     "FORMAT_VERSION",
     "HEADER_DTYPE",
+    "INDEX",
     "INSTRUCTION_DTYPE",
     "LETTER_DTYPE",
     "LOOKALIKE_DTYPE",
@@ -275,8 +276,10 @@ SPLIT_DTYPE: Final = np.dtype([("parts", "<u2", (3,)), ("whole", "<u2")])
 LETTER_DTYPE: Final = np.dtype([("children", "<u4"), ("first", "<u2"), ("syllable", "<u2")])
 """A node of the tree of spellings. children: bit k = letter k of the alphabet goes on; those nodes stand together from
 `first` on. syllable: the evasion symbol of the syllable that ends here, or 0. Node 0 is the root."""
+INDEX: Final = ("UMAP", "FMAP", "DISP", "SLOT", "ENTR", "PATT", "PSYM")
+"""The scan's index: what finds anchors, and the patterns filed under them."""
 EVASION: Final = ("EUMP", "EFMP", "EDSP", "ESLT", "EENT", "EPAT", "EPSY")
-"""The evasion index, in the order of UMAP, FMAP, DISP, SLOT, ENTR, PATT, PSYM.
+"""The evasion index, in the order of INDEX.
 
 A record of EPAT is one writing of a pattern, as a PATTERN_DTYPE: `fine` is the pattern's number in PATT, `lists` its
 fold classes (1 phonetic, 2 glyph, 4 emoji), `list_count` the place that must hold a look-alike as EWRT has it, or
@@ -376,9 +379,7 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "ELET": LETTER_DTYPE,  # the spellings of syllables
     "EMOJ": EXPANSION_DTYPE,  # emoji that stand for words, sorted by code point
     "EMOS": np.dtype("<u2"),  # the symbols of the words
-    "ESUR": np.dtype(
-        "<u2"
-    ),  # how often running text has a pair of symbols, see `writings.surprise`: slots of a perfect hash
+    "ESUR": np.dtype("<u2"),  # how often text has a pair of symbols (`writings.surprise`): slots of a perfect hash
     "ESUD": np.dtype("<u2"),  # its displacements
     "EUMP": np.dtype("<u8"),  # the index, see EVASION
     "EFMP": np.dtype("<u8"),

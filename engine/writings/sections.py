@@ -26,7 +26,6 @@ MOST_WRITINGS: Final = 24
 """Writings of one pattern; further ones are left out."""
 _LIKEST: Final = 2
 """Look-alikes of a character that are tried."""
-_INDEX: Final = ("UMAP", "FMAP", "DISP", "SLOT", "ENTR", "PATT", "PSYM")
 _CLASSES: Final = {"phonetic": 1, "glyph": 2, "emoji": 4}
 _EMOJI: Final = frozenset([*range(0x2300, 0x3000), *range(0x1F000, 0x20000)])
 """Where emoji lie that the kernels look up."""
@@ -103,7 +102,7 @@ class Writings:
             ),
             syllable_sketch(),
         )
-        sections = {tag: index[name] for tag, name in zip(layout.EVASION, _INDEX, strict=True)}
+        sections = {tag: index[name] for tag, name in zip(layout.EVASION, layout.INDEX, strict=True)}
         sections["EWRT"] = np.where(flat[:, 1] > 0, scan.symbols(flat[:, 1]), 0)
         sections["ESUR"], sections["ESUD"] = surprise()
         sections["ELET"] = _letters()
