@@ -18,13 +18,13 @@ from fairpost.engine.folds import DEFAULT, EVASION, fold
 from fairpost.engine.index import PatternColumns, build_index
 from fairpost.engine.layout import BundleFlag, Op, PatternFlag
 from fairpost.engine.literals import Literals, fold_literals
-from fairpost.engine.regular import InvalidRegular
+from fairpost.engine.regular import InvalidRegular, parse, words_in
 from fairpost.engine.regular.sections import RegularPatterns
 from fairpost.engine.seal import assemble
 from fairpost.engine.source import InvalidSource, Pattern, RuleSetSource
 from fairpost.engine.symbols import FineFolds, ScanFold
 from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
-from fairpost.engine.writings import Writings
+from fairpost.engine.writings import Vocabulary, classes_of, evasion_sections, rare_code_points
 
 __all__ = ["build", "build_patterns"]
 
@@ -40,12 +40,13 @@ def build(source: RuleSetSource) -> bytes:
     _check(source)
     fine_folds = FineFolds()
     regulars = _regular_patterns(source)
-    writings = Writings()
-    columns, texts, scan = _patterns(source, fine_folds, regulars, writings)
+    vocabulary = _vocabulary(source)
+    columns, texts, scan = _patterns(source, fine_folds, regulars, bool(vocabulary))
     sections = build_index(columns)
-    first_anchor = len(texts) - regulars.anchor_count - len(list(writings.look_alikes()))
-    sections.update(regulars.sections(scan, first_pattern=first_anchor))
-    sections.update(writings.sections(scan))
+    sections.update(regulars.sections(scan, first_pattern=len(texts) - regulars.anchor_count))
+    if vocabulary:
+        sections.update(evasion_sections(vocabulary, scan))
+        sections["ELVA"] = _list_classes(source)
     sections.update(scan.sections())
     sections.update(fine_folds.sections())
     sections.update(_texts(texts))
@@ -173,8 +174,8 @@ def _regular_patterns(source: RuleSetSource) -> RegularPatterns:
     for pattern in source.patterns:
         if not pattern.regular:
             continue
-        if pattern.folds != DEFAULT:
-            raise InvalidSource(f"pattern {pattern.text!r}: a regular pattern takes the default folds, no others")
+        if pattern.folds - EVASION - {"repeat"} != DEFAULT:
+            raise InvalidSource(f"pattern {pattern.text!r}: a regular pattern takes the default folds and disguises")
         try:
             regulars.add(pattern.text, pattern.word_boundaries, pattern.lists)
         except InvalidRegular as error:
@@ -182,22 +183,45 @@ def _regular_patterns(source: RuleSetSource) -> RegularPatterns:
     return regulars
 
 
+def _vocabulary(source: RuleSetSource) -> Vocabulary:
+    """The words that are told in disguise: those of the lists that take such folds, and those in their regular patterns."""
+    vocabulary = Vocabulary()
+    for pattern in source.patterns:
+        classes = classes_of(pattern.folds)
+        if not classes:
+            continue
+        words = words_in(parse(pattern.text[1:-1])) if pattern.regular else [fold(pattern.text, DEFAULT)[0]]
+        for word in words:
+            vocabulary.add(word, classes)
+    return vocabulary
+
+
+def _list_classes(source: RuleSetSource) -> NDArray[np.uint8]:
+    """Section ELVA. A list is looked for in all that any of its patterns takes."""
+    classes = np.zeros(len(source.lists), dtype=np.uint8)
+    for pattern in source.patterns:
+        for number in pattern.lists:
+            classes[number] |= classes_of(pattern.folds)
+    return classes
+
+
 def _patterns(
-    source: RuleSetSource, fine_folds: FineFolds, regulars: RegularPatterns, writings: Writings
+    source: RuleSetSource, fine_folds: FineFolds, regulars: RegularPatterns, has_disguises: bool
 ) -> tuple[PatternColumns, list[str], ScanFold]:
     """Fold, merge patterns that match alike, and give the scan the symbols that they need."""
     merged: dict[tuple[Any, ...], tuple[Pattern, list[int], list[int], int, set[int]]] = {}
     for pattern in source.patterns:
         if pattern.regular:
             continue
-        repeat = "repeat" in pattern.folds
         evasion = pattern.folds & EVASION
+        # Among disguises a stretched character is one more; alone, runs are counted as one where the scan compares.
+        repeat = "repeat" in pattern.folds and not evasion
         folds = pattern.folds - {"repeat"} - EVASION
         fine = folds != DEFAULT
         if fine and (repeat or evasion):
             name = "repeat" if repeat else min(evasion)
             raise InvalidSource(f"pattern {pattern.text!r}: {name} works on top of default")
-        scanned = whole = fold(pattern.text, DEFAULT)[0]
+        scanned = fold(pattern.text, DEFAULT)[0]
         own = fold(pattern.text, folds)[0] if fine else scanned
         if repeat:
             scanned = own = collapse(scanned)
@@ -210,24 +234,15 @@ def _patterns(
         if pattern.word_boundaries:
             flags |= _boundary(own[0], PatternFlag.LEFT_LATIN, PatternFlag.LEFT_DIGIT)
             flags |= _boundary(own[-1], PatternFlag.RIGHT_LATIN, PatternFlag.RIGHT_DIGIT)
-        key = (tuple(scanned), tuple(own), flags, folds if fine else DEFAULT, evasion)
-        if evasion and key not in merged:
-            writings.add(len(merged), whole, evasion, int(flags) & ~PatternFlag.REPEAT)
+        key = (tuple(scanned), tuple(own), flags, folds if fine else DEFAULT)
         entry = merged.setdefault(key, (pattern, scanned, own, int(flags), set()))
         entry[4].update(pattern.lists)
     anchors = list(regulars.anchors())
-    alikes = list(writings.look_alikes())
     starts, code_points = _ragged(
-        [
-            *(scanned for _, scanned, *_ in merged.values()),
-            *(anchor.literal for anchor in anchors),
-            *(alike.code_points for alike in alikes),
-        ]
+        [*(scanned for _, scanned, *_ in merged.values()), *(anchor.literal for anchor in anchors)]
     )
-    scan = ScanFold(
-        DEFAULT,
-        np.concatenate([code_points, regulars.rare_code_points(), writings.rare_code_points()]).astype(np.int64),
-    )
+    needed = [code_points, regulars.rare_code_points(), *([rare_code_points()] if has_disguises else [])]
+    scan = ScanFold(DEFAULT, np.concatenate(needed).astype(np.int64))
     texts: list[str] = []
     fine_numbers: list[int] = []
     for pattern, _, own, flags, _ in merged.values():
@@ -236,10 +251,9 @@ def _patterns(
             number = fine_folds.pattern(pattern.text, pattern.folds - {"repeat"}, own)
         fine_numbers.append(number)
         texts.append(pattern.text)
-    fine_numbers += [anchor.number for anchor in anchors] + [alike.number for alike in alikes]
-    texts += [anchor.text for anchor in anchors] + ["".join(map(chr, alike.code_points)) for alike in alikes]
+    fine_numbers += [anchor.number for anchor in anchors]
+    texts += [anchor.text for anchor in anchors]
     all_flags = [*(flags for *_, flags, _ in merged.values()), *[int(PatternFlag.REGULAR)] * len(anchors)]
-    all_flags += [alike.flags | PatternFlag.ALIKE for alike in alikes]
     # Patterns of the same lists share them: what every match reads stays in the nearest cache.
     shared: dict[tuple[int, ...], int] = {}
     owners = [*(tuple(sorted(lists)) for *_, lists in merged.values()), *(tuple(anchor.lists) for anchor in anchors)]
@@ -251,8 +265,8 @@ def _patterns(
         flags=np.array(all_flags, dtype=np.uint8),
         fine=np.array(fine_numbers, dtype=np.uint32),
         lists=lists.astype(np.uint16),
-        list_starts=np.append(list_starts[:-1][numbers], [alike.place for alike in alikes]).astype(np.int64),
-        list_counts=np.append(np.diff(list_starts)[numbers], [0] * len(alikes)).astype(np.int64),
+        list_starts=list_starts[:-1][numbers].astype(np.int64),
+        list_counts=np.diff(list_starts)[numbers].astype(np.int64),
     )
     return columns, texts, scan
 

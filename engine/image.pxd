@@ -13,7 +13,6 @@ cdef extern from "image.h":
         PATTERN_REPEAT
         PATTERN_FINE
         PATTERN_REGULAR
-        PATTERN_ALIKE
         ENTRY_LAST
         NO_PATTERN
 
@@ -135,12 +134,19 @@ cdef extern from "image.h":
     ctypedef struct letter_t:
         uint32_t children
         uint16_t first, syllable
+    ctypedef struct word_t:
+        uint32_t start
+        uint8_t length, classes
+    ctypedef struct form_t:
+        uint32_t word, start
+    ctypedef struct placed_t:
+        uint32_t form
+        uint16_t tag
+        uint8_t place
     ctypedef struct evasion_t:
-        image_t index
-        const uint16_t *written
         const uint16_t *symbol_of
+        const uint64_t *usual
         const uint64_t *split_map
-        const uint64_t *rare_map
         const lookalike_t *lookalikes
         size_t lookalike_count
         const split_t *splits
@@ -150,10 +156,21 @@ cdef extern from "image.h":
         const expansion_t *emoji
         size_t emoji_count
         const uint16_t *emoji_symbols
-        const uint16_t *surprise
-        uint32_t surprise_count
-        const uint16_t *surprise_displacement
-        uint32_t surprise_displacement_count
+        const uint16_t *emoji_offsets
+        const uint16_t *emoji_sounds
+        const uint16_t *alike_offsets
+        const uint16_t *alike
+        const word_t *words
+        const uint16_t *word_symbols
+        const form_t *forms
+        const uint16_t *form_sounds
+        const placed_t *places
+        const uint32_t *bucket_offsets
+        uint32_t bucket_mask
+        const uint64_t *key_map
+        uint32_t key_map_shift
+        const uint64_t *pair_map
+        const uint8_t *list_classes
 
 
 cdef class Image:

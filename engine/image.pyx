@@ -131,18 +131,16 @@ cdef class Image:
             v.model_scale, v.model_bias = model["scale"], model["bias"]
             v.examined_from = model["examined_from"]
             v.model_signals = <const double*>_start(s["MODR"]) if s["MODR"].size else NULL
-        if s["EPAT"].size:
+        if s["EWRD"].size:
             self._point_evasion()
         return 0
 
     cdef int _point_evasion(self) except -1:
         s = self.sections
         cdef evasion_t *e = &self.evasion
-        _point_index(&e.index, s, layout.EVASION)
-        e.written = <const uint16_t*>_start(s["EWRT"])
         e.symbol_of = <const uint16_t*>_start(s["ESYM"])
+        e.usual = <const uint64_t*>_start(s["EUSU"])
         e.split_map = <const uint64_t*>_start(s["ESPM"])
-        e.rare_map = <const uint64_t*>_start(s["ERAR"])
         e.lookalikes = <const lookalike_t*>_start(s["ELOK"])
         e.lookalike_count = s["ELOK"].size
         e.splits = <const split_t*>_start(s["ESPL"])
@@ -152,10 +150,21 @@ cdef class Image:
         e.emoji = <const expansion_t*>_start(s["EMOJ"])
         e.emoji_count = s["EMOJ"].size
         e.emoji_symbols = <const uint16_t*>_start(s["EMOS"])
-        e.surprise = <const uint16_t*>_start(s["ESUR"])
-        e.surprise_count = s["ESUR"].size
-        e.surprise_displacement = <const uint16_t*>_start(s["ESUD"])
-        e.surprise_displacement_count = s["ESUD"].size
+        e.emoji_offsets = <const uint16_t*>_start(s["EMOO"])
+        e.emoji_sounds = <const uint16_t*>_start(s["EMOA"])
+        e.alike_offsets = <const uint16_t*>_start(s["EALO"])
+        e.alike = <const uint16_t*>_start(s["EALI"])
+        e.words = <const word_t*>_start(s["EWRD"])
+        e.word_symbols = <const uint16_t*>_start(s["EWSY"])
+        e.forms = <const form_t*>_start(s["EFRM"])
+        e.form_sounds = <const uint16_t*>_start(s["EFSY"])
+        e.places = <const placed_t*>_start(s["EKEY"])
+        e.bucket_offsets = <const uint32_t*>_start(s["EKYO"])
+        e.bucket_mask = <uint32_t>(s["EKYO"].size - 2)
+        e.key_map = <const uint64_t*>_start(s["EKYM"])
+        e.key_map_shift = 33 - <uint32_t>int(s["EKYM"].size * 64).bit_length()
+        e.pair_map = <const uint64_t*>_start(s["EPAI"])
+        e.list_classes = <const uint8_t*>_start(s["ELVA"])
         self.view.evasion = e
         return 0
 

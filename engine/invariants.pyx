@@ -27,7 +27,6 @@ from fairpost.engine.conditions cimport (
 )
 from fairpost.engine.image cimport (
     ENTRY_LAST,
-    PATTERN_ALIKE,
     PATTERN_FINE,
     PATTERN_REGULAR,
     PATTERN_REPEAT,
@@ -68,7 +67,7 @@ def symbol_fault(symbols, tag="PSYM"):
 
 
 def pattern_fault(
-    patterns, size_t symbol_count, size_t list_items, size_t fine_count, size_t anchor_count, bint has_evasion
+    patterns, size_t symbol_count, size_t list_items, size_t fine_count, size_t anchor_count
 ):
     """PATT: every start + length inside its column; a fine record or a regular pattern's anchor where one is needed."""
     cdef const pattern_t *at = <const pattern_t*>_start(patterns)
@@ -85,9 +84,6 @@ def pattern_fault(
                 and (not p.flags & PATTERN_FINE or (p.fine < fine_count and not p.flags & PATTERN_REPEAT))
                 and (not p.flags & PATTERN_REGULAR
                      or (p.fine < anchor_count and not p.flags & (PATTERN_REPEAT | PATTERN_FINE)))
-                and (not p.flags & PATTERN_ALIKE
-                     or (has_evasion and p.fine < n and p.lists < p.length and p.list_count == 0
-                         and not p.flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_REGULAR)))
             )
             if not sound:
                 break
@@ -99,10 +95,6 @@ def pattern_fault(
         what = "symbols reach past PSYM"
     elif <uint64_t>p.lists + p.list_count > list_items:
         what = "lists reach past PLST"
-    elif p.flags & PATTERN_ALIKE and not has_evasion:
-        what = "a look-alike without an evasion scan"
-    elif p.flags & PATTERN_ALIKE:
-        what = "a look-alike of no pattern, outside its own, with lists, or regular, fine or repeat"
     elif p.flags & PATTERN_REGULAR:
         what = "regular, and fine or repeat" if p.fine < anchor_count else "an anchor is out of range"
     elif p.flags & PATTERN_REPEAT:

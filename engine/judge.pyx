@@ -255,14 +255,27 @@ cdef class Judge:
         return conclude(facts, answer, post, first_fired)
 
     cdef float model_of(self, const text_t *texts, size_t count) noexcept nogil:
-        """The text model's logit of a post of these texts."""
-        cdef int64_t total = 0
-        cdef uint64_t shapes = 0
+        """The text model's logit of a post of these texts, as they stand or as they were meant: the greater one."""
+        cdef const text_t *text
+        cdef int64_t total = 0, meant = 0
+        cdef uint64_t shapes = 0, meant_shapes = 0
+        cdef float logit, other
+        cdef bint is_restored = False
         cdef size_t k
         for k in range(count):
-            total += texts[k].weights
-            shapes += texts[k].shape_end - texts[k].shape_begin
-        return model_logit(self.view, total, shapes)
+            text = &texts[k]
+            total += text.weights
+            shapes += text.shape_end - text.shape_begin
+            if text.restored:
+                is_restored = True
+                text = &self.scanner.restorer.chunk.texts[text.restored - 1]
+            meant += text.weights
+            meant_shapes += text.shape_end - text.shape_begin
+        logit = model_logit(self.view, total, shapes)
+        if is_restored:
+            other = model_logit(self.view, meant, meant_shapes)
+            return other if other > logit else logit
+        return logit
 
     cdef int find_hits(self, size_t first, size_t count) noexcept nogil:
         """Hits of the post's texts, unique, rid of allowed ones, chained by list; sorted where that matters. Those of

@@ -119,23 +119,30 @@ class PatternFlag(IntEnum):
     RIGHT_DIGIT = 16
     FINE = 32
     REGULAR = 64
-    ALIKE = (
-        128  # written with a look-alike: `fine` is the pattern that it is a match of, `lists` the look-alike's place
-    )
 
 
 class EvasionSymbol(IntEnum):
     """What section ESYM makes of a symbol, for the evasion scan.
 
     Digits and Latin letters are their own; a character that has a syllable is SYLLABLE + its number, a rare look-alike
-    that of the character for which it passes. Bits tell what else may begin there.
+    that of the character for which it passes. Bits tell what else it may be.
     """
 
     OTHER = 4
     SYLLABLE = 0x400
     VALUE = 0xFFF  # mask of the value
+    RARE = 0x2000  # a rare look-alike
     SPLIT = 0x4000  # may be the first part of a split character
     LETTER = 0x8000
+
+
+class EvasionClass(IntFlag):
+    """What a list is looked for in; section ELVA, and of a word in EWRD what all its lists are."""
+
+    PHONETIC = 1
+    GLYPH = 2
+    EMOJI = 4
+    REPEAT = 8
 
 
 class Writing(IntFlag):
@@ -146,6 +153,7 @@ class Writing(IntFlag):
     LOOKALIKE = 4
     SPLIT = 8  # a character in its parts
     EMOJI = 16
+    REPEAT = 32  # a character several times
 
 
 class Op(IntEnum):
@@ -266,7 +274,6 @@ REGULAR_ANCHOR_DTYPE: Final = np.dtype(
     ]
 )
 """A literal's distance from the begin of a match of a regular pattern. The literal is a pattern flagged REGULAR."""
-NO_PLACE: Final = 0xFFFF
 SPLIT_MAP_BITS: Final = 1 << 17
 EMOJI_MOST: Final = 4
 """Symbols of the word for which an emoji stands."""
@@ -278,12 +285,19 @@ LETTER_DTYPE: Final = np.dtype([("children", "<u4"), ("first", "<u2"), ("syllabl
 `first` on. syllable: the evasion symbol of the syllable that ends here, or 0. Node 0 is the root."""
 INDEX: Final = ("UMAP", "FMAP", "DISP", "SLOT", "ENTR", "PATT", "PSYM")
 """The scan's index: what finds anchors, and the patterns filed under them."""
-EVASION: Final = ("EUMP", "EFMP", "EDSP", "ESLT", "EENT", "EPAT", "EPSY")
-"""The evasion index, in the order of INDEX.
-
-A record of EPAT is one writing of a pattern, as a PATTERN_DTYPE: `fine` is the pattern's number in PATT, `lists` its
-fold classes (1 phonetic, 2 glyph, 4 emoji), `list_count` the place that must hold a look-alike as EWRT has it, or
-NO_PLACE; flags: only those of word boundaries."""
+WORD_DTYPE: Final = np.dtype([("start", "<u4"), ("length", "u1"), ("classes", "u1"), ("reserved", "<u2")])
+"""A word that is recognised in disguise: symbols start .. start + length of EWSY."""
+FORM_DTYPE: Final = np.dtype([("word", "<u4"), ("start", "<u4")])
+"""One way in which a word sounds: as many evasion symbols as it has symbols, from `start` on in EFSY."""
+PLACE_DTYPE: Final = np.dtype([("form", "<u4"), ("tag", "<u2"), ("place", "u1"), ("reserved", "u1")])
+"""A form may stand around a symbol with `place` symbols before it. tag: the upper half of the key's hash."""
+LONGEST_DISGUISED: Final = 32
+"""Symbols of the longest word of EWRD."""
+USUAL_BITS: Final = 21
+PAIR_MAP_BITS: Final = 1 << 18
+HAN: Final = 0x4E00
+HAN_END: Final = 0xA000
+"""Characters that have look-alikes lie between."""
 OPERAND_DTYPE: Final = np.dtype([("list", "<u2"), ("free_of", "<i2"), ("within", "<u4")])
 INSTRUCTION_DTYPE: Final = np.dtype(
     [("op", "u1"), ("cmp", "u1"), ("a", "<u2"), ("b", "<u2"), ("reserved", "<u2"), ("n", "<i4"), ("value", "<f4")]
@@ -372,21 +386,24 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "MODR": np.dtype("<f8"),  # by rule: what it adds to the logit that is `commerce`; none where that is a noisy-or
     # The evasion scan; all are empty where no list takes a fold of it.
     "ESYM": np.dtype("<u2"),  # symbol -> evasion symbol (`EvasionSymbol`), 65,536
-    "ERAR": np.dtype("<u8"),  # bitmap of the symbols that are rare look-alikes, 65,536 bits
-    "ELOK": LOOKALIKE_DTYPE,  # what each passes for, sorted
+    "ELOK": LOOKALIKE_DTYPE,  # what each rare look-alike passes for, sorted
     "ESPL": SPLIT_DTYPE,  # split characters, sorted by their parts
     "ESPM": np.dtype("<u8"),  # bitmap of their first two parts, hashed: SPLIT_MAP_BITS
     "ELET": LETTER_DTYPE,  # the spellings of syllables
     "EMOJ": EXPANSION_DTYPE,  # emoji that stand for words, sorted by code point
     "EMOS": np.dtype("<u2"),  # the symbols of the words
-    "ESUR": np.dtype("<u2"),  # how often text has a pair of symbols (`writings.surprise`): slots of a perfect hash
-    "ESUD": np.dtype("<u2"),  # its displacements
-    "EUMP": np.dtype("<u8"),  # the index, see EVASION
-    "EFMP": np.dtype("<u8"),
-    "EDSP": np.dtype("<u2"),
-    "ESLT": SLOT_DTYPE,
-    "EENT": ENTRY_DTYPE,
-    "EPAT": PATTERN_DTYPE,
-    "EPSY": np.dtype("<u2"),
-    "EWRT": np.dtype("<u2"),  # beside EPSY: the symbol as the pattern is written; 0: must be in Latin letters
+    "EMOA": np.dtype("<u2"),  # other syllables that emoji are used for, as evasion symbols ...
+    "EMOO": np.dtype("<u2"),  # ... offsets of each emoji, one more than there are
+    "EUSU": np.dtype("<u8"),  # bitmap of the pairs of symbols that running text has often (`writings.usual`)
+    "EALI": np.dtype("<u2"),  # what the characters from HAN on pass for because they look like it ...
+    "EALO": np.dtype("<u2"),  # ... offsets of each, to HAN_END
+    "EWRD": WORD_DTYPE,
+    "EWSY": np.dtype("<u2"),
+    "EFRM": FORM_DTYPE,
+    "EFSY": np.dtype("<u2"),
+    "EKEY": PLACE_DTYPE,  # hash of what stands around a symbol -> words, by bucket (`writings.places`)
+    "EKYO": np.dtype("<u4"),  # offsets of the buckets, 2**b + 1
+    "EKYM": np.dtype("<u8"),  # bitmap of the keys, 2**b bits
+    "EPAI": np.dtype("<u8"),  # bitmap of the pairs of sounds that words of two symbols have, PAIR_MAP_BITS
+    "ELVA": np.dtype("u1"),  # `EvasionClass` of each list
 }

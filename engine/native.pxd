@@ -51,7 +51,7 @@ cdef extern from "chunk.h" nogil:
         TEXT_TOO_LONG
     ctypedef struct text_t:
         const uint8_t *bytes
-        uint32_t length, byte_begin, symbol_begin, symbol_end, shape_begin, shape_end, group, fault, fault_at, flags
+        uint32_t length, byte_begin, symbol_begin, symbol_end, shape_begin, shape_end, group, fault, fault_at, flags, restored
         uint32_t is_examined
         float window
         int64_t weights
@@ -91,12 +91,12 @@ cdef extern from "examine.h" nogil:
     void choose_texts(const image_t *image, chunk_t *chunk) noexcept
     void keep_examined(chunk_t *chunk) noexcept
 
-cdef extern from "evasion.h" nogil:
-    ctypedef struct reading_t:
+cdef extern from "restore.h" nogil:
+    ctypedef struct restorer_t:
         chunk_t chunk
-    void reading_free(reading_t *reading) noexcept
-    int read_chunk(const evasion_t *evasion, const chunk_t *chunk, reading_t *reading) noexcept
-    int match_writings(matcher_t *m, const evasion_t *evasion, const reading_t *reading) noexcept
+    void restorer_free(restorer_t *restorer) noexcept
+    int restore_chunk(restorer_t *restorer, const evasion_t *evasion, chunk_t *chunk) noexcept
+    void tell_matches(const restorer_t *restorer, chunk_t *chunk, column_match *matches) noexcept
 
 cdef extern from "paths.h" nogil:
     enum:

@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t
 
 from fairpost.engine.image cimport Image, image_t
-from fairpost.engine.native cimport chunk_t, column_match, matcher_t, path_t, reading_t
+from fairpost.engine.native cimport chunk_t, column_match, matcher_t, path_t, restorer_t
 
 
 cdef class Scanner:
@@ -15,8 +15,8 @@ cdef class Scanner:
     cdef chunk_t chunk
     cdef matcher_t matcher
     cdef column_match matches
-    # The same of the evasion scan, where the image has one.
-    cdef reading_t reading
+    # The same of the restored texts, where the image has an evasion scan.
+    cdef restorer_t restorer
     cdef matcher_t writings_matcher
     cdef column_match writings
 

@@ -8,7 +8,7 @@ import os
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
-from fairpost.engine.image cimport Image, evasion_t
+from fairpost.engine.image cimport Image
 from fairpost.engine.native cimport (
     CHUNK_BYTES,
     PATH_COUNT,
@@ -21,13 +21,13 @@ from fairpost.engine.native cimport (
     fold_chunk,
     keep_examined,
     match_chunk,
-    match_writings,
     matcher_begin,
     matcher_free,
     path_t,
     paths,
-    read_chunk,
-    reading_free,
+    restore_chunk,
+    restorer_free,
+    tell_matches,
 )
 
 __all__ = ["available_paths", "choose_path", "chosen_path"]
@@ -88,7 +88,7 @@ cdef class Scanner:
         chunk_free(&self.chunk)
         column_match_free(&self.matches)
         matcher_free(&self.matcher)
-        reading_free(&self.reading)
+        restorer_free(&self.restorer)
         column_match_free(&self.writings)
         matcher_free(&self.writings_matcher)
 
@@ -114,15 +114,22 @@ cdef class Scanner:
         return self.find_writings(is_limited) if self.view.evasion != NULL else 0
 
     cdef int find_writings(self, bint is_limited) noexcept nogil:
-        """The evasion scan: what the folded texts say when they are read aloud and by their looks."""
-        cdef const evasion_t *evasion = self.view.evasion
-        cdef reading_t *reading = &self.reading
-        if read_chunk(evasion, &self.chunk, reading):
+        """The evasion scan: the texts that hold disguises, matched once more as they were meant."""
+        cdef restorer_t *restorer = &self.restorer
+        self.writings.count = 0
+        if restore_chunk(restorer, self.view.evasion, &self.chunk):
             return -1
-        if self.path.filter(&evasion.index, &reading.chunk) or self.path.lookup(&evasion.index, &reading.chunk):
+        if restorer.chunk.text_count == 0:
+            return 0
+        if self.view.model_weights != NULL and self.path.model(self.view, &restorer.chunk):
             return -1
-        matcher_begin(&self.writings_matcher, self.view, &self.chunk, &self.writings, is_limited)
-        return match_writings(&self.writings_matcher, evasion, reading)
+        if self.path.filter(self.view, &restorer.chunk) or self.path.lookup(self.view, &restorer.chunk):
+            return -1
+        matcher_begin(&self.writings_matcher, self.view, &restorer.chunk, &self.writings, is_limited)
+        if match_chunk(&self.writings_matcher):
+            return -1
+        tell_matches(restorer, &self.chunk, &self.writings)
+        return 0
 
     cdef int scan(self, const uint8_t *bytes, const int64_t *offsets, size_t first, size_t count,
                   const uint8_t *readable) noexcept nogil:

@@ -14,7 +14,7 @@ import numpy as np
 
 from fairpost.engine import vocabulary as v
 from fairpost.engine.build import build
-from fairpost.engine.folds import DEFAULT
+from fairpost.engine.folds import DEFAULT, EVASION
 from fairpost.engine.regular import is_regular
 from fairpost.engine.source import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource
 
@@ -92,7 +92,7 @@ class _Lowering:
 
     def pattern(self, word: str, words: ListSource) -> Pattern:
         regular = is_regular(word)
-        folds = DEFAULT if regular else words.folds
+        folds = words.folds & (EVASION | DEFAULT | {"repeat"}) | DEFAULT if regular else words.folds
         return Pattern(word, folds, words.word_boundaries, (self.list_ids[words.name],), regular)
 
     def rules(self) -> list[Rule]:

@@ -15,7 +15,7 @@ from typing import Final
 import ahocorasick
 
 from fairpost.engine.folds import DEFAULT, EVASION, fold
-from fairpost.engine.regular import Automaton, InvalidRegular, compile_regular, is_regular, parse
+from fairpost.engine.regular import Automaton, InvalidRegular, compile_regular, is_regular, parse, words_in
 from fairpost.engine.writings import can_be_disguised
 
 from .document import Document, read_text
@@ -50,8 +50,9 @@ def _automaton(word: str) -> Automaton:
 
 
 def has_writings(word: str) -> bool:
-    """Whether the word can be written with homophones, look-alikes, parts or emoji, and is still recognised."""
-    return not is_regular(word) and can_be_disguised(fold(word, DEFAULT)[0])
+    """Whether the word can be written with homophones, look-alikes, parts or emoji, and is still told."""
+    words = words_in(parse(word[1:-1])) if is_regular(word) else [fold(word, DEFAULT)[0]]
+    return any(map(can_be_disguised, words))
 
 
 def word_key(word: str, folds: frozenset[str]) -> Hashable:

@@ -33,6 +33,7 @@ typedef struct {
     uint32_t fault_at;    /* byte in the text; for TEXT_TOO_LONG its length */
     uint32_t flags;       /* what was capped: MATCHES_CAPPED, WORK_CAPPED */
     uint32_t is_examined; /* its post is: else nothing is looked for in it */
+    uint32_t restored;    /* 1 + the number of the text as it was meant among the restored ones; 0: it stands as it was meant */
     float window;         /* greatest logit of the text model of one of its windows */
     int64_t weights;      /* of the text model, of all features */
 } text_t;
@@ -114,7 +115,7 @@ static inline void chunk_add(chunk_t *chunk, const uint8_t *bytes, size_t length
     text->byte_begin = (uint32_t)chunk->byte_count;
     text->group = group;
     text->fault = TEXT_OK;
-    text->fault_at = text->flags = 0;
+    text->fault_at = text->flags = text->restored = 0;
     size_t done = 0;
     for (; done < length && (size_t)(chunk->readable - bytes) - done >= COPY; done += COPY) memcpy(copy + done, bytes + done, COPY);
     if (done < length) memcpy(copy + done, bytes + done, length - done);

@@ -152,17 +152,20 @@ static inline int append_hits(const image_t *image, const chunk_t *chunk, const 
     uint32_t from = 0;
     while (wanted && from < pattern->list_count && wanted[lists[from]] != mark) from++;
     if (from == pattern->list_count) return 0;
+    const uint32_t classes = match->writing ? classes_for(match->writing) : 0;
     const text_t *home = &chunk->texts[match->text];
     const uint32_t *offsets = chunk_offsets(chunk);
     uint32_t begin = match->begin, end = match->end;
     /* Distances count from whole characters, also where a match begins or ends inside an expansion. */
     while (begin > home->symbol_begin && offsets[begin - 1] == offsets[begin]) begin--;
-    while (end < home->symbol_end && offsets[end] == offsets[end - 1]) end++;
+    /* A match of nothing but an emoji takes no symbol; one at the begin of all has none before it. */
+    while (end > home->symbol_begin && end < home->symbol_end && offsets[end] == offsets[end - 1]) end++;
     /* A pattern matches twice in the same bytes only from two symbols of one character, or by a way of matching of its own. */
     const uint32_t next = (begin != match->begin) | ((pattern->flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_REGULAR)) != 0) | (match->writing != 0) ? MAY_BE_TWICE : 0;
     if (column_hit_reserve(hits, pattern->list_count)) return -1;
     for (uint32_t k = from; k < pattern->list_count; k++) {
         if (wanted && wanted[lists[k]] != mark) continue;
+        if (classes && classes & ~(uint32_t)image->evasion->list_classes[lists[k]]) continue;
         if (hits->count >= limit) {
             *flags |= MATCHES_CAPPED;
             return 0;

@@ -26,7 +26,6 @@ enum {
     PATTERN_RIGHT_DIGIT = 16,
     PATTERN_FINE = 32,
     PATTERN_REGULAR = 64,
-    PATTERN_ALIKE = 128, /* only where the image has an evasion scan */
     ENTRY_LAST = 0x8000, /* in entry_t.flags beside the bits above */
     PATTERN_BOUNDED = 2 | 4 | 8 | 16
 };
@@ -38,6 +37,9 @@ enum {
 #pragma pack(push, 1)
 typedef struct { uint32_t code_point, start, length; } expansion_t;
 typedef struct { uint32_t key, start; } slot_t;
+typedef struct { uint32_t start; uint8_t length, classes; uint16_t reserved; } word_t;
+typedef struct { uint32_t word, start; } form_t;
+typedef struct { uint32_t form; uint16_t tag; uint8_t place, reserved; } placed_t;
 typedef struct { uint64_t head; uint32_t pattern; uint8_t anchor, length; uint16_t flags; } entry_t;
 typedef struct { uint32_t start, fine, lists; uint8_t length, flags; uint16_t list_count; } pattern_t;
 typedef struct { uint32_t start; uint16_t length, lead; uint32_t fold; } fine_t;
@@ -108,8 +110,7 @@ typedef struct {
     const entry_t *entries;
     size_t entry_count;
     /* start + length inside pattern_symbols, 1 <= length; lists + list_count inside pattern_lists; if PATTERN_FINE,
-     * fine < the count of fine and not PATTERN_REPEAT; if PATTERN_ALIKE, none of the other three, fine < pattern_count, lists < length
-     * and list_count is 0 */
+     * fine < the count of fine and not PATTERN_REPEAT */
     const pattern_t *patterns;
     size_t pattern_count;
     const uint16_t *pattern_symbols; /* values > SYMBOL_BOUNDARY and not SYMBOL_EXPANDS */
@@ -151,15 +152,11 @@ typedef struct {
     const evasion_t *evasion; /* NULL where no list takes a fold of the evasion scan */
 } image_t;
 
-/* What the evasion scan reads beside the image: its own index over evasion symbols, and what it makes them of. */
+/* What the evasion scan reads beside the image: what it makes of symbols, and the words that it looks for. */
 struct evasion {
-    /* anchors, entries, patterns and pattern_symbols of the evasion index, as in the image. pattern_t.fine is a pattern of the
-     * image, flags are PATTERN_BOUNDED's, lists has only bits below 8, list_count is < length or NO_PLACE; 2 <= length. */
-    image_t index;
-    const uint16_t *written;    /* beside index.pattern_symbols */
     const uint16_t *symbol_of;  /* 65,536; the value of SYMBOL_BOUNDARY is itself, any other's is above it and < SYLLABLE_END */
+    const uint64_t *usual;      /* 1 << USUAL_BITS bits: pairs of symbols that running text has often, hashed */
     const uint64_t *split_map;  /* SPLIT_MAP_BITS bits: split_bit() of the first two parts of every split */
-    const uint64_t *rare_map;   /* 65,536 bits */
     const lookalike_t *lookalikes; /* sorted by rare */
     size_t lookalike_count;
     const split_t *splits;      /* sorted by parts; values > SYMBOL_BOUNDARY, parts[2] may be 0 */
@@ -169,27 +166,44 @@ struct evasion {
     const expansion_t *emoji;   /* sorted by code_point; 1 <= length <= EMOJI_MOST; start + length inside emoji_symbols */
     size_t emoji_count;
     const uint16_t *emoji_symbols; /* values > SYMBOL_BOUNDARY */
-    const uint16_t *surprise;   /* slots of a perfect hash over pairs of symbols: fingerprint << 4 | level */
-    uint32_t surprise_count;    /* at least 1 */
-    const uint16_t *surprise_displacement;
-    uint32_t surprise_displacement_count; /* at least 1 */
+    const uint16_t *emoji_offsets; /* emoji_count + 1, ascending, the last = count of emoji_sounds */
+    const uint16_t *emoji_sounds;  /* other syllables that they are used for */
+    const uint16_t *alike_offsets; /* HAN_END - HAN_BEGIN + 1, ascending, the last = count of alike */
+    const uint16_t *alike;
+    const word_t *words;        /* 2 <= length <= LONGEST_VOCABULARY, start + length inside word_symbols */
+    const uint16_t *word_symbols; /* values > SYMBOL_BOUNDARY */
+    const form_t *forms;        /* word < the count of words, start + the word's length inside form_sounds */
+    const uint16_t *form_sounds; /* values > SYMBOL_BOUNDARY and < SYLLABLE_END */
+    const placed_t *places;     /* form < the count of forms, place < its word's length */
+    const uint32_t *bucket_offsets; /* bucket_mask + 2, ascending, the last = count of places */
+    uint32_t bucket_mask;
+    const uint64_t *key_map;    /* 1 << (32 - key_map_shift) bits */
+    uint32_t key_map_shift;     /* 6 to 26 */
+    const uint64_t *pair_map;   /* 1 << 2 * PAIR_BITS bits */
+    const uint8_t *list_classes; /* TAKES_... of each list */
 };
 
 enum {
     EVASION_VALUE = 0xFFF,
+    EVASION_RARE = 0x2000,
     EVASION_SPLIT = 0x4000,
     EVASION_LETTER = 0x8000,
-    EVASION_SPECIAL = EVASION_SPLIT | EVASION_LETTER,
+    EVASION_SPECIAL = EVASION_RARE | EVASION_SPLIT | EVASION_LETTER,
+    SYLLABLE_BEGIN = 0x400,
     SYLLABLE_END = 0x1000,
+    USUAL_BITS = 21,
     SPLIT_MAP_BITS = 1 << 17,
-    EMOJI_MOST = 4,
-    NO_PLACE = 0xFFFF
+    PAIR_BITS = 9,
+    PAIR_MASK = (1 << PAIR_BITS) - 1,
+    HAN_BEGIN = 0x4E00,
+    HAN_END = 0xA000,
+    EMOJI_MOST = 4
 };
 
-/* Fold classes of a writing, in pattern_t.lists of the evasion index. */
-enum { TAKES_PHONETIC = 1, TAKES_GLYPH = 2, TAKES_EMOJI = 4 };
+/* Fold classes of lists and words. */
+enum { TAKES_PHONETIC = 1, TAKES_GLYPH = 2, TAKES_EMOJI = 4, TAKES_REPEAT = 8 };
 
 /* How a match is written. */
-enum { WRITING_HOMOPHONE = 1, WRITING_PINYIN = 2, WRITING_LOOKALIKE = 4, WRITING_SPLIT = 8, WRITING_EMOJI = 16 };
+enum { WRITING_HOMOPHONE = 1, WRITING_PINYIN = 2, WRITING_LOOKALIKE = 4, WRITING_SPLIT = 8, WRITING_EMOJI = 16, WRITING_REPEAT = 32 };
 
 #endif

@@ -10,7 +10,6 @@
 #include "fold.h"
 #include "matcher.h"
 #include "regular.h"
-#include "surprise.h"
 
 enum { FINE_WINDOW = 2048 };
 
@@ -121,18 +120,6 @@ static inline int same_rest(const matcher_t *m, const entry_t *entry, uint32_t b
     return 1;
 }
 
-/* A pattern of which one character, at place pattern_t.lists, is written with a look-alike: a match of pattern pattern_t.fine if
- * running text is surprised by it. There is room for a match. */
-static inline int verify_alike(matcher_t *m, const entry_t *entry, uint32_t begin, uint32_t end) {
-    const pattern_t *pattern = &m->image->patterns[entry->pattern];
-    if (usual_level(m->image->evasion, m->symbols, begin + pattern->lists) > SURPRISE_ONE_OF_TWO) return 0;
-    if ((entry->flags & PATTERN_BOUNDED) && touches(m, entry->flags, begin, end)) return 0;
-    const size_t count = m->matches->count;
-    append(m, pattern->fine, begin, end, m->offsets[begin] - m->text->byte_begin, byte_after(m, end - 1));
-    if (m->matches->count > count) m->matches->at[count].writing = WRITING_LOOKALIKE;
-    return 0;
-}
-
 /* Verifies what is left to verify of a candidate: its first symbols stand in the text (or it is a `repeat` pattern). There is
  * room for a match. */
 static inline int verify(matcher_t *m, const entry_t *entry, uint32_t position) {
@@ -145,7 +132,6 @@ static inline int verify(matcher_t *m, const entry_t *entry, uint32_t position) 
     if (entry->length > 4 && !same_rest(m, entry, begin)) return 0;
     if (entry->flags & PATTERN_REGULAR) return note_place(m, m->image->patterns[entry->pattern].fine, begin, end);
     if (entry->flags & PATTERN_FINE) return verify_fine(m, entry->pattern, begin, end);
-    if (entry->flags & PATTERN_ALIKE) return verify_alike(m, entry, begin, end);
     if ((entry->flags & PATTERN_BOUNDED) && touches(m, entry->flags, begin, end)) return 0;
     append(m, entry->pattern, begin, end, m->offsets[begin] - m->text->byte_begin, byte_after(m, end - 1));
     return 0;

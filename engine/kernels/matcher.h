@@ -42,6 +42,12 @@ typedef struct {
     column_place places;     /* in the text at hand */
 } matcher_t;
 
+/* The fold classes that a list must take for a word that is written so. */
+static inline uint32_t classes_for(uint32_t how) {
+    return (how & (WRITING_HOMOPHONE | WRITING_PINYIN) ? TAKES_PHONETIC : 0) | (how & (WRITING_LOOKALIKE | WRITING_SPLIT) ? TAKES_GLYPH : 0) |
+           (how & WRITING_EMOJI ? TAKES_EMOJI : 0) | (how & WRITING_REPEAT ? TAKES_REPEAT : 0);
+}
+
 static inline int is_latin(uint32_t c) { return (c | 32) - 'a' < 26; }
 static inline int is_digit(uint32_t c) { return c - '0' < 10; }
 

@@ -1,8 +1,8 @@
-/* Symbols -> evasion symbols: what a chunk says when it is read aloud and by its looks. The same code for every path.
+/* A text's symbols -> what it says when it is read aloud and by its looks. The same code for every path.
  *
- * Most symbols become one evasion symbol, by a table. The others are *elements*: a Latin syllable, a character in its parts, an
- * emoji. They are kept in order beside the column; between them both columns run side by side. Boundaries stay boundaries.
- * Cost: one look-up a symbol; a text without letters, bare radicals and emoji has no elements. */
+ * A text becomes a row of *sounds*, one for each symbol, but for what is written in a way that nobody chooses by chance: a Latin
+ * syllable, a character in its parts, a rare form, a stretched character, an emoji. Each of these is an *element*, one sound for all of
+ * its symbols. Where running text would be surprised by a plain character, it is a *suspect*: perhaps it stands for another one. */
 #ifndef FAIRPOST_READING_H
 #define FAIRPOST_READING_H
 
@@ -11,20 +11,24 @@
 #include "matcher.h"
 
 enum {
-    LONGEST_WORD = 64, /* letters; a longer word is not read as pinyin */
+    LONGEST_LATIN = 64, /* letters; a longer word is not read as pinyin */
     LONGEST_SYLLABLE = 6,
     EMOJI_LEAST_SECOND = 0x8C, /* E2 8C is the begin of U+2300: no emoji of the table lies between that and U+10000 but there */
-    EMOJI_BLOCK = 64
+    EMOJI_BLOCK = 64,
+    READING_LEAD = 64, /* boundaries before the first sound and behind the last: more than a word reaches */
+    LONGEST_VOCABULARY = 32
 };
 
-enum { ELEMENT_NONE = 0, ELEMENT_LATIN, ELEMENT_SPLIT, ELEMENT_EMOJI };
+/* What stands at a sound. */
+enum { MARK_PLAIN = 0, MARK_SUSPECT = 1, MARK_ELEMENT = 2 };
 
 typedef struct {
-    uint32_t at;      /* in the evasion symbols */
     uint32_t source;  /* its first symbol in the chunk; of an emoji the symbol behind it */
+    uint32_t width;   /* how many symbols of the chunk it takes */
     uint32_t offset;  /* byte in the chunk where it begins */
     uint16_t written; /* the symbol that it stands for; 0 for a Latin syllable */
-    uint8_t kind, width; /* ELEMENT_..., and how many symbols of the chunk it takes */
+    uint16_t how;     /* WRITING_... */
+    uint32_t record;  /* of an emoji: its place in evasion_t.emoji */
 } element_t;
 
 typedef struct {
@@ -35,16 +39,34 @@ typedef struct {
 COLUMN(element_t, column_element)
 COLUMN(emoji_t, column_emoji)
 
+/* One text as it is read. Of each sound: what it is, the mark, and the symbol of the chunk or the number of the element. */
 typedef struct {
-    chunk_t chunk;           /* only its symbols, and what filter and look-up make of them */
-    column_element elements; /* elements.at[0] stands before all symbols */
+    column_u16 sounds_;
+    column_u8 marks;
+    column_u32 sources;
+    column_element elements;
     column_emoji emoji;
+    size_t count, marked; /* sounds; those that are not plain */
+    int is_stretched;     /* characters stand there more often than anybody writes them: then a usual double is one of them, too */
 } reading_t;
 
+static inline uint16_t *reading_sounds(const reading_t *reading) { return reading->sounds_.at + READING_LEAD; }
+
 static inline void reading_free(reading_t *reading) {
-    chunk_free(&reading->chunk);
+    column_u16_free(&reading->sounds_);
+    column_u8_free(&reading->marks);
+    column_u32_free(&reading->sources);
     column_element_free(&reading->elements);
     column_emoji_free(&reading->emoji);
+}
+
+/* Room for `count` sounds, and boundaries around them. */
+static inline int reading_reserve(reading_t *reading, size_t count) {
+    if (column_u16_reserve(&reading->sounds_, count + 2 * READING_LEAD) || column_u8_reserve(&reading->marks, count) ||
+        column_u32_reserve(&reading->sources, count))
+        return -1;
+    for (size_t k = 0; k < READING_LEAD; k++) reading->sounds_.at[k] = SYMBOL_BOUNDARY;
+    return 0;
 }
 
 /* Notes the emoji of bytes [begin, end) of the chunk that stand for words, in order. The texts are well-formed by now. Returns 0,
@@ -77,18 +99,17 @@ static inline int find_emoji(const evasion_t *evasion, const chunk_t *chunk, siz
     return 0;
 }
 
-/* The first symbol of the chunk, from `from` on, whose character stands behind byte `offset`. */
-static inline size_t symbol_behind(const chunk_t *chunk, size_t from, uint32_t offset) {
+/* The first symbol of the text, from `from` on, whose character stands behind byte `offset`. */
+static inline size_t symbol_behind(const chunk_t *chunk, size_t from, size_t end, uint32_t offset) {
     const uint32_t *offsets = chunk_offsets(chunk);
-    size_t low = from, high = chunk->symbol_count;
-    while (low < high) {
-        const size_t middle = (low + high) / 2;
+    while (from < end) {
+        const size_t middle = (from + end) / 2;
         if (offsets[middle] <= offset)
-            low = middle + 1;
+            from = middle + 1;
         else
-            high = middle;
+            end = middle;
     }
-    return low;
+    return from;
 }
 
 /* Whether nothing was dropped between symbol `at` and the next one. */
@@ -100,7 +121,7 @@ static inline int adjoins(const chunk_t *chunk, size_t at) {
 static inline int is_letter(const evasion_t *evasion, uint16_t symbol) { return evasion->symbol_of[symbol] & EVASION_LETTER; }
 
 /* The end of the Latin word that begins at symbol `at`: letters side by side; or letters that each stand alone. */
-static inline size_t word_end(const evasion_t *evasion, const chunk_t *chunk, size_t at, size_t stop) {
+static inline size_t latin_end(const evasion_t *evasion, const chunk_t *chunk, size_t at, size_t stop) {
     const uint16_t *symbols = chunk_symbols(chunk);
     size_t end = at + 1;
     if (end < stop && is_letter(evasion, symbols[end]) && adjoins(chunk, at)) {
@@ -114,11 +135,11 @@ static inline size_t word_end(const evasion_t *evasion, const chunk_t *chunk, si
 }
 
 /* Cuts a word of `count` letters into syllables, the longest first that leave a rest which can be cut. Writes the lengths and the
- * evasion symbols; returns how many syllables there are, 0 if it is none. */
+ * sounds; returns how many syllables there are, 0 if it is none. */
 static inline size_t cut_word(const evasion_t *evasion, const uint16_t *letters, size_t count, uint8_t *lengths, uint16_t *syllables) {
-    uint8_t best[LONGEST_WORD + 1] = {0}; /* length of the syllable that begins here; 0: what follows cannot be cut */
-    uint16_t sound[LONGEST_WORD];
-    if (count < 2 || count > LONGEST_WORD) return 0;
+    uint8_t best[LONGEST_LATIN + 1] = {0}; /* length of the syllable that begins here; 0: what follows cannot be cut */
+    uint16_t sound[LONGEST_LATIN];
+    if (count < 2 || count > LONGEST_LATIN) return 0;
     for (size_t at = count; at-- > 0;) {
         const letter_t *node = evasion->letters;
         for (size_t k = at; k < count && k < at + LONGEST_SYLLABLE; k++) {
@@ -162,106 +183,163 @@ static inline const split_t *find_split(const evasion_t *evasion, const uint16_t
     return NULL;
 }
 
-/* Makes reading->chunk's symbols of the chunk's, those of texts that are examined; of the others a boundary is left. Returns 0, or -1
- * (memory). */
-static inline int read_chunk(const evasion_t *evasion, const chunk_t *chunk, reading_t *reading) {
-    const uint16_t *const of = evasion->symbol_of, *const symbols = chunk_symbols(chunk);
-    const uint32_t *const offsets = chunk_offsets(chunk);
-    const text_t *closed = chunk->texts, *const last = chunk->texts + chunk->text_count; /* the next text that is not examined */
-    reading->emoji.count = 0;
-    size_t gaps = 0;
-    for (const text_t *text = chunk->texts; text < last; text++) {
-        gaps += !text->is_examined;
-        if (text->is_examined && find_emoji(evasion, chunk, text->byte_begin, (size_t)text->byte_begin + text->length, reading)) return -1;
+/* The same, of which most pairs of symbols are done with one look. */
+static inline const split_t *split_at(const evasion_t *evasion, const uint16_t *symbols, size_t room) {
+    const uint32_t bit = split_bit(symbols[0], symbols[1]);
+    return room >= 2 && evasion->split_map[bit >> 6] >> (bit & 63) & 1 ? find_split(evasion, symbols, room) : NULL;
+}
+
+/* The common symbol for which a rare look-alike passes. */
+static inline uint16_t common_of(const evasion_t *evasion, uint16_t symbol) {
+    size_t low = 0, high = evasion->lookalike_count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (evasion->lookalikes[middle].rare < symbol)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    const emoji_t *emoji = reading->emoji.at;
-    size_t left = reading->emoji.count, count = 0, i = 0, stop;
-    if (chunk_reserve_symbols(&reading->chunk, chunk->symbol_count + EMOJI_MOST * left)) return -1;
-    uint16_t *const out = chunk_symbols(&reading->chunk);
-    column_element *const elements = &reading->elements;
-    elements->count = 0;
-    if (column_element_reserve(elements, 1 + gaps + EMOJI_MOST * left)) return -1;
-    const element_t before = {UINT32_MAX, 0, 0, 0, ELEMENT_NONE, 0};
-    elements->at[elements->count++] = before;
-    for (;;) {
-        stop = left ? symbol_behind(chunk, i, emoji->offset) : chunk->symbol_count;
-        while (closed < last && (closed->is_examined || closed->symbol_begin == closed->symbol_end)) closed++;
-        const int is_gap = closed < last && closed->symbol_begin < stop;
-        if (is_gap) stop = closed->symbol_begin;
-        while (i < stop) {
-            const uint16_t symbol = of[symbols[i]];
-            out[count] = symbol & EVASION_VALUE;
-            if (__builtin_expect(!(symbol & EVASION_SPECIAL), 1)) {
-                count++;
-                i++;
-                continue;
-            }
-            if (symbol & EVASION_LETTER) {
-                uint8_t lengths[LONGEST_WORD];
-                uint16_t syllables[LONGEST_WORD];
-                const size_t end = word_end(evasion, chunk, i, stop);
-                const size_t made = cut_word(evasion, symbols + i, end - i, lengths, syllables);
-                if (!made)
-                    while (i < end) out[count++] = of[symbols[i++]] & EVASION_VALUE;
-                if (column_element_reserve(elements, made + EMOJI_MOST * left)) return -1;
-                for (size_t k = 0; k < made; k++) {
-                    const element_t element = {(uint32_t)count, (uint32_t)i, offsets[i], 0, ELEMENT_LATIN, lengths[k]};
-                    elements->at[elements->count++] = element;
-                    out[count++] = syllables[k];
-                    i += lengths[k];
-                }
-                continue;
-            }
-            const uint32_t bit = split_bit(symbols[i], symbols[i + 1]);
-            const split_t *split = i + 1 < stop && (evasion->split_map[bit >> 6] >> (bit & 63) & 1) ? find_split(evasion, symbols + i, stop - i) : NULL;
-            if (split == NULL) {
-                count++;
-                i++;
-                continue;
-            }
-            if (column_element_reserve(elements, 1 + EMOJI_MOST * left)) return -1;
-            const uint8_t width = split->parts[2] ? 3 : 2;
-            const element_t element = {(uint32_t)count, (uint32_t)i, offsets[i], split->whole, ELEMENT_SPLIT, width};
-            elements->at[elements->count++] = element;
-            out[count++] = of[split->whole] & EVASION_VALUE;
-            i += width;
-        }
-        if (is_gap) {
-            /* Behind it the columns run on side by side from the boundary that ends the text. */
-            const element_t gap = {(uint32_t)count, closed->symbol_end - 1, offsets[closed->symbol_begin], 0, ELEMENT_NONE, 1};
-            if (column_element_reserve(elements, 1 + EMOJI_MOST * left)) return -1;
-            elements->at[elements->count++] = gap;
-            out[count++] = SYMBOL_BOUNDARY;
-            i = closed++->symbol_end;
-            continue;
-        }
-        if (!left) break;
-        const expansion_t *word = &evasion->emoji[emoji->record];
-        for (uint32_t k = 0; k < word->length; k++) {
-            const uint16_t written = evasion->emoji_symbols[word->start + k];
-            const element_t element = {(uint32_t)count, (uint32_t)i, emoji->offset, written, ELEMENT_EMOJI, 0};
-            elements->at[elements->count++] = element;
-            out[count++] = of[written] & EVASION_VALUE;
-        }
-        emoji++;
-        left--;
-    }
-    reading->chunk.symbol_count = count;
-    for (size_t k = 0; k < SYMBOL_SLACK; k++) out[count + k] = SYMBOL_BOUNDARY;
+    return low < evasion->lookalike_count && evasion->lookalikes[low].rare == symbol ? evasion->lookalikes[low].common : symbol;
+}
+
+/* Whether running text seldom has the pair. */
+static inline int is_unusual(const evasion_t *evasion, uint32_t first, uint32_t second) {
+    const uint32_t bit = first * 0x9E3779B1u + second * 0xC2B2AE35u;
+    return !(evasion->usual[bit >> (32 - USUAL_BITS + 6)] >> (bit >> (32 - USUAL_BITS) & 63) & 1);
+}
+
+/* How many usual pairs the character makes with what stands beside its parts, which begin at `symbols`. */
+static inline int split_fit(const evasion_t *evasion, const split_t *split, const uint16_t *symbols) {
+    const size_t width = split->parts[2] ? 3 : 2;
+    return !is_unusual(evasion, symbols[-1], split->whole) + !is_unusual(evasion, split->whole, symbols[width]);
+}
+
+/* Appends an element. There is room for its sound. Returns 0, or -1 (memory). */
+static inline int read_element(reading_t *reading, uint16_t sound, element_t element) {
+    if (column_element_reserve(&reading->elements, 1)) return -1;
+    reading_sounds(reading)[reading->count] = sound;
+    reading->marks.at[reading->count] = MARK_ELEMENT;
+    reading->sources.at[reading->count++] = (uint32_t)reading->elements.count;
+    reading->elements.at[reading->elements.count++] = element;
+    reading->marked++;
     return 0;
 }
 
-/* The last element at or before evasion symbol `at`, looked for from element `near` on. */
-static inline size_t element_before(const reading_t *reading, uint32_t at, size_t near) {
-    const element_t *elements = reading->elements.at;
-    while (near + 1 < reading->elements.count && elements[near + 1].at <= at) near++;
-    while (near > 0 && elements[near].at > at) near--;
-    return near;
+/* Reads the Latin word at symbol `at`. Returns its end, or 0 (memory). */
+static inline size_t read_latin(const evasion_t *evasion, const chunk_t *chunk, size_t at, size_t stop, reading_t *reading) {
+    const uint16_t *symbols = chunk_symbols(chunk);
+    const size_t end = latin_end(evasion, chunk, at, stop);
+    uint8_t lengths[LONGEST_LATIN];
+    uint16_t syllables[LONGEST_LATIN];
+    const size_t made = cut_word(evasion, symbols + at, end - at, lengths, syllables);
+    for (size_t k = 0; k < made; k++) {
+        const element_t element = {(uint32_t)at, lengths[k], chunk_offsets(chunk)[at], 0, WRITING_PINYIN, 0};
+        if (read_element(reading, syllables[k], element)) return 0;
+        at += lengths[k];
+    }
+    for (; at < end; at++) {
+        reading_sounds(reading)[reading->count] = evasion->symbol_of[symbols[at]] & EVASION_VALUE;
+        reading->marks.at[reading->count] = MARK_PLAIN;
+        reading->sources.at[reading->count++] = (uint32_t)at;
+    }
+    return end;
 }
 
-/* The symbol of the chunk that evasion symbol `at` is made of, which lies behind `element` and before the next one. */
-static inline uint32_t source_of(const element_t *element, uint32_t at) {
-    return element->source + element->width + (at - element->at - 1);
+/* Reads symbols [at, stop) of the text. Returns 0, or -1 (memory). */
+static inline int read_symbols(const evasion_t *evasion, const chunk_t *chunk, size_t at, size_t stop, reading_t *reading) {
+    const uint16_t *const of = evasion->symbol_of, *const symbols = chunk_symbols(chunk);
+    const uint32_t *const offsets = chunk_offsets(chunk);
+    uint16_t *const sounds = reading_sounds(reading);
+    /* SAFETY: a boundary stands before the first symbol of a text, and behind the last. */
+    int before = at < stop && is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]);
+    while (at < stop) {
+        const uint16_t sound = of[symbols[at]];
+        const int behind = is_unusual(evasion, symbols[at], symbols[at + 1]);
+        if (!(sound & EVASION_SPECIAL) && (symbols[at] != symbols[at + 1] || sound < SYLLABLE_BEGIN)) {
+            const uint8_t suspect = (uint8_t)((sound >= SYLLABLE_BEGIN) & before & behind);
+            sounds[reading->count] = sound;
+            reading->marks.at[reading->count] = suspect;
+            reading->sources.at[reading->count++] = (uint32_t)at++;
+            reading->marked += suspect;
+            before = behind;
+            continue;
+        }
+        if (sound & EVASION_LETTER) {
+            at = read_latin(evasion, chunk, at, stop, reading);
+            if (at == 0) return -1;
+            before = is_unusual(evasion, symbols[at - 1], symbols[at]);
+            continue;
+        }
+        const split_t *split = sound & EVASION_SPLIT ? split_at(evasion, symbols + at, stop - at) : NULL;
+        if (split != NULL) {
+            /* 羊女乃 is 羊奶, not 姜乃: of two that overlap the one that fits its neighbours better. */
+            const split_t *next = split_at(evasion, symbols + at + 1, stop - at - 1);
+            if (next != NULL && split_fit(evasion, next, symbols + at + 1) > split_fit(evasion, split, symbols + at)) split = NULL;
+        }
+        size_t end = at + 1;
+        uint16_t written = symbols[at], how = 0;
+        if (split != NULL) {
+            end = at + (split->parts[2] ? 3 : 2);
+            written = split->whole;
+            how = WRITING_SPLIT;
+        } else {
+            while (end < stop && symbols[end] == symbols[at]) end++;
+            if (end > at + 2 || (end == at + 2 && (behind || reading->is_stretched))) {
+                if ((sound & EVASION_VALUE) >= SYLLABLE_BEGIN) how = WRITING_REPEAT;
+            }
+            if (!how) end = at + 1;
+            if (sound & EVASION_RARE) {
+                written = common_of(evasion, written);
+                how |= WRITING_LOOKALIKE;
+            }
+        }
+        if (how) {
+            const element_t element = {(uint32_t)at, (uint32_t)(end - at), offsets[at], written, how, 0};
+            if (read_element(reading, of[written] & EVASION_VALUE, element)) return -1;
+        } else {
+            const uint8_t suspect = (uint8_t)(((sound & EVASION_VALUE) >= SYLLABLE_BEGIN) & before & behind);
+            sounds[reading->count] = sound & EVASION_VALUE;
+            reading->marks.at[reading->count] = suspect;
+            reading->sources.at[reading->count++] = (uint32_t)at;
+            reading->marked += suspect;
+        }
+        at = end;
+        before = is_unusual(evasion, symbols[at - 1], symbols[at]);
+    }
+    return 0;
+}
+
+/* Reads the text whose emoji were found. Returns 0, or -1 (memory). */
+static inline int read_pieces(const evasion_t *evasion, const chunk_t *chunk, const text_t *text, reading_t *reading) {
+    size_t at = text->symbol_begin;
+    reading->elements.count = reading->count = reading->marked = 0;
+    if (reading_reserve(reading, text->symbol_end - text->symbol_begin + EMOJI_MOST * reading->emoji.count)) return -1;
+    for (size_t k = 0; k < reading->emoji.count; k++) {
+        const emoji_t *emoji = &reading->emoji.at[k];
+        const expansion_t *word = &evasion->emoji[emoji->record];
+        const size_t stop = symbol_behind(chunk, at, text->symbol_end, emoji->offset);
+        if (read_symbols(evasion, chunk, at, stop, reading)) return -1;
+        at = stop;
+        for (uint32_t j = 0; j < word->length; j++) {
+            const uint16_t written = evasion->emoji_symbols[word->start + j];
+            const element_t element = {(uint32_t)at, 0, emoji->offset, written, WRITING_EMOJI, emoji->record};
+            if (read_element(reading, evasion->symbol_of[written] & EVASION_VALUE, element)) return -1;
+        }
+    }
+    if (read_symbols(evasion, chunk, at, text->symbol_end, reading)) return -1;
+    uint16_t *const behind = reading_sounds(reading) + reading->count;
+    for (size_t k = 0; k < READING_LEAD; k++) behind[k] = SYMBOL_BOUNDARY;
+    return 0;
+}
+
+/* Reads a text of the chunk. Returns 0, or -1 (memory). */
+static inline int read_text(const evasion_t *evasion, const chunk_t *chunk, const text_t *text, reading_t *reading) {
+    reading->is_stretched = 0;
+    reading->emoji.count = 0;
+    if (find_emoji(evasion, chunk, text->byte_begin, (size_t)text->byte_begin + text->length, reading)) return -1;
+    if (read_pieces(evasion, chunk, text, reading)) return -1;
+    for (size_t k = 0; k < reading->elements.count; k++) reading->is_stretched |= reading->elements.at[k].how & WRITING_REPEAT;
+    return reading->is_stretched ? read_pieces(evasion, chunk, text, reading) : 0;
 }
 
 #endif

@@ -3,6 +3,7 @@
 from .automaton import Automaton, compile_regular
 from .literals import Anchor
 from .syntax import MAX_LENGTH, MAX_POSITIONS, InvalidRegular, is_regular, parse
+from .words import words_in
 
 __all__ = [
     "MAX_LENGTH",
@@ -13,4 +14,5 @@ __all__ = [
     "compile_regular",
     "is_regular",
     "parse",
+    "words_in",
 ]

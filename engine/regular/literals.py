@@ -17,7 +17,7 @@ from fairpost.engine.index import sketch, sketch_position
 
 from .syntax import Alternatives, InvalidRegular, Node, Repeat, Sequence, Symbols, length_bounds
 
-__all__ = ["MAX_ANCHORS", "Anchor", "best_anchors"]
+__all__ = ["MAX_ANCHORS", "Anchor", "best_anchors", "exact"]
 
 MAX_ANCHORS: Final = 512
 MAX_SINGLE_ANCHORS: Final = 8
@@ -65,7 +65,7 @@ def _candidates(node: Node) -> list[tuple[Anchor, ...]]:
     """Sets of anchors one of which every match of `node` holds."""
     match node:
         case Symbols():
-            return _checked([_at(_exact(node), 0, 0)])
+            return _checked([_at(exact(node), 0, 0)])
         case Sequence(items):
             return _checked([*_of_sequence(_unrolled(items, True)), *_of_sequence(_unrolled(items, False))])
         case Alternatives(items):
@@ -95,16 +95,16 @@ def _unrolled(items: Ordered[Node], in_front: bool) -> list[Node]:
 def _of_sequence(items: Ordered[Node]) -> list[tuple[Anchor, ...]]:
     """Literals over some neighbouring items, or inside one of them."""
     found: list[tuple[Anchor, ...]] = []
-    exact = [_exact(item) for item in items]
+    each = [exact(item) for item in items]
     least = most = 0
     for begin, item in enumerate(items):
         inside = [] if isinstance(item, Symbols) else _candidates(item)
         found += [tuple(Anchor(a.literal, a.least + least, a.most + most) for a in anchors) for anchors in inside]
-        single_before = begin > 0 and len(exact[begin - 1] or ()) == 1
-        if exact[begin] and not single_before:  # else what begins one item earlier holds it too
+        single_before = begin > 0 and len(each[begin - 1] or ()) == 1
+        if each[begin] and not single_before:  # else what begins one item earlier holds it too
             literals: frozenset[Literal] | None = frozenset({()})
             for end in range(begin, len(items)):
-                longer = _product(literals, exact[end])
+                longer = _product(literals, each[end])
                 if longer is None or len(longer) > len(literals or ()):
                     found.append(_at(literals, least, most))
                 if longer is None:
@@ -136,8 +136,8 @@ def _at(literals: frozenset[Literal] | None, least: int, most: int) -> tuple[Anc
     return tuple(Anchor(literal, least, most) for literal in kept)
 
 
-def _exact(node: Node) -> frozenset[Literal] | None:
-    """All that `node` matches, where that is few."""
+def exact(node: Node) -> frozenset[Literal] | None:
+    """All that `node` matches, in folded code points, where that is few (MAX_ANCHORS); else None."""
     match node:
         case Symbols(_, negated):
             if negated or node.count > MAX_CLASS:
@@ -146,10 +146,10 @@ def _exact(node: Node) -> frozenset[Literal] | None:
         case Sequence(items):
             literals: frozenset[Literal] | None = frozenset({()})
             for item in items:
-                literals = _product(literals, _exact(item))
+                literals = _product(literals, exact(item))
             return literals
         case Alternatives(items):
-            each = [_exact(item) for item in items]
+            each = [exact(item) for item in items]
             if any(literals is None for literals in each):
                 return None
             return _few(frozenset(literal for literals in each for literal in literals or ()))
@@ -158,7 +158,7 @@ def _exact(node: Node) -> frozenset[Literal] | None:
 
 
 def _power(item: Node, least: int, most: int) -> frozenset[Literal] | None:
-    one = _exact(item)
+    one = exact(item)
     literals: frozenset[Literal] | None = frozenset({()})
     joint: frozenset[Literal] = frozenset()
     for number in range(most + 1):

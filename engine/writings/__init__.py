@@ -1,12 +1,25 @@
-"""How else a pattern may be written: homophones, pinyin, look-alikes, parts and emoji in a bundle.
+"""How else a word may be written: homophones, pinyin, look-alikes, parts and emoji in a bundle.
 
-Lists whose folds name `phonetic`, `glyph` or `emoji` are looked for a second time, in what a text says when it is read
-aloud and by its looks: each character as its main syllable (kernels/reading.h). This package makes the sections for it;
-kernels/evasion.h verifies what the scan finds.
+The words of lists whose folds name `phonetic`, `glyph` or `emoji` are recognised in disguise, and the text is *restored*:
+it is matched once more as what it was meant to say. This package makes the sections for it (kernels/reading.h,
+vocabulary.h, restore.h).
 """
 
-from .sections import MOST_WRITINGS, Writings, can_be_disguised
+from .sections import LIKEST, evasion_sections, passes_for, rare_code_points
 from .spelling import Spelling
-from .surprise import LEAST_LEVEL, fingerprint, surprise
+from .usual import usual_bit, usual_pairs
+from .vocabulary import MOST_FORMS, Vocabulary, can_be_disguised, classes_of
 
-__all__ = ["LEAST_LEVEL", "MOST_WRITINGS", "Spelling", "Writings", "can_be_disguised", "fingerprint", "surprise"]
+__all__ = [
+    "LIKEST",
+    "MOST_FORMS",
+    "Spelling",
+    "Vocabulary",
+    "can_be_disguised",
+    "classes_of",
+    "evasion_sections",
+    "passes_for",
+    "rare_code_points",
+    "usual_bit",
+    "usual_pairs",
+]

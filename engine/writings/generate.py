@@ -1,4 +1,4 @@
-"""Writes surprise.bin, displacements.bin and syllables.bin: counts of pairs over texts and a word list.
+"""Writes usual.bin: counts of pairs over texts and a word list.
 
 Not needed to build or to run.
 
@@ -14,21 +14,17 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from fairpost.engine.anchors import bucket_keys
 from fairpost.engine.folds import DEFAULT, fold
-from fairpost.engine.folds import evasion as tables
-from fairpost.engine.index import place_keys, sketch_position
-from fairpost.engine.layout import EvasionSymbol
-from fairpost.engine.writings.surprise import LEAST_LEVEL, fingerprint
+from fairpost.engine.layout import USUAL_BITS
+from fairpost.engine.writings.usual import LEAST_OFTEN, usual_bit
 
-FOLDER = Path(__file__).parent
+FILE = Path(__file__).parent / "usual.bin"
 PER = 1 << 23
-SYLLABLES_PER = 1 << 24
 
 
 def texts(corpora: Path) -> Iterator[str]:
@@ -55,30 +51,8 @@ def pairs_of_words(path: Path) -> Counter[str]:
     return pairs
 
 
-def level(count: int, total: int) -> int:
-    """floor(2 log2 c) - 1 of c = count in PER pairs, 0 to 15, in whole numbers."""
-    squared = (count * PER // total) ** 2
-    return 0 if squared < 4 else min(15, squared.bit_length() - 2)
-
-
-def write_hash(levels: Mapping[tuple[int, int], int]) -> None:
-    """The perfect hash of the pairs; of two with one key the more frequent one stays."""
-    ordered = sorted(levels, key=lambda pair: (-levels[pair], pair))
-    symbols = np.array(ordered, dtype=np.uint16).ravel()
-    count = len(ordered)
-    whole = np.full(1 << 10, np.uint64(0xFFFFFFFFFFFFFFFF))  # a filter whose groups are full: keys of bigrams
-    keys = bucket_keys(symbols, np.arange(0, 2 * count, 2), np.full(count, 2, np.uint8), whole)
-    _, first = np.unique(keys, return_index=True)
-    chosen = np.sort(first)
-    displacement, slot_count, slot_of = place_keys(keys[chosen])
-    slots = np.zeros(slot_count, dtype="<u2")
-    slots[slot_of] = [fingerprint(*ordered[k]) << 4 | levels[ordered[k]] for k in chosen]
-    (FOLDER / "surprise.bin").write_bytes(slots.tobytes())
-    (FOLDER / "displacements.bin").write_bytes(displacement.astype("<u2").tobytes())
-
-
 def main() -> None:
-    """Count, and write the files."""
+    """Count, and write the file."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("corpora", type=Path)
     options.add_argument("words", type=Path)
@@ -88,26 +62,17 @@ def main() -> None:
     for number, text in enumerate(texts(chosen.corpora)):
         if not (chosen.half and number % 2):
             pairs.update(text[k : k + 2] for k in range(len(text) - 1))
-    total = pairs.total()
-    of_words = pairs_of_words(chosen.words)
-    words_total = of_words.total()
-    levels: dict[tuple[int, int], int] = {}
-    for counts, all_of_them in ((pairs, total), (of_words, words_total)):
-        for text, count in counts.items():
-            first, second = map(ord, text)
-            found = level(count, all_of_them)
-            if max(first, second) < 0x10000 and found >= LEAST_LEVEL:
-                levels[first, second] = max(levels.get((first, second), 0), found)
-    write_hash(levels)
-    syllables = np.zeros(1 << 16)
-    for pair, count in pairs.items():
-        numbers = [tables.syllable_of.get(ord(c)) for c in pair]
-        symbols = [ord(c) if n is None else EvasionSymbol.SYLLABLE + n for c, n in zip(pair, numbers, strict=True)]
-        if max(symbols) < 0x10000:
-            syllables[sketch_position(*symbols)] += count
-    scaled = np.round(8 * np.log2(syllables * SYLLABLES_PER / total + 1)).astype(np.uint8)
-    (FOLDER / "syllables.bin").write_bytes(scaled.tobytes())
-    print(f"{total:,} pairs, {len(pairs):,} different; {len(levels):,} kept")
+    usual = {
+        text
+        for counts in (pairs, pairs_of_words(chosen.words))
+        for total in (counts.total(),)
+        for text, count in counts.items()
+        if count * PER // total >= LEAST_OFTEN and max(map(ord, text)) < 0x10000
+    }
+    flags = np.zeros(1 << USUAL_BITS, dtype=np.uint8)
+    flags[[usual_bit(*map(ord, text)) for text in usual]] = 1
+    FILE.write_bytes(np.packbits(flags, bitorder="little").tobytes())
+    print(f"{pairs.total():,} pairs, {len(pairs):,} different; {len(usual):,} usual, {flags.mean():.1%} of the bits")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,175 @@
+/* Texts as they were meant: a chunk's texts that hold disguises, with what they stand for in place of them.
+ *
+ * The restored texts are matched like any other, and what their matches cover is told in symbols and bytes of the original. A match
+ * counts only if something was restored inside it: the others were found in the text as it stands. */
+#ifndef FAIRPOST_RESTORE_H
+#define FAIRPOST_RESTORE_H
+
+#include "match.h"
+#include "vocabulary.h"
+
+/* What a symbol of a restored text was made of: symbols [begin, end) of the chunk (an emoji is made of none), and how. */
+typedef struct {
+    uint32_t begin, end;
+    uint32_t how;
+} origin_t;
+
+COLUMN(origin_t, column_origin)
+
+typedef struct {
+    reading_t reading;
+    seeker_t seeker;
+    chunk_t chunk;         /* the restored texts: symbols, and the bytes in the original chunk that they come from */
+    column_origin origins; /* of each symbol */
+    column_u32 texts;      /* which text of the original each of them is */
+    column_u16 meant;      /* of each sound: the symbol that an accepted word has there, or 0 */
+    column_u16 hows;
+} restorer_t;
+
+static inline void restorer_free(restorer_t *r) {
+    reading_free(&r->reading);
+    column_proposal_free(&r->seeker.proposals);
+    memset(&r->chunk.bytes_, 0, sizeof r->chunk.bytes_); /* not its own */
+    chunk_free(&r->chunk);
+    column_origin_free(&r->origins);
+    column_u32_free(&r->texts);
+    column_u16_free(&r->meant);
+    column_u16_free(&r->hows);
+}
+
+/* Longer words first, then those with fewer plain characters that stand for others. */
+static inline int compare_proposals(const void *a, const void *b) {
+    const proposal_t *x = (const proposal_t *)a, *y = (const proposal_t *)b;
+    if (x->length != y->length) return x->length > y->length ? -1 : 1;
+    if (x->natural != y->natural) return x->natural < y->natural ? -1 : 1;
+    if (x->at != y->at) return x->at < y->at ? -1 : 1;
+    return x->form < y->form ? -1 : x->form > y->form;
+}
+
+/* Takes proposals in order, those that no accepted one contradicts. Returns 0, or -1 (memory). */
+static inline int accept_words(restorer_t *r, const evasion_t *evasion) {
+    column_proposal *proposals = &r->seeker.proposals;
+    const size_t count = r->reading.count;
+    if (column_u16_reserve(&r->meant, count) || column_u16_reserve(&r->hows, count)) return -1;
+    memset(r->meant.at, 0, count * sizeof(uint16_t));
+    memset(r->hows.at, 0, count * sizeof(uint16_t));
+    if (proposals->count) qsort(proposals->at, proposals->count, sizeof *proposals->at, compare_proposals);
+    for (size_t i = 0; i < proposals->count; i++) {
+        const proposal_t *proposal = &proposals->at[i];
+        const form_t *form = &evasion->forms[proposal->form];
+        const word_t *word = &evasion->words[form->word];
+        const uint16_t *want = evasion->form_sounds + form->start, *meant = evasion->word_symbols + word->start;
+        uint16_t *here = r->meant.at + proposal->at;
+        uint32_t k = 0;
+        while (k < word->length && (here[k] == 0 || here[k] == meant[k])) k++;
+        if (k < word->length) continue;
+        for (k = 0; k < word->length; k++) {
+            here[k] = meant[k];
+            r->hows.at[proposal->at + k] |= (uint16_t)writing_of(&r->seeker, proposal->at + k, want[k], meant[k], word->classes);
+        }
+    }
+    return 0;
+}
+
+/* Appends a symbol to the text that is being restored. There is room. */
+static inline void put_symbol(restorer_t *r, uint16_t symbol, uint32_t offset, uint32_t begin, uint32_t end, uint32_t how) {
+    const size_t at = r->chunk.symbol_count++;
+    const origin_t origin = {begin, end, how};
+    chunk_symbols(&r->chunk)[at] = symbol;
+    chunk_offsets(&r->chunk)[at] = offset;
+    r->origins.at[at] = origin;
+}
+
+/* Appends the text that was read, as it was meant. Returns 0, or -1 (memory). */
+static inline int restore_text(restorer_t *r, const chunk_t *chunk, size_t number) {
+    const reading_t *reading = &r->reading;
+    const text_t *original = &chunk->texts[number];
+    const uint16_t *symbols = chunk_symbols(chunk);
+    const uint32_t *offsets = chunk_offsets(chunk);
+    const size_t room = r->chunk.symbol_count + (original->symbol_end - original->symbol_begin) + EMOJI_MOST * reading->emoji.count + 1;
+    if (chunk_reserve_symbols(&r->chunk, room)) return -1;
+    r->origins.count = r->chunk.symbol_count;
+    if (column_origin_reserve(&r->origins, room - r->chunk.symbol_count) || column_u32_reserve(&r->texts, 1)) return -1;
+    r->texts.at[r->texts.count++] = (uint32_t)number;
+    text_t *text = &r->chunk.texts[r->chunk.text_count++];
+    *text = *original;
+    text->symbol_begin = (uint32_t)r->chunk.symbol_count;
+    for (size_t at = 0; at < reading->count; at++) {
+        const uint16_t meant = r->meant.at[at];
+        const uint32_t source = reading->sources.at[at];
+        if (reading->marks.at[at] != MARK_ELEMENT) {
+            put_symbol(r, meant ? meant : symbols[source], offsets[source], source, source + 1, r->hows.at[at]);
+            continue;
+        }
+        const element_t *e = &reading->elements.at[source];
+        if (meant) {
+            put_symbol(r, meant, e->offset, e->source, e->source + e->width, r->hows.at[at]);
+        } else if (e->how & WRITING_PINYIN) {
+            for (uint32_t k = e->source; k < e->source + e->width; k++) put_symbol(r, symbols[k], offsets[k], k, k + 1, 0);
+        } else if (!(e->how & WRITING_EMOJI)) {
+            put_symbol(r, e->written, e->offset, e->source, e->source + e->width, e->how);
+        }
+    }
+    text->symbol_end = (uint32_t)r->chunk.symbol_count;
+    put_symbol(r, SYMBOL_BOUNDARY, original->byte_begin + original->length, original->symbol_end, original->symbol_end, 0);
+    return 0;
+}
+
+/* Makes r->chunk of the examined texts that hold disguises. Returns 0, or -1 (memory). */
+static inline int restore_chunk(restorer_t *r, const evasion_t *evasion, chunk_t *chunk) {
+    chunk_t *restored = &r->chunk;
+    restored->text_count = restored->symbol_count = r->texts.count = 0;
+    restored->byte_count = chunk->byte_count;
+    restored->bytes_ = chunk->bytes_; /* offsets of restored symbols lie in these */
+    if (chunk->text_count > restored->text_capacity) {
+        text_t *texts = (text_t *)realloc(restored->texts, chunk->text_count * sizeof *texts);
+        if (texts == NULL) return -1;
+        restored->texts = texts;
+        restored->text_capacity = chunk->text_count;
+    }
+    if (chunk_reserve_symbols(restored, 0)) return -1;
+    r->seeker.evasion = evasion;
+    r->seeker.reading = &r->reading;
+    r->seeker.symbols = chunk_symbols(chunk);
+    for (size_t number = 0; number < chunk->text_count; number++) {
+        text_t *text = &chunk->texts[number];
+        if (!text->is_examined || text->length == 0) continue;
+        if (read_text(evasion, chunk, text, &r->reading)) return -1;
+        if (!r->reading.marked) continue;
+        const int capped = seek_words(&r->seeker);
+        if (capped < 0) return -1;
+        text->flags |= (uint32_t)capped;
+        int is_changed = r->seeker.proposals.count != 0;
+        for (size_t k = 0; k < r->reading.elements.count; k++)
+            is_changed |= (r->reading.elements.at[k].how & (WRITING_SPLIT | WRITING_LOOKALIKE | WRITING_REPEAT)) != 0;
+        if (!is_changed) continue;
+        if (accept_words(r, evasion) || restore_text(r, chunk, number)) return -1;
+        text->restored = (uint32_t)restored->text_count;
+    }
+    chunk_close_symbols(restored, restored->symbol_count);
+    return 0;
+}
+
+/* Keeps the matches of the restored texts in which something was restored, and tells them in terms of the original chunk. */
+static inline void tell_matches(const restorer_t *r, chunk_t *chunk, column_match *matches) {
+    const uint32_t *offsets = chunk_offsets(chunk);
+    size_t kept = 0;
+    for (size_t i = 0; i < matches->count; i++) {
+        match_t match = matches->at[i];
+        const origin_t *first = &r->origins.at[match.begin], *last = &r->origins.at[match.end - 1];
+        for (const origin_t *origin = first; origin <= last; origin++) match.writing |= origin->how;
+        if (!match.writing) continue;
+        match.text = r->texts.at[match.text];
+        match.begin = first->begin;
+        match.end = last->end;
+        if (last->end > last->begin) {
+            const uint32_t at = offsets[last->end - 1];
+            match.byte_end = at + utf8_length(chunk_bytes(chunk)[at]) - chunk->texts[match.text].byte_begin;
+        }
+        matches->at[kept++] = match;
+    }
+    matches->count = kept;
+    for (size_t k = 0; k < r->chunk.text_count; k++) chunk->texts[r->texts.at[k]].flags |= r->chunk.texts[k].flags;
+}
+
+#endif
