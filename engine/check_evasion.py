@@ -13,7 +13,7 @@ from fairpost.engine.requirements import Sections, inside, refuse, require
 __all__ = ["EVASION", "check_evasion"]
 
 EVASION = (
-    *("ESYM", "EUSU", "ELOK", "ESPL", "ESPM", "ELET", "EMOJ", "EMOS", "EMOA", "EMOO", "EALI", "EALO"),
+    *("ESYM", "EUSU", "ELOK", "ESPL", "ESPM", "ELET", "EMOJ", "EMOS", "EMOA", "EMOO", "EALI", "EALS", "EALO"),
     *("EWRD", "EWSY", "EFRM", "EFSY", "EKEY", "EKYO", "EKYM", "EPAI", "ELVA"),
 )
 
@@ -40,11 +40,17 @@ def check_evasion(s: Sections) -> None:
         offsets.size == layout.HAN_END - layout.HAN + 1 and _ascends(offsets, s["EALI"].size),
         "section EALO: not ascending to the end of EALI",
     )
+    require(_are_short(offsets), f"section EALO: a character passes for more than {layout.MOST_ALIKE}")
+    require(s["EALS"].size == s["EALI"].size, f"section EALS: {s['EALS'].size} sounds, expected {s['EALI'].size}")
     _check_readings(s)
 
 
 def _ascends(offsets: NDArray[np.int64], size: int) -> bool:
     return bool(offsets[0] == 0 and (np.diff(offsets) >= 0).all() and offsets[-1] == size)
+
+
+def _are_short(offsets: NDArray[np.int64]) -> bool:
+    return bool((np.diff(offsets) <= layout.MOST_ALIKE).all())
 
 
 def _check_readings(s: Sections) -> None:
@@ -76,6 +82,7 @@ def _check_readings(s: Sections) -> None:
     require(
         others.size == emoji.size + 1 and _ascends(others, s["EMOA"].size), "section EMOO: not ascending to the end of EMOA"
     )
+    require(_are_short(others), f"section EMOO: an emoji has more than {layout.MOST_ALIKE} other syllables")
 
 
 def _check_words(s: Sections) -> None:
@@ -93,8 +100,9 @@ def _check_words(s: Sections) -> None:
     require(inside(forms["start"], lengths, s["EFSY"].size), "section EFRM: sounds reach past EFSY")
     refuse(symbol_fault(s["EFSY"], "EFSY"))
     require((s["EFSY"] <= EvasionSymbol.VALUE).all(), "section EFSY: a sound is out of range")
-    require((places["form"] < forms.size).all(), "section EKEY: a form is out of range")
-    require((places["place"] < lengths[places["form"]]).all(), "section EKEY: a place is not inside its word")
+    numbers = places["form"] >> np.uint32(8)
+    require((numbers < forms.size).all(), "section EKEY: a form is out of range")
+    require((places["form"] & 0xFF < lengths[numbers]).all(), "section EKEY: a place is not inside its word")
     offsets = s["EKYO"].astype(np.int64)
     buckets = offsets.size - 1
     require(

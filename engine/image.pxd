@@ -141,8 +141,7 @@ cdef extern from "image.h":
         uint32_t word, start
     ctypedef struct placed_t:
         uint32_t form
-        uint16_t tag
-        uint8_t place
+        uint16_t meant, sound
     ctypedef struct evasion_t:
         const uint16_t *symbol_of
         const uint64_t *usual
@@ -158,8 +157,9 @@ cdef extern from "image.h":
         const uint16_t *emoji_symbols
         const uint16_t *emoji_offsets
         const uint16_t *emoji_sounds
-        const uint16_t *alike_offsets
+        const uint32_t *alike_offsets
         const uint16_t *alike
+        const uint16_t *alike_sounds
         const word_t *words
         const uint16_t *word_symbols
         const form_t *forms

@@ -289,12 +289,15 @@ WORD_DTYPE: Final = np.dtype([("start", "<u4"), ("length", "u1"), ("classes", "u
 """A word that is recognised in disguise: symbols start .. start + length of EWSY."""
 FORM_DTYPE: Final = np.dtype([("word", "<u4"), ("start", "<u4")])
 """One way in which a word sounds: as many evasion symbols as it has symbols, from `start` on in EFSY."""
-PLACE_DTYPE: Final = np.dtype([("form", "<u4"), ("tag", "<u2"), ("place", "u1"), ("reserved", "u1")])
-"""A form may stand around a symbol with `place` symbols before it. tag: the upper half of the key's hash."""
+PLACE_DTYPE: Final = np.dtype([("form", "<u4"), ("meant", "<u2"), ("sound", "<u2")])
+"""A form may stand around a symbol. form: its number << 8 | how many of its symbols stand before; meant, sound: what it
+has in its place, and in the upper 4 bits of the sound those of the key's hash."""
 LONGEST_DISGUISED: Final = 32
 """Symbols of the longest word of EWRD."""
 USUAL_BITS: Final = 21
 PAIR_MAP_BITS: Final = 1 << 18
+MOST_ALIKE: Final = 16
+"""Characters that one passes for, and other syllables of an emoji."""
 HAN: Final = 0x4E00
 HAN_END: Final = 0xA000
 """Characters that have look-alikes lie between."""
@@ -396,7 +399,8 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "EMOO": np.dtype("<u2"),  # ... offsets of each emoji, one more than there are
     "EUSU": np.dtype("<u8"),  # bitmap of the pairs of symbols that running text has often (`writings.usual`)
     "EALI": np.dtype("<u2"),  # what the characters from HAN on pass for because they look like it ...
-    "EALO": np.dtype("<u2"),  # ... offsets of each, to HAN_END
+    "EALS": np.dtype("<u2"),  # ... their sounds ...
+    "EALO": np.dtype("<u4"),  # ... offsets of each character, to HAN_END
     "EWRD": WORD_DTYPE,
     "EWSY": np.dtype("<u2"),
     "EFRM": FORM_DTYPE,

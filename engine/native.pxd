@@ -94,6 +94,7 @@ cdef extern from "examine.h" nogil:
 cdef extern from "restore.h" nogil:
     ctypedef struct restorer_t:
         chunk_t chunk
+    void blot(restorer_t *restorer) noexcept
     void restorer_free(restorer_t *restorer) noexcept
     int restore_chunk(restorer_t *restorer, const evasion_t *evasion, chunk_t *chunk) noexcept
     void tell_matches(const restorer_t *restorer, chunk_t *chunk, column_match *matches) noexcept

@@ -13,6 +13,7 @@ from fairpost.engine.native cimport (
     CHUNK_BYTES,
     PATH_COUNT,
     choose_texts,
+    blot,
     chunk_add,
     chunk_begin,
     chunk_end,
@@ -123,6 +124,7 @@ cdef class Scanner:
             return 0
         if self.view.model_weights != NULL and self.path.model(self.view, &restorer.chunk):
             return -1
+        blot(restorer)
         if self.path.filter(self.view, &restorer.chunk) or self.path.lookup(self.view, &restorer.chunk):
             return -1
         matcher_begin(&self.writings_matcher, self.view, &restorer.chunk, &self.writings, is_limited)

@@ -39,7 +39,7 @@ typedef struct { uint32_t code_point, start, length; } expansion_t;
 typedef struct { uint32_t key, start; } slot_t;
 typedef struct { uint32_t start; uint8_t length, classes; uint16_t reserved; } word_t;
 typedef struct { uint32_t word, start; } form_t;
-typedef struct { uint32_t form; uint16_t tag; uint8_t place, reserved; } placed_t;
+typedef struct { uint32_t form; uint16_t meant, sound; } placed_t;
 typedef struct { uint64_t head; uint32_t pattern; uint8_t anchor, length; uint16_t flags; } entry_t;
 typedef struct { uint32_t start, fine, lists; uint8_t length, flags; uint16_t list_count; } pattern_t;
 typedef struct { uint32_t start; uint16_t length, lead; uint32_t fold; } fine_t;
@@ -168,13 +168,14 @@ struct evasion {
     const uint16_t *emoji_symbols; /* values > SYMBOL_BOUNDARY */
     const uint16_t *emoji_offsets; /* emoji_count + 1, ascending, the last = count of emoji_sounds */
     const uint16_t *emoji_sounds;  /* other syllables that they are used for */
-    const uint16_t *alike_offsets; /* HAN_END - HAN_BEGIN + 1, ascending, the last = count of alike */
+    const uint32_t *alike_offsets; /* HAN_END - HAN_BEGIN + 1, ascending, the last = count of alike */
     const uint16_t *alike;
+    const uint16_t *alike_sounds; /* beside alike */
     const word_t *words;        /* 2 <= length <= LONGEST_VOCABULARY, start + length inside word_symbols */
     const uint16_t *word_symbols; /* values > SYMBOL_BOUNDARY */
     const form_t *forms;        /* word < the count of words, start + the word's length inside form_sounds */
     const uint16_t *form_sounds; /* values > SYMBOL_BOUNDARY and < SYLLABLE_END */
-    const placed_t *places;     /* form < the count of forms, place < its word's length */
+    const placed_t *places;     /* form >> 8 < the count of forms, the rest < its word's length; sound: the upper 4 bits are those of the hash */
     const uint32_t *bucket_offsets; /* bucket_mask + 2, ascending, the last = count of places */
     uint32_t bucket_mask;
     const uint64_t *key_map;    /* 1 << (32 - key_map_shift) bits */

@@ -39,9 +39,10 @@ typedef struct {
 COLUMN(element_t, column_element)
 COLUMN(emoji_t, column_emoji)
 
-/* One text as it is read. Of each sound: what it is, the mark, and the symbol of the chunk or the number of the element. */
+/* One text as it is read. Of each sound: what it is, the symbol that is written there (0 for a Latin syllable or an emoji), the mark,
+ * and the symbol of the chunk or the number of the element. */
 typedef struct {
-    column_u16 sounds_;
+    column_u16 sounds_, written_;
     column_u8 marks;
     column_u32 sources;
     column_element elements;
@@ -52,8 +53,11 @@ typedef struct {
 
 static inline uint16_t *reading_sounds(const reading_t *reading) { return reading->sounds_.at + READING_LEAD; }
 
+static inline uint16_t *reading_written(const reading_t *reading) { return reading->written_.at + READING_LEAD; }
+
 static inline void reading_free(reading_t *reading) {
     column_u16_free(&reading->sounds_);
+    column_u16_free(&reading->written_);
     column_u8_free(&reading->marks);
     column_u32_free(&reading->sources);
     column_element_free(&reading->elements);
@@ -62,10 +66,10 @@ static inline void reading_free(reading_t *reading) {
 
 /* Room for `count` sounds, and boundaries around them. */
 static inline int reading_reserve(reading_t *reading, size_t count) {
-    if (column_u16_reserve(&reading->sounds_, count + 2 * READING_LEAD) || column_u8_reserve(&reading->marks, count) ||
-        column_u32_reserve(&reading->sources, count))
+    if (column_u16_reserve(&reading->sounds_, count + 2 * READING_LEAD) || column_u16_reserve(&reading->written_, count + 2 * READING_LEAD) ||
+        column_u8_reserve(&reading->marks, count + 2 * READING_LEAD) || column_u32_reserve(&reading->sources, count))
         return -1;
-    for (size_t k = 0; k < READING_LEAD; k++) reading->sounds_.at[k] = SYMBOL_BOUNDARY;
+    for (size_t k = 0; k < READING_LEAD; k++) reading->sounds_.at[k] = reading->written_.at[k] = SYMBOL_BOUNDARY;
     return 0;
 }
 
@@ -204,8 +208,9 @@ static inline uint16_t common_of(const evasion_t *evasion, uint16_t symbol) {
 
 /* Whether running text seldom has the pair. */
 static inline int is_unusual(const evasion_t *evasion, uint32_t first, uint32_t second) {
-    const uint32_t bit = first * 0x9E3779B1u + second * 0xC2B2AE35u;
-    return !(evasion->usual[bit >> (32 - USUAL_BITS + 6)] >> (bit >> (32 - USUAL_BITS) & 63) & 1);
+    const uint32_t hash = first * 0x9E3779B1u + second * 0xC2B2AE35u;
+    const uint64_t word = evasion->usual[hash >> (32 - USUAL_BITS + 6)];
+    return !(word >> (hash >> (32 - USUAL_BITS) & 63) & word >> (hash >> (32 - USUAL_BITS - 6) & 63) & 1);
 }
 
 /* How many usual pairs the character makes with what stands beside its parts, which begin at `symbols`. */
@@ -218,11 +223,21 @@ static inline int split_fit(const evasion_t *evasion, const split_t *split, cons
 static inline int read_element(reading_t *reading, uint16_t sound, element_t element) {
     if (column_element_reserve(&reading->elements, 1)) return -1;
     reading_sounds(reading)[reading->count] = sound;
+    reading_written(reading)[reading->count] = element.how & WRITING_EMOJI ? 0 : element.written;
     reading->marks.at[reading->count] = MARK_ELEMENT;
     reading->sources.at[reading->count++] = (uint32_t)reading->elements.count;
     reading->elements.at[reading->elements.count++] = element;
     reading->marked++;
     return 0;
+}
+
+/* Appends a character that stands for itself, or for one that the reader is to guess. There is room. */
+static inline void read_plain(reading_t *reading, uint32_t sound, uint16_t symbol, size_t at, uint32_t mark) {
+    reading_sounds(reading)[reading->count] = (uint16_t)sound;
+    reading_written(reading)[reading->count] = symbol;
+    reading->marks.at[reading->count] = (uint8_t)mark;
+    reading->sources.at[reading->count++] = (uint32_t)at;
+    reading->marked += mark;
 }
 
 /* Reads the Latin word at symbol `at`. Returns its end, or 0 (memory). */
@@ -237,74 +252,79 @@ static inline size_t read_latin(const evasion_t *evasion, const chunk_t *chunk, 
         if (read_element(reading, syllables[k], element)) return 0;
         at += lengths[k];
     }
-    for (; at < end; at++) {
-        reading_sounds(reading)[reading->count] = evasion->symbol_of[symbols[at]] & EVASION_VALUE;
-        reading->marks.at[reading->count] = MARK_PLAIN;
-        reading->sources.at[reading->count++] = (uint32_t)at;
+    for (; at < end; at++) read_plain(reading, evasion->symbol_of[symbols[at]] & EVASION_VALUE, symbols[at], at, MARK_PLAIN);
+    return end;
+}
+
+/* Reads symbols [at, stop) of the text, as far as each stands for one sound and is nothing but itself or a suspect. Returns where it
+ * stopped. The loop that most of a text goes through: nothing in it is read again from memory. */
+static inline size_t read_run(const evasion_t *evasion, const uint16_t *symbols, size_t at, size_t stop, reading_t *reading) {
+    const uint16_t *const of = evasion->symbol_of;
+    uint16_t *restrict const sounds = reading_sounds(reading) + reading->count, *restrict const written = reading_written(reading) + reading->count;
+    uint8_t *restrict const marks = reading->marks.at + reading->count;
+    uint32_t *restrict const sources = reading->sources.at + reading->count;
+    const size_t begin = at;
+    /* SAFETY: a boundary stands before the first symbol of a text, and behind the last. */
+    uint32_t before = (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]), marked = 0;
+    for (; at < stop; at++) {
+        const uint32_t sound = of[symbols[at]], is_syllable = sound >= SYLLABLE_BEGIN;
+        if ((sound & EVASION_SPECIAL) | (is_syllable & (symbols[at] == symbols[at + 1]))) break;
+        const uint32_t behind = (uint32_t)is_unusual(evasion, symbols[at], symbols[at + 1]), suspect = is_syllable & before & behind;
+        sounds[at - begin] = (uint16_t)sound;
+        written[at - begin] = symbols[at];
+        marks[at - begin] = (uint8_t)suspect;
+        sources[at - begin] = (uint32_t)at;
+        marked += suspect;
+        before = behind;
     }
+    reading->count += at - begin;
+    reading->marked += marked;
+    return at;
+}
+
+/* Reads what begins at symbol `at`: a Latin word, a character in its parts, a rare form, a stretched character, or after all a plain
+ * one. Returns its end, or 0 (memory). */
+static inline size_t read_special(const evasion_t *evasion, const chunk_t *chunk, size_t at, size_t stop, reading_t *reading) {
+    const uint16_t *const symbols = chunk_symbols(chunk);
+    const uint32_t sound = evasion->symbol_of[symbols[at]], is_syllable = (sound & EVASION_VALUE) >= SYLLABLE_BEGIN;
+    if (sound & EVASION_LETTER) return read_latin(evasion, chunk, at, stop, reading);
+    const split_t *split = sound & EVASION_SPLIT ? split_at(evasion, symbols + at, stop - at) : NULL;
+    if (split != NULL) {
+        /* 羊女乃 is 羊奶, not 姜乃: of two that overlap the one that fits its neighbours better. */
+        const split_t *next = split_at(evasion, symbols + at + 1, stop - at - 1);
+        if (next != NULL && split_fit(evasion, next, symbols + at + 1) > split_fit(evasion, split, symbols + at)) split = NULL;
+    }
+    const uint32_t behind = (uint32_t)is_unusual(evasion, symbols[at], symbols[at + 1]);
+    size_t end = at + 1;
+    uint16_t written = symbols[at], how = 0;
+    if (split != NULL) {
+        end = at + (split->parts[2] ? 3 : 2);
+        written = split->whole;
+        how = WRITING_SPLIT;
+    } else {
+        while (is_syllable && end < stop && symbols[end] == symbols[at]) end++;
+        if (end > at + 2 || (end == at + 2 && (behind || reading->is_stretched)))
+            how = WRITING_REPEAT;
+        else
+            end = at + 1;
+        if (sound & EVASION_RARE) {
+            written = common_of(evasion, written);
+            how |= WRITING_LOOKALIKE;
+        }
+    }
+    if (how) {
+        const element_t element = {(uint32_t)at, (uint32_t)(end - at), chunk_offsets(chunk)[at], written, how, 0};
+        return read_element(reading, evasion->symbol_of[written] & EVASION_VALUE, element) ? 0 : end;
+    }
+    read_plain(reading, sound & EVASION_VALUE, written, at, is_syllable & behind & (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]));
     return end;
 }
 
 /* Reads symbols [at, stop) of the text. Returns 0, or -1 (memory). */
 static inline int read_symbols(const evasion_t *evasion, const chunk_t *chunk, size_t at, size_t stop, reading_t *reading) {
-    const uint16_t *const of = evasion->symbol_of, *const symbols = chunk_symbols(chunk);
-    const uint32_t *const offsets = chunk_offsets(chunk);
-    uint16_t *const sounds = reading_sounds(reading);
-    /* SAFETY: a boundary stands before the first symbol of a text, and behind the last. */
-    int before = at < stop && is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]);
-    while (at < stop) {
-        const uint16_t sound = of[symbols[at]];
-        const int behind = is_unusual(evasion, symbols[at], symbols[at + 1]);
-        if (!(sound & EVASION_SPECIAL) && (symbols[at] != symbols[at + 1] || sound < SYLLABLE_BEGIN)) {
-            const uint8_t suspect = (uint8_t)((sound >= SYLLABLE_BEGIN) & before & behind);
-            sounds[reading->count] = sound;
-            reading->marks.at[reading->count] = suspect;
-            reading->sources.at[reading->count++] = (uint32_t)at++;
-            reading->marked += suspect;
-            before = behind;
-            continue;
-        }
-        if (sound & EVASION_LETTER) {
-            at = read_latin(evasion, chunk, at, stop, reading);
-            if (at == 0) return -1;
-            before = is_unusual(evasion, symbols[at - 1], symbols[at]);
-            continue;
-        }
-        const split_t *split = sound & EVASION_SPLIT ? split_at(evasion, symbols + at, stop - at) : NULL;
-        if (split != NULL) {
-            /* 羊女乃 is 羊奶, not 姜乃: of two that overlap the one that fits its neighbours better. */
-            const split_t *next = split_at(evasion, symbols + at + 1, stop - at - 1);
-            if (next != NULL && split_fit(evasion, next, symbols + at + 1) > split_fit(evasion, split, symbols + at)) split = NULL;
-        }
-        size_t end = at + 1;
-        uint16_t written = symbols[at], how = 0;
-        if (split != NULL) {
-            end = at + (split->parts[2] ? 3 : 2);
-            written = split->whole;
-            how = WRITING_SPLIT;
-        } else {
-            while (end < stop && symbols[end] == symbols[at]) end++;
-            if (end > at + 2 || (end == at + 2 && (behind || reading->is_stretched))) {
-                if ((sound & EVASION_VALUE) >= SYLLABLE_BEGIN) how = WRITING_REPEAT;
-            }
-            if (!how) end = at + 1;
-            if (sound & EVASION_RARE) {
-                written = common_of(evasion, written);
-                how |= WRITING_LOOKALIKE;
-            }
-        }
-        if (how) {
-            const element_t element = {(uint32_t)at, (uint32_t)(end - at), offsets[at], written, how, 0};
-            if (read_element(reading, of[written] & EVASION_VALUE, element)) return -1;
-        } else {
-            const uint8_t suspect = (uint8_t)(((sound & EVASION_VALUE) >= SYLLABLE_BEGIN) & before & behind);
-            sounds[reading->count] = sound & EVASION_VALUE;
-            reading->marks.at[reading->count] = suspect;
-            reading->sources.at[reading->count++] = (uint32_t)at;
-            reading->marked += suspect;
-        }
-        at = end;
-        before = is_unusual(evasion, symbols[at - 1], symbols[at]);
+    while ((at = read_run(evasion, chunk_symbols(chunk), at, stop, reading)) < stop) {
+        at = read_special(evasion, chunk, at, stop, reading);
+        if (at == 0) return -1;
     }
     return 0;
 }
@@ -327,8 +347,9 @@ static inline int read_pieces(const evasion_t *evasion, const chunk_t *chunk, co
         }
     }
     if (read_symbols(evasion, chunk, at, text->symbol_end, reading)) return -1;
-    uint16_t *const behind = reading_sounds(reading) + reading->count;
-    for (size_t k = 0; k < READING_LEAD; k++) behind[k] = SYMBOL_BOUNDARY;
+    for (size_t k = 0; k < READING_LEAD; k++)
+        reading_sounds(reading)[reading->count + k] = reading_written(reading)[reading->count + k] = SYMBOL_BOUNDARY;
+    memset(reading->marks.at + reading->count, MARK_PLAIN, READING_LEAD);
     return 0;
 }
 

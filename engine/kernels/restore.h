@@ -8,6 +8,8 @@
 #include "match.h"
 #include "vocabulary.h"
 
+enum { NEAR_RESTORED = 40 }; /* symbols before and behind what was restored in which matches are looked for */
+
 /* What a symbol of a restored text was made of: symbols [begin, end) of the chunk (an emoji is made of none), and how. */
 typedef struct {
     uint32_t begin, end;
@@ -115,6 +117,21 @@ static inline int restore_text(restorer_t *r, const chunk_t *chunk, size_t numbe
     return 0;
 }
 
+/* Blots out what is far from everything restored: no match there counts. */
+static inline void blot(restorer_t *r) {
+    uint16_t *symbols = chunk_symbols(&r->chunk);
+    for (size_t k = 0; k < r->chunk.text_count; k++) {
+        const text_t *text = &r->chunk.texts[k];
+        size_t to = text->symbol_begin; /* all before is as it shall be */
+        for (size_t at = text->symbol_begin; at < text->symbol_end; at++) {
+            if (!r->origins.at[at].how) continue;
+            for (; to + NEAR_RESTORED < at; to++) symbols[to] = SYMBOL_OTHER;
+            to = at + NEAR_RESTORED + 1;
+        }
+        for (; to < text->symbol_end; to++) symbols[to] = SYMBOL_OTHER;
+    }
+}
+
 /* Makes r->chunk of the examined texts that hold disguises. Returns 0, or -1 (memory). */
 static inline int restore_chunk(restorer_t *r, const evasion_t *evasion, chunk_t *chunk) {
     chunk_t *restored = &r->chunk;
@@ -135,7 +152,7 @@ static inline int restore_chunk(restorer_t *r, const evasion_t *evasion, chunk_t
         text_t *text = &chunk->texts[number];
         if (!text->is_examined || text->length == 0) continue;
         if (read_text(evasion, chunk, text, &r->reading)) return -1;
-        if (!r->reading.marked) continue;
+        if (!r->reading.marked || (text->window < -5.0f && !r->reading.elements.count)) continue;
         const int capped = seek_words(&r->seeker);
         if (capped < 0) return -1;
         text->flags |= (uint32_t)capped;

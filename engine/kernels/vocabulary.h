@@ -10,9 +10,14 @@
 enum {
     PINYIN_LETTERS = 5, /* at least, of a word wholly in Latin letters */
     MOST_PROPOSALS = 4096, /* in a text */
-    KEY_PAIR = 0,
-    KEY_THREE = 1,
-    KEY_FOUR = 4
+    KEY_PAIR_FIRST = 0, /* the first one is left open, the second is as it stands */
+    KEY_PAIR_SECOND = 1,
+    KEY_PAIR_FIRST_SOUND = 2,
+    KEY_PAIR_SECOND_SOUND = 3,
+    KEY_THREE = 4, /* for each of the places that may be left open: the first other one as it stands, the second, none */
+    KEY_FOUR = 13, /* all others by their sounds */
+    KEYS_OF_ONE = 64, /* at most, around one sound */
+    MOST_KEYS = 192
 };
 
 /* Sounds [at, at + length) of the text may be a form. natural: how many of them are plain characters that stand for others. */
@@ -23,12 +28,16 @@ typedef struct {
 
 COLUMN(proposal_t, column_proposal)
 
+typedef struct { uint32_t hash, at; } noted_key_t;
+
 /* What looking up works on. */
 typedef struct {
     const evasion_t *evasion;
     const reading_t *reading;
     const uint16_t *symbols; /* of the chunk */
     column_proposal proposals;
+    noted_key_t keys[MOST_KEYS];
+    size_t key_count;
     uint64_t work, work_limit;
 } seeker_t;
 
@@ -42,7 +51,7 @@ static inline uint32_t key_hash(uint32_t kind, uint32_t a, uint32_t b, uint32_t 
 /* What a plain symbol passes for because it looks like it: count of them, in *others. */
 static inline size_t passes_for(const evasion_t *evasion, uint16_t symbol, const uint16_t **others) {
     if ((uint16_t)(symbol - HAN_BEGIN) >= HAN_END - HAN_BEGIN) return 0;
-    const uint16_t *offsets = evasion->alike_offsets + (symbol - HAN_BEGIN);
+    const uint32_t *offsets = evasion->alike_offsets + (symbol - HAN_BEGIN);
     *others = evasion->alike + offsets[0];
     return (size_t)(offsets[1] - offsets[0]);
 }
@@ -122,17 +131,12 @@ static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
     return 0;
 }
 
-/* Proposes the forms that are filed under a key around sound `at`. Returns 0, or -1 (memory). */
-static inline int seek(seeker_t *s, uint32_t kind, uint32_t a, uint32_t b, uint32_t c, int64_t at) {
-    const evasion_t *evasion = s->evasion;
-    const uint32_t hash = key_hash(kind, a, b, c), bit = hash >> evasion->key_map_shift;
-    if (!(evasion->key_map[bit >> 6] >> (bit & 63) & 1)) return 0;
-    const uint32_t bucket = hash & evasion->bucket_mask, end = evasion->bucket_offsets[bucket + 1];
-    for (uint32_t i = evasion->bucket_offsets[bucket]; i < end; i++) {
-        s->work++;
-        if (evasion->places[i].tag == hash >> 16 && propose(s, evasion->places[i].form, at - evasion->places[i].place)) return -1;
-    }
-    return 0;
+/* Notes a key around sound `at`, if any form is filed under it. There is room. */
+static inline void note_key(seeker_t *s, uint32_t kind, uint32_t a, uint32_t b, uint32_t c, size_t at) {
+    const uint32_t hash = key_hash(kind, a, b, c), bit = hash >> s->evasion->key_map_shift;
+    s->keys[s->key_count].hash = hash; /* stored in any case: written over by the next */
+    s->keys[s->key_count].at = (uint32_t)at;
+    s->key_count += s->evasion->key_map[bit >> 6] >> (bit & 63) & 1;
 }
 
 static inline int may_be_pair(const evasion_t *evasion, uint32_t first, uint32_t second) {
@@ -140,54 +144,94 @@ static inline int may_be_pair(const evasion_t *evasion, uint32_t first, uint32_t
     return evasion->pair_map[bit >> 6] >> (bit & 63) & 1;
 }
 
-/* Words of two symbols around sound `at`, read as `sound`; is_new: the one before is no start of them yet. */
-static inline int seek_pairs(seeker_t *s, int64_t at, uint32_t sound, int is_new) {
-    const uint16_t *sounds = reading_sounds(s->reading) + at;
-    if (may_be_pair(s->evasion, sound, sounds[1]) && seek(s, KEY_PAIR, sound, sounds[1], 0, at)) return -1;
-    return is_new && may_be_pair(s->evasion, sounds[-1], sound) ? seek(s, KEY_PAIR, sounds[-1], sound, 0, at - 1) : 0;
+/* Words of two symbols around sound `at`, read as `sound`. The other one is as it stands, unless it is in letters or an emoji. */
+static inline void note_pairs(seeker_t *s, size_t at, uint32_t sound) {
+    const uint16_t *sounds = reading_sounds(s->reading) + at, *written = reading_written(s->reading) + at;
+    if (may_be_pair(s->evasion, sound, sounds[1]))
+        note_key(s, written[1] ? KEY_PAIR_FIRST : KEY_PAIR_FIRST_SOUND, sound, written[1] ? written[1] : sounds[1], 0, at);
+    if (may_be_pair(s->evasion, sounds[-1], sound))
+        note_key(s, written[-1] ? KEY_PAIR_SECOND : KEY_PAIR_SECOND_SOUND, written[-1] ? written[-1] : sounds[-1], sound, 0, at);
 }
 
-/* All words around sound `at`, which is marked. Returns 0, or -1 (memory). */
-static inline int seek_around(seeker_t *s, int64_t at) {
-    const uint16_t *sounds = reading_sounds(s->reading) + at, *others = NULL;
-    const int is_new = at == 0 || s->reading->marks.at[at - 1] == MARK_PLAIN;
-    if (seek_pairs(s, at, sounds[0], is_new)) return -1;
+/* Words of three symbols, the one left out at `at`, the others `a` and `b` behind it (or before: negative). One of these is as it
+ * stands, unless both are in letters or emoji. */
+static inline void note_three(seeker_t *s, uint32_t kind, size_t at, int a, int b) {
+    const uint16_t *sounds = reading_sounds(s->reading) + at, *written = reading_written(s->reading) + at;
+    const uint8_t *marks = s->reading->marks.at;
+    /* A plain character that is no suspect is only itself; before the first sound there is nothing to be found. */
+    const int is_open_a = (int64_t)at + a >= 0 && marks[(int64_t)at + a] != MARK_PLAIN, is_open_b = (int64_t)at + b >= 0 && marks[(int64_t)at + b] != MARK_PLAIN;
+    if (written[a] && (is_open_b || !is_open_a)) note_key(s, kind, written[a], sounds[b], 0, at);
+    if (written[b] && is_open_a) note_key(s, kind + 1, sounds[a], written[b], 0, at);
+    if (!written[a] && !written[b]) note_key(s, kind + 2, sounds[a], sounds[b], 0, at);
+}
+
+/* Notes the keys of all words around sound `at`, which is marked. */
+static inline void note_keys(seeker_t *s, size_t at) {
+    const evasion_t *e = s->evasion;
+    const uint16_t *sounds = reading_sounds(s->reading) + at;
+    const uint32_t source = s->reading->sources.at[at];
+    note_pairs(s, at, sounds[0]);
     if (s->reading->marks.at[at] == MARK_SUSPECT) {
-        const size_t count = passes_for(s->evasion, s->symbols[s->reading->sources.at[at]], &others);
-        for (size_t k = 0; k < count; k++) {
-            const uint32_t sound = s->evasion->symbol_of[others[k]] & EVASION_VALUE;
-            if (sound != sounds[0] && seek_pairs(s, at, sound, 1)) return -1;
+        const uint16_t symbol = (uint16_t)(s->symbols[source] - HAN_BEGIN);
+        if (symbol < HAN_END - HAN_BEGIN)
+            for (uint32_t k = e->alike_offsets[symbol]; k < e->alike_offsets[symbol + 1]; k++)
+                if (e->alike_sounds[k] != sounds[0]) note_pairs(s, at, e->alike_sounds[k]);
+    } else if (s->reading->elements.at[source].how & WRITING_EMOJI) {
+        const uint32_t record = s->reading->elements.at[source].record;
+        for (uint32_t k = e->emoji_offsets[record]; k < e->emoji_offsets[record + 1]; k++) note_pairs(s, at, e->emoji_sounds[k]);
+    }
+    note_three(s, KEY_THREE, at, 1, 2);
+    note_three(s, KEY_THREE + 3, at, -1, 1);
+    note_three(s, KEY_THREE + 6, at, -2, -1);
+    note_key(s, KEY_FOUR, sounds[1], sounds[2], sounds[3], at);
+    note_key(s, KEY_FOUR + 1, sounds[-1], sounds[1], sounds[2], at);
+    note_key(s, KEY_FOUR + 2, sounds[-2], sounds[-1], sounds[1], at);
+    note_key(s, KEY_FOUR + 3, sounds[-3], sounds[-2], sounds[-1], at);
+}
+
+/* Whether what stands at sound `at` may be the symbol that a form filed there has in its place. Where the symbol itself stands
+ * there, the form is found around another sound, if at all. */
+static inline int may_stand(const seeker_t *s, const placed_t *placed, size_t at) {
+    const uint16_t written = reading_written(s->reading)[at];
+    if (s->reading->marks.at[at] == MARK_ELEMENT) return written == 0 || written == placed->meant;
+    if (written == placed->meant) return 0;
+    return (placed->sound & EVASION_VALUE) == reading_sounds(s->reading)[at] || looks_like(s->evasion, written, placed->meant);
+}
+
+/* Proposes the forms that are filed under the noted keys. Their cache misses overlap. Returns 0, or -1 (memory). */
+static inline int seek_keys(seeker_t *s) {
+    const evasion_t *evasion = s->evasion;
+    const uint32_t mask = evasion->bucket_mask;
+    for (size_t i = 0; i < s->key_count; i++) __builtin_prefetch(&evasion->bucket_offsets[s->keys[i].hash & mask]);
+    for (size_t i = 0; i < s->key_count; i++) __builtin_prefetch(&evasion->places[evasion->bucket_offsets[s->keys[i].hash & mask]]);
+    for (size_t i = 0; i < s->key_count; i++) {
+        const uint32_t hash = s->keys[i].hash, at = s->keys[i].at, end = evasion->bucket_offsets[(hash & mask) + 1];
+        for (uint32_t k = evasion->bucket_offsets[hash & mask]; k < end; k++) {
+            const placed_t *placed = &evasion->places[k];
+            s->work++;
+            if (placed->sound >> 12 == hash >> 28 && may_stand(s, placed, at) &&
+                propose(s, placed->form >> 8, (int64_t)at - (placed->form & 0xFF)))
+                return -1;
         }
     }
-    if (s->reading->marks.at[at] == MARK_ELEMENT) {
-        const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
-        const evasion_t *e = s->evasion;
-        for (uint32_t k = e->emoji_offsets[element->record]; element->how & WRITING_EMOJI && k < e->emoji_offsets[element->record + 1]; k++)
-            if (seek_pairs(s, at, e->emoji_sounds[k], 1)) return -1;
-    }
-    if (seek(s, KEY_THREE, sounds[1], sounds[2], 0, at) || seek(s, KEY_THREE + 1, sounds[-1], sounds[1], 0, at) ||
-        seek(s, KEY_THREE + 2, sounds[-2], sounds[-1], 0, at))
-        return -1;
-    return seek(s, KEY_FOUR, sounds[1], sounds[2], sounds[3], at) || seek(s, KEY_FOUR + 1, sounds[-1], sounds[1], sounds[2], at) ||
-                   seek(s, KEY_FOUR + 2, sounds[-2], sounds[-1], sounds[1], at) ||
-                   seek(s, KEY_FOUR + 3, sounds[-3], sounds[-2], sounds[-1], at)
-               ? -1
-               : 0;
+    s->key_count = 0;
+    return 0;
 }
 
 /* Proposes the words of the text that was read. Returns what was capped (MATCHES_CAPPED, WORK_CAPPED), or -1 (memory). */
 static inline int seek_words(seeker_t *s) {
     const reading_t *reading = s->reading;
-    s->proposals.count = 0;
+    s->proposals.count = s->key_count = 0;
     s->work = 0;
     s->work_limit = WORK_BASE + (uint64_t)WORK_PER_SYMBOL * reading->count;
     for (size_t at = 0; at < reading->count; at++) {
         if (reading->marks.at[at] == MARK_PLAIN) continue;
         if (s->work > s->work_limit) return WORK_CAPPED;
         if (s->proposals.count > MOST_PROPOSALS) return MATCHES_CAPPED;
-        if (seek_around(s, (int64_t)at)) return -1;
+        note_keys(s, at);
+        if (s->key_count > MOST_KEYS - KEYS_OF_ONE && seek_keys(s)) return -1;
     }
-    return 0;
+    return seek_keys(s) ? -1 : 0;
 }
 
 #endif

@@ -7,7 +7,7 @@ vocabulary.h, restore.h).
 
 from .sections import LIKEST, evasion_sections, passes_for, rare_code_points
 from .spelling import Spelling
-from .usual import usual_bit, usual_pairs
+from .usual import usual_bits, usual_pairs
 from .vocabulary import MOST_FORMS, Vocabulary, can_be_disguised, classes_of
 
 __all__ = [
@@ -20,6 +20,6 @@ __all__ = [
     "evasion_sections",
     "passes_for",
     "rare_code_points",
-    "usual_bit",
+    "usual_bits",
     "usual_pairs",
 ]

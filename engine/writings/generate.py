@@ -21,7 +21,7 @@ import numpy as np
 
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.layout import USUAL_BITS
-from fairpost.engine.writings.usual import LEAST_OFTEN, usual_bit
+from fairpost.engine.writings.usual import LEAST_OFTEN, usual_bits
 
 FILE = Path(__file__).parent / "usual.bin"
 PER = 1 << 23
@@ -70,7 +70,7 @@ def main() -> None:
         if count * PER // total >= LEAST_OFTEN and max(map(ord, text)) < 0x10000
     }
     flags = np.zeros(1 << USUAL_BITS, dtype=np.uint8)
-    flags[[usual_bit(*map(ord, text)) for text in usual]] = 1
+    flags[[bit for text in usual for bit in usual_bits(*map(ord, text))]] = 1
     FILE.write_bytes(np.packbits(flags, bitorder="little").tobytes())
     print(f"{pairs.total():,} pairs, {len(pairs):,} different; {len(usual):,} usual, {flags.mean():.1%} of the bits")
 

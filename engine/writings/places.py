@@ -18,12 +18,15 @@ from fairpost.engine.layout import PAIR_MAP_BITS, PLACE_DTYPE
 
 from .vocabulary import Form
 
-__all__ = ["PAIR", "THREE", "FOUR", "hashed", "pair_bit", "place_sections", "window_of"]
+__all__ = ["hashed", "pair_bit", "place_sections", "window_of"]
 
-PAIR: Final = 0
-THREE: Final = 1
-FOUR: Final = 4
-"""Kinds of keys; of THREE and FOUR there is one for each place that is left out."""
+PAIR_FIRST: Final = 0
+PAIR_SECOND: Final = 1
+PAIR_FIRST_SOUND: Final = 2
+PAIR_SECOND_SOUND: Final = 3
+THREE: Final = 4
+FOUR: Final = 13
+"""Kinds of keys, as KEY_... in kernels/vocabulary.h."""
 _SPREAD: Final = 16
 """Bits of the map for each key."""
 
@@ -50,40 +53,54 @@ def pair_bit(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.int64]:
     return (first.astype(np.int64) & mask) << side | second.astype(np.int64) & mask
 
 
-def place_sections(forms: Sequence[Form]) -> dict[str, NDArray[Any]]:
-    """EKEY, EKYO, EKYM and EPAI."""
+def _keys(
+    place: int, sounds: NDArray[np.int64], symbols: NDArray[np.int64]
+) -> list[tuple[int, list[NDArray[np.int64]]]]:
+    """(kind, columns) under which forms are filed for the symbol at `place`."""
+    length = len(sounds)
+    if length == 2:
+        if place == 0:
+            return [(PAIR_FIRST, [sounds[0], symbols[1]]), (PAIR_FIRST_SOUND, [sounds[0], sounds[1]])]
+        return [(PAIR_SECOND, [symbols[0], sounds[1]]), (PAIR_SECOND_SOUND, [sounds[0], sounds[1]])]
+    if length == 3:
+        a, b = (k for k in range(3) if k != place)
+        kind = THREE + 3 * place
+        return [
+            (kind, [symbols[a], sounds[b]]),
+            (kind + 1, [sounds[a], symbols[b]]),
+            (kind + 2, [sounds[a], sounds[b]]),
+        ]
+    start = window_of(place, length)
+    return [(FOUR + place - start, [sounds[k] for k in range(start, start + 4) if k != place])]
+
+
+def place_sections(forms: Sequence[Form], meant: Sequence[NDArray[np.uint16]]) -> dict[str, NDArray[Any]]:
+    """EKEY, EKYO, EKYM and EPAI. meant: the symbols of each word."""
     keys: list[NDArray[np.uint32]] = []
-    numbers: list[NDArray[np.int64]] = []
-    places: list[NDArray[np.int64]] = []
+    records: list[NDArray[Any]] = []
     pairs = np.zeros(PAIR_MAP_BITS, dtype=np.uint8)
-
-    def file(kind: int, sounds: Sequence[NDArray[Any]], rows: NDArray[np.int64], place: int) -> None:
-        keys.append(hashed(kind, sounds))
-        numbers.append(rows)
-        places.append(np.full(len(rows), place, dtype=np.int64))
-
     for length in sorted({len(form.sounds) for form in forms}):
         rows = np.array([k for k, form in enumerate(forms) if len(form.sounds) == length], dtype=np.int64)
-        columns = np.array([forms[k].sounds for k in rows.tolist()], dtype=np.int64).T
+        sounds = np.array([forms[k].sounds for k in rows.tolist()], dtype=np.int64).T
+        symbols = np.array([meant[forms[k].word] for k in rows.tolist()], dtype=np.int64).T
         if length == 2:
-            file(PAIR, columns, rows, 0)
-            pairs[pair_bit(*columns)] = 1
-            continue
+            pairs[pair_bit(*sounds)] = 1
         for place in range(length):
-            start = 0 if length == 3 else window_of(place, length)
-            others = [columns[k] for k in range(start, start + min(length, 4)) if k != place]
-            file((THREE if length == 3 else FOUR) + place - start, others, rows, place)
-    key, number, place = (np.concatenate(parts) for parts in (keys, numbers, places))
+            made = np.zeros(len(rows), dtype=PLACE_DTYPE)
+            made["form"], made["meant"], made["sound"] = rows << 8 | place, symbols[place], sounds[place]
+            for kind, columns in _keys(place, sounds, symbols):
+                keys.append(hashed(kind, columns))
+                records.append(made)
+    key, record = np.concatenate(keys), np.concatenate(records)
+    record["sound"] |= (key >> np.uint32(28) << np.uint32(12)).astype(np.uint16)
     bits = max(4, (len(key) - 1).bit_length())
     bucket = key & np.uint32((1 << bits) - 1)
-    order = np.lexsort((place, number, bucket))
-    records = np.zeros(len(key), dtype=PLACE_DTYPE)
-    records["form"], records["place"], records["tag"] = number[order], place[order], key[order] >> np.uint32(16)
+    order = np.lexsort((record["form"], bucket))
     map_bits = min(26, max(6, (_SPREAD * len(key) - 1).bit_length()))
     flags = np.zeros(1 << map_bits, dtype=np.uint8)
     flags[key >> np.uint32(32 - map_bits)] = 1
     return {
-        "EKEY": records,
+        "EKEY": record[order],
         "EKYO": np.concatenate([[0], np.cumsum(np.bincount(bucket, minlength=1 << bits))]).astype(np.uint32),
         "EKYM": np.packbits(flags, bitorder="little").view("<u8"),
         "EPAI": np.packbits(pairs, bitorder="little").view("<u8"),

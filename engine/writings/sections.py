@@ -52,7 +52,8 @@ def evasion_sections(vocabulary: Vocabulary, scan: ScanFold) -> dict[str, NDArra
         "EUSU": usual_pairs(),
         "ELET": spelling().section(),
     }
-    sections.update(place_sections(forms))
+    meant = [scan.symbols(np.array(word, dtype=np.int64)) for word, _ in words]
+    sections.update(place_sections(forms, meant))
     sections.update(_symbols(scan))
     sections.update(_look_alikes(scan))
     sections.update(_splits(scan, sections["ESYM"], vocabulary.characters()))
@@ -86,7 +87,7 @@ def passes_for() -> dict[int, tuple[int, ...]]:
     for code in sorted(tables.LOOKALIKES):
         for other in tables.likest(chr(code))[:LIKEST]:
             found.setdefault(ord(other), []).append(code)
-    return {code: tuple(others) for code, others in found.items() if layout.HAN <= code < layout.HAN_END}
+    return {code: tuple(others[: layout.MOST_ALIKE]) for code, others in found.items() if layout.HAN <= code < layout.HAN_END}
 
 
 def _symbols(scan: ScanFold) -> dict[str, NDArray[Any]]:
@@ -109,10 +110,14 @@ def _symbols(scan: ScanFold) -> dict[str, NDArray[Any]]:
 
 
 def _look_alikes(scan: ScanFold) -> dict[str, NDArray[Any]]:
-    """EALI, EALO: what each character from HAN to HAN_END passes for."""
+    """EALI, EALS, EALO: what each character from HAN to HAN_END passes for."""
     rows = [passes_for().get(code, ()) for code in range(layout.HAN, layout.HAN_END)]
-    others = scan.symbols(np.array([other for row in rows for other in row], dtype=np.int64))
-    return {"EALI": others, "EALO": np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.uint16)}
+    others = [other for row in rows for other in row]
+    return {
+        "EALI": scan.symbols(np.array(others, dtype=np.int64)),
+        "EALS": np.array([sound_of(other) for other in others], dtype=np.uint16),
+        "EALO": np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.uint32),
+    }
 
 
 def _splits(scan: ScanFold, of: NDArray[np.uint16], wanted: set[int]) -> dict[str, NDArray[Any]]:
