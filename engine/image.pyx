@@ -130,6 +130,7 @@ cdef class Image:
             v.model_shift = 32 - <uint32_t>model["bits"]
             v.model_scale, v.model_bias = model["scale"], model["bias"]
             v.examined_from = model["examined_from"]
+            v.suspected_from = model["suspected_from"]
             v.model_signals = <const double*>_start(s["MODR"]) if s["MODR"].size else NULL
         if s["EWRD"].size:
             self._point_evasion()

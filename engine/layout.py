@@ -343,7 +343,14 @@ SIGNAL_STEP: Final = 1 / 256
 """What a COMMERCE rule adds to the logit is a multiple of this: sums are exact, and one more rule always counts."""
 SIGNAL_MAX: Final = 32.0
 MODEL_DTYPE: Final = np.dtype(
-    [("scale", "<f8"), ("bias", "<f8"), ("bits", "<u4"), ("reserved", "<u4"), ("examined_from", "<f8")]
+    [
+        ("scale", "<f8"),
+        ("bias", "<f8"),
+        ("bits", "<u4"),
+        ("reserved", "<u4"),
+        ("examined_from", "<f8"),
+        ("suspected_from", "<f8"),
+    ]
 )
 
 SECTIONS: Final[dict[str, np.dtype]] = {

@@ -96,7 +96,7 @@ cdef extern from "restore.h" nogil:
         chunk_t chunk
     void blot(restorer_t *restorer) noexcept
     void restorer_free(restorer_t *restorer) noexcept
-    int restore_chunk(restorer_t *restorer, const evasion_t *evasion, chunk_t *chunk) noexcept
+    int restore_chunk(restorer_t *restorer, const image_t *image, chunk_t *chunk) noexcept
     void tell_matches(const restorer_t *restorer, chunk_t *chunk, column_match *matches) noexcept
 
 cdef extern from "paths.h" nogil:

@@ -118,7 +118,7 @@ cdef class Scanner:
         """The evasion scan: the texts that hold disguises, matched once more as they were meant."""
         cdef restorer_t *restorer = &self.restorer
         self.writings.count = 0
-        if restore_chunk(restorer, self.view.evasion, &self.chunk):
+        if restore_chunk(restorer, self.view, &self.chunk):
             return -1
         if restorer.chunk.text_count == 0:
             return 0

@@ -36,6 +36,7 @@ _POLICY_FIELDS: Final = (
     "thresholds",
     "severity_weights",
     "examined_from",
+    "suspected_from",
     "exposure",
     "groups",
     "categories",

@@ -301,6 +301,9 @@ class Exposure(Model):
     commerce: Fraction
 
 
+Logit = Annotated[float, Field(ge=-100.0, le=100.0, allow_inf_nan=False)]
+
+
 class PolicyFile(Model):
     """How scores become actions."""
 
@@ -309,7 +312,8 @@ class PolicyFile(Model):
     categories: dict[Category, Texts]
     channels: list[Name] = Field(default=[])
     thresholds: dict[str, dict[Category, Thresholds]]
-    examined_from: Annotated[float, Field(ge=-100.0, le=100.0, allow_inf_nan=False)] | None = None
+    examined_from: Logit | None = None
+    suspected_from: Logit | None = None
     exposure: Exposure
 
 

@@ -148,6 +148,7 @@ typedef struct {
     uint32_t model_shift;         /* 10 to 24 */
     double model_scale, model_bias;
     double examined_from; /* least logit of a window with which a post is examined */
+    double suspected_from; /* and with which its plain characters may stand for others */
     const double *model_signals; /* rule_count, each 0..32; NULL where commerce is a noisy-or */
     const evasion_t *evasion; /* NULL where no list takes a fold of the evasion scan */
 } image_t;

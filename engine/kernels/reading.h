@@ -48,6 +48,7 @@ typedef struct {
     column_element elements;
     column_emoji emoji;
     size_t count, marked; /* sounds; those that are not plain */
+    int has_suspects;     /* whether plain characters may stand for others */
     int is_stretched;     /* characters stand there more often than anybody writes them: then a usual double is one of them, too */
 } reading_t;
 
@@ -265,7 +266,20 @@ static inline size_t read_run(const evasion_t *evasion, const uint16_t *symbols,
     uint32_t *restrict const sources = reading->sources.at + reading->count;
     const size_t begin = at;
     /* SAFETY: a boundary stands before the first symbol of a text, and behind the last. */
-    uint32_t before = (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]), marked = 0;
+    uint32_t before, marked = 0;
+    if (!reading->has_suspects) {
+        for (; at < stop; at++) {
+            const uint32_t sound = of[symbols[at]];
+            if ((sound & EVASION_SPECIAL) | ((sound >= SYLLABLE_BEGIN) & (symbols[at] == symbols[at + 1]))) break;
+            sounds[at - begin] = (uint16_t)sound;
+            written[at - begin] = symbols[at];
+            marks[at - begin] = MARK_PLAIN;
+            sources[at - begin] = (uint32_t)at;
+        }
+        reading->count += at - begin;
+        return at;
+    }
+    before = (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]);
     for (; at < stop; at++) {
         const uint32_t sound = of[symbols[at]], is_syllable = sound >= SYLLABLE_BEGIN;
         if ((sound & EVASION_SPECIAL) | (is_syllable & (symbols[at] == symbols[at + 1]))) break;
@@ -316,7 +330,7 @@ static inline size_t read_special(const evasion_t *evasion, const chunk_t *chunk
         const element_t element = {(uint32_t)at, (uint32_t)(end - at), chunk_offsets(chunk)[at], written, how, 0};
         return read_element(reading, evasion->symbol_of[written] & EVASION_VALUE, element) ? 0 : end;
     }
-    read_plain(reading, sound & EVASION_VALUE, written, at, is_syllable & behind & (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]));
+    read_plain(reading, sound & EVASION_VALUE, written, at, (uint32_t)reading->has_suspects & is_syllable & behind & (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]));
     return end;
 }
 

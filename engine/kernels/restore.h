@@ -133,7 +133,8 @@ static inline void blot(restorer_t *r) {
 }
 
 /* Makes r->chunk of the examined texts that hold disguises. Returns 0, or -1 (memory). */
-static inline int restore_chunk(restorer_t *r, const evasion_t *evasion, chunk_t *chunk) {
+static inline int restore_chunk(restorer_t *r, const image_t *image, chunk_t *chunk) {
+    const evasion_t *evasion = image->evasion;
     chunk_t *restored = &r->chunk;
     restored->text_count = restored->symbol_count = r->texts.count = 0;
     restored->byte_count = chunk->byte_count;
@@ -151,8 +152,9 @@ static inline int restore_chunk(restorer_t *r, const evasion_t *evasion, chunk_t
     for (size_t number = 0; number < chunk->text_count; number++) {
         text_t *text = &chunk->texts[number];
         if (!text->is_examined || text->length == 0) continue;
+        r->reading.has_suspects = image->model_weights == NULL || (double)text->window >= image->suspected_from;
         if (read_text(evasion, chunk, text, &r->reading)) return -1;
-        if (!r->reading.marked || (text->window < -5.0f && !r->reading.elements.count)) continue;
+        if (!r->reading.marked) continue;
         const int capped = seek_words(&r->seeker);
         if (capped < 0) return -1;
         text->flags |= (uint32_t)capped;
