@@ -39,6 +39,7 @@ _KINDS = {
 }
 _ABSENT = dict(zip(_KINDS, (("RARE",), ("RARE", *_RULES_ONLY), (*_FOLD_TABLES, *_RULES_ONLY)), strict=True))
 
+
 def check_sections(s: Sections, flags: int) -> None:
     """Raise InvalidBundle unless every invariant named in kernels/image.h holds; `flags` are the header's."""
     require(flags in _KINDS, f"header: unknown flags {flags}")
@@ -184,9 +185,7 @@ def _check_rules(s: Sections) -> None:
     require((rules["category"] < len(CATEGORIES)).all(), "section RULE: a category is out of range")
     require((rules["severity"] < 4).all(), "section RULE: a severity is out of range")
     require((rules["mode"] < 2).all(), "section RULE: a mode is out of range")
-    require(
-        ((rules["group"] >= -1) & (rules["group"] < s["GCAP"].size)).all(), "section RULE: a group is out of range"
-    )
+    require(((rules["group"] >= -1) & (rules["group"] < s["GCAP"].size)).all(), "section RULE: a group is out of range")
     weight = rules["weight"]
     require((np.isfinite(weight) & (weight >= 0) & (weight <= 1)).all(), "section RULE: a weight is outside 0..1")
     signal = rules["category"] == 0

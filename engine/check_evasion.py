@@ -67,9 +67,7 @@ def _check_readings(s: Sections) -> None:
     require(inside(nodes["first"], children, nodes.size), "section ELET: children reach past the end")
     require((nodes["children"] < 1 << 26).all(), "section ELET: a letter is not one of 26")
     require((nodes["syllable"] <= EvasionSymbol.VALUE).all(), "section ELET: a syllable is out of range")
-    require(
-        ((nodes["syllable"] == 0) | (nodes["syllable"] > Symbol.BOUNDARY)).all(), "section ELET: a reserved symbol"
-    )
+    require(((nodes["syllable"] == 0) | (nodes["syllable"] > Symbol.BOUNDARY)).all(), "section ELET: a reserved symbol")
     emoji = s["EMOJ"]
     require((np.diff(emoji["code_point"].astype(np.int64)) > 0).all(), "section EMOJ: not sorted")
     require(
@@ -80,7 +78,8 @@ def _check_readings(s: Sections) -> None:
     require((s["EMOS"] > Symbol.BOUNDARY).all(), "section EMOS: holds a reserved symbol")
     others = s["EMOO"].astype(np.int64)
     require(
-        others.size == emoji.size + 1 and _ascends(others, s["EMOA"].size), "section EMOO: not ascending to the end of EMOA"
+        others.size == emoji.size + 1 and _ascends(others, s["EMOA"].size),
+        "section EMOO: not ascending to the end of EMOA",
     )
     require(_are_short(others), f"section EMOO: an emoji has more than {layout.MOST_ALIKE} other syllables")
 

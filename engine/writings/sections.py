@@ -87,7 +87,11 @@ def passes_for() -> dict[int, tuple[int, ...]]:
     for code in sorted(tables.LOOKALIKES):
         for other in tables.likest(chr(code))[:LIKEST]:
             found.setdefault(ord(other), []).append(code)
-    return {code: tuple(others[: layout.MOST_ALIKE]) for code, others in found.items() if layout.HAN <= code < layout.HAN_END}
+    return {
+        code: tuple(others[: layout.MOST_ALIKE])
+        for code, others in found.items()
+        if layout.HAN <= code < layout.HAN_END
+    }
 
 
 def _symbols(scan: ScanFold) -> dict[str, NDArray[Any]]:

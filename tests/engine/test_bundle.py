@@ -109,7 +109,6 @@ def test_every_flipped_bit_is_noticed(sample_bundle: bytes) -> None:
         ("ENTR", "flags", layout.PatternFlag.REGULAR, "section ENTR: flags differ from the pattern's"),
         ("ENTR", "anchor", 255, "section ENTR: an anchor is outside its pattern"),
         ("ENTR", "head", 1, "section ENTR: a head differs from its pattern's first symbols (entry 0)"),
-        ("PATT", "flags", layout.PatternFlag.ALIKE, "section PATT: a look-alike of no pattern"),
         ("PATT", "flags", layout.PatternFlag.FINE, "section PATT: a fine pattern is out of range (pattern 0)"),
         ("PATT", "lists", 2**31, "section PATT: lists reach past PLST (pattern 0)"),
         ("PSYM", None, layout.Symbol.EXPANDS, "section PSYM: holds a reserved symbol"),
@@ -159,17 +158,22 @@ def test_every_flipped_bit_is_noticed(sample_bundle: bytes) -> None:
         ("EMOJ", "length", 5, "section EMOJ: a word is not of 1..4 symbols"),
         ("EMOJ", "start", 2**31, "section EMOJ: reaches past EMOS"),
         ("EMOS", None, 3, "section EMOS: holds a reserved symbol"),
-        ("ESLT", "start", 2**31, "section ESLT: a bucket starts past the end of EENT"),
-        ("EENT", "anchor", 255, "section EENT: an anchor is outside its pattern"),
-        ("EENT", "head", 1, "section EENT: a head differs from its pattern's first symbols (entry 0)"),
-        ("EPAT", "length", 1, "section EPAT: a writing has fewer than 2 symbols"),
-        ("EPAT", "start", 2**31, "section EPAT: symbols reach past EPSY"),
-        ("EPAT", "fine", 9999, "section EPAT: a pattern is out of range"),
-        ("EPAT", "lists", 8, "section EPAT: unknown fold classes"),
-        ("EPAT", "list_count", 255, "section EPAT: a place is not inside its writing"),
-        ("EPAT", "flags", layout.PatternFlag.REPEAT, "section EPAT: flags that a writing cannot have"),
-        ("EPSY", None, 0x1000, "section EPSY: a symbol is out of range"),
-        ("EPSY", None, 0, "section EPSY: holds a reserved symbol"),
+        ("ELOK", "common", 3, "section ELOK: holds a reserved symbol"),
+        ("EALO", None, 1, "section EALO: not ascending to the end of EALI"),
+        ("EMOO", None, 1, "section EMOO: not ascending to the end of EMOA"),
+        ("EWRD", "length", 1, "section EWRD: a word is not of 2..32 symbols"),
+        ("EWRD", "length", 33, "section EWRD: a word is not of 2..32 symbols"),
+        ("EWRD", "start", 2**31, "section EWRD: symbols reach past EWSY"),
+        ("EWRD", "classes", 16, "section EWRD: unknown fold classes"),
+        ("EWSY", None, 3, "section EWSY: holds a reserved symbol"),
+        ("EFRM", "word", 9999, "section EFRM: a word is out of range"),
+        ("EFRM", "start", 2**31, "section EFRM: sounds reach past EFSY"),
+        ("EFSY", None, 0x1000, "section EFSY: a sound is out of range"),
+        ("EFSY", None, 0, "section EFSY: holds a reserved symbol"),
+        ("EKEY", "form", 9999 << 8, "section EKEY: a form is out of range"),
+        ("EKEY", "form", 32, "section EKEY: a place is not inside its word"),
+        ("EKYO", None, 1, "section EKYO: not 2**b + 1 offsets that ascend to the end of EKEY"),
+        ("ELVA", None, 16, "section ELVA: unknown fold classes"),
     ],
 )
 def test_a_forged_section_is_refused(
@@ -177,7 +181,7 @@ def test_a_forged_section_is_refused(
 ) -> None:
     forged = bytearray(sample_bundle)
     column = section(forged, tag)
-    at = np.flatnonzero(column["key"])[0] if tag in ("SLOT", "ESLT") else 0  # a used slot
+    at = np.flatnonzero(column["key"])[0] if tag == "SLOT" else 0  # a used slot
     if field is None:
         column[at] = value
     else:
@@ -197,26 +201,29 @@ def test_a_state_that_turns_nowhere_is_refused(sample_bundle: bytes) -> None:
         RuleSet.from_bytes(seal(forged))
 
 
-@pytest.mark.parametrize("tag", ["ENTR", "EENT"])
-def test_buckets_that_never_end_are_refused(sample_bundle: bytes, tag: str) -> None:
+def test_buckets_that_never_end_are_refused(sample_bundle: bytes) -> None:
     forged = bytearray(sample_bundle)
-    section(forged, tag)["flags"][-1] &= np.uint16(0x7FFF)
-    with pytest.raises(InvalidBundle, match=f"section {tag}: the last bucket has no end"):
+    section(forged, "ENTR")["flags"][-1] &= np.uint16(0x7FFF)
+    with pytest.raises(InvalidBundle, match="section ENTR: the last bucket has no end"):
         RuleSet.from_bytes(seal(forged))
 
 
 @pytest.mark.parametrize(
     ("tag", "count", "message"),
     [
-        ("EPAT", 0, "section PATT: a look-alike without an evasion scan"),
         ("ESYM", 65535, "section ESYM: 65535 symbols, expected 65536"),
-        ("ERAR", 1023, "section ERAR: 1023 words, expected 1024"),
+        ("EUSU", 1, "section EUSU: 1 words, expected 32768"),
         ("ESPM", 1, "section ESPM: 1 words, expected 2048"),
         ("ELET", 0, "section ELET: is empty"),
-        ("ESUR", 0, "section ESUR: 0 items"),
-        ("ESUD", 0, "section ESUD: 0 items"),
-        ("EUMP", 0, "section EUMP: 0 words, expected 1024"),
-        ("EWRT", 0, "section EWRT: 0 symbols, expected"),
+        ("EALO", 1, "section EALO: not ascending to the end of EALI"),
+        ("EALS", 0, "section EALS: 0 sounds, expected"),
+        ("EFRM", 0, "section EFRM: a word is out of range"),
+        ("EKEY", 0, "section EKYO: not 2..b . 1 offsets that ascend to the end of EKEY"),
+        ("EKYO", 2, "section EKYO: not 2..b . 1 offsets that ascend to the end of EKEY"),
+        ("EKYM", 3, r"section EKYM: 192 bits, expected 2\*\*6 to 2\*\*26"),
+        ("EPAI", 0, "section EPAI: 0 words, expected 4096"),
+        ("ELVA", 0, "section ELVA: 0 lists, expected"),
+        ("EMOO", 1, "section EMOO: not ascending to the end of EMOA"),
     ],
 )
 def test_an_evasion_scan_is_whole(sample_bundle: bytes, tag: str, count: int, message: str) -> None:
@@ -227,14 +234,23 @@ def test_an_evasion_scan_is_whole(sample_bundle: bytes, tag: str, count: int, me
         RuleSet.from_bytes(seal(forged))
 
 
-def test_a_scan_without_patterns_has_no_tables(sample_bundle: bytes) -> None:
+def test_a_scan_without_words_has_no_tables(sample_bundle: bytes) -> None:
     forged = bytearray(sample_bundle)
-    patterns = section(forged, "PATT")
-    patterns["flags"] &= ~np.uint8(PatternFlag.ALIKE)
     table = np.frombuffer(forged, layout.SECTION_DTYPE, len(layout.SECTIONS), TABLE)
-    table["count"][list(layout.SECTIONS).index("EPAT")] = 0
-    with pytest.raises(InvalidBundle, match=r"section E[A-Z]+: \d+ items without evasion patterns|section ENTR"):
+    table["count"][list(layout.SECTIONS).index("EWRD")] = 0
+    with pytest.raises(InvalidBundle, match=r"section E[A-Z]+: \d+ items without words in disguise"):
         RuleSet.from_bytes(seal(forged))
+
+
+def test_a_character_that_passes_for_too_many_is_refused(sample_bundle: bytes) -> None:
+    for tag, message in (
+        ("EALO", "section EALO: a character passes for more"),
+        ("EMOO", "section EMOO: an emoji has more"),
+    ):
+        forged = bytearray(sample_bundle)
+        section(forged, tag)[1:] = section(forged, tag)[-1]
+        with pytest.raises(InvalidBundle, match=message):
+            RuleSet.from_bytes(seal(forged))
 
 
 def test_a_pattern_both_fine_and_repeat_is_refused(sample_bundle: bytes) -> None:

@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.evasion import find_writings, wholes_of
 from reference.matching import Pattern, find
+from reference.restoring import find_restored, words_of
 from reference.sources import matcher_bundle
 from reference.strategies import examples
 
@@ -19,7 +19,7 @@ from fairpost.engine.folds import evasion as tables
 from fairpost.engine.scanner import available_paths, choose_path
 from fairpost.engine.vocabulary import RECOGNISERS
 
-ALL = DEFAULT | EVASION
+ALL = DEFAULT | EVASION | {"repeat"}
 WORDS = [
     "根治",
     "最有效",
@@ -35,6 +35,9 @@ WORDS = [
     "加vx",
     "5折起",
     "银行",
+    "姜",
+    "羊奶粉",
+    "/治[疗愈].{0,3}糖尿病/",
 ]
 
 
@@ -58,14 +61,10 @@ def spans(ruleset: RuleSet, text: str) -> list[tuple[int, int, int]]:
 
 
 def expected(patterns: list[Pattern], text: str) -> list[tuple[int, int, int]]:
-    wholes = frozenset(wholes_of([(p.text, p.folds) for p in patterns]))
+    words = words_of(frozenset((p.text, p.folds) for p in patterns))
     return sorted(
         {(k, *span) for k, p in enumerate(patterns) for span in find(p, text)}
-        | {
-            (k, begin, end)
-            for k, p in enumerate(patterns)
-            for begin, end, _ in find_writings(p.text, p.folds, p.word_boundaries, text, wholes)
-        }
+        | {(k, *span) for k, p in enumerate(patterns) for span in find_restored(p, text, words)}
     )
 
 
@@ -89,6 +88,25 @@ CASES = [
     ("rare look-alike", "加溦信", [("加微信", "加溦信"), ("微信", "溦信")]),
     ("emoji", "放❤️购买，📦邮", [("放心", "放❤")]),
     ("emoji at the begin", "💰", []),
+    ("an emoji for a whole word, at the begin", "🛰", [("微信", "🛰")]),
+    ("an emoji for another syllable", "🌲治", [("根治", "🌲治")]),
+    (
+        "stretched",
+        "根治治治糖糖尿病",
+        [("根治", "根治"), ("根治", "根治治治"), ("糖尿病", "糖糖尿病"), ("糖尿病", "糖尿病")],
+    ),
+    ("parts that overlap", "羊女乃粉", [("羊奶粉", "羊女乃粉")]),
+    ("parts of one character", "羊女汤", [("姜", "羊女")]),
+    (
+        "in a regular pattern",
+        "氵台疗你的tangniao病",
+        [("/治[疗愈].{0,3}糖尿病/", "氵台疗你的tangniao病"), ("糖尿病", "tangniao病")],
+    ),
+    (
+        "the plain part of a regular pattern",
+        "治疗一下溏尿病",
+        [("/治[疗愈].{0,3}糖尿病/", "治疗一下溏尿病"), ("糖尿病", "溏尿病")],
+    ),
     ("all of them", "曰zhuan仟💰", []),
     ("by chance", "一直跟之前一样", []),
     ("as it stands", "根治", [("根治", "根治")]),
@@ -108,10 +126,13 @@ def test_cases(path: str, name: str, text: str, found: list[tuple[str, str]]) ->
 
 
 def test_a_list_takes_what_it_names() -> None:
-    texts = {"phonetic": "根智", "glyph": "根氵台", "emoji": "放❤"}
-    for name in EVASION:
-        ruleset = RuleSet.from_bytes(matcher_bundle([Pattern(word, DEFAULT | {name}) for word in ("根治", "放心")]))
-        assert {other for other, text in texts.items() if ruleset.matches(text)} == {name}
+    texts = {"phonetic": "根智", "glyph": "根氵台", "emoji": "放❤", "repeat": "根根根治"}
+    for name in texts:
+        folds = DEFAULT | {name, "glyph" if name == "repeat" else name}
+        ruleset = RuleSet.from_bytes(matcher_bundle([Pattern(word, folds) for word in ("根治", "放心")]))
+        assert {
+            other for other, text in texts.items() if spans(ruleset, text) not in ([], [(0, 2, 4)])
+        } == folds - DEFAULT
 
 
 def test_a_word_of_two_lists_is_disguised_in_one() -> None:

@@ -6,7 +6,7 @@
  * evasion scan reads, its elements and matches. */
 #include <stdio.h>
 
-#include "evasion.h"
+#include "restore.h"
 #include "examine.h"
 #include "match.h"
 #include "paths.h"
@@ -78,27 +78,15 @@ static void open_bundle(image_t *image, const uint8_t *bundle, const int8_t *uni
     image->model_unigrams = unigrams;
     image->model_scale = 0.01;
     image->examined_from = -0.1; /* some windows have more, some less */
+    image->suspected_from = 0.0;
 }
 
 static void open_evasion(evasion_t *evasion, const uint8_t *bundle) {
-    image_t *image = &evasion->index;
     memset(evasion, 0, sizeof *evasion);
-    POINT(unigram_map, "EUMP");
-    POINT(filter_map, "EFMP");
-    image->filter_bits = (uint32_t)__builtin_ctzll(COUNT("EFMP") * 64);
-    image->filter_shift = 32 - (image->filter_bits - 3);
-    POINT(displacement, "EDSP");
-    image->displacement_count = (uint32_t)COUNT("EDSP");
-    POINT(slots, "ESLT");
-    image->slot_count = (uint32_t)COUNT("ESLT");
-    POINT(entries, "EENT");
-    POINT(patterns, "EPAT");
-    POINT(pattern_symbols, "EPSY");
 #define POINT_EVASION(member, tag) evasion->member = (const void *)(bundle + section(bundle, tag)->offset)
-    POINT_EVASION(written, "EWRT");
     POINT_EVASION(symbol_of, "ESYM");
+    POINT_EVASION(usual, "EUSU");
     POINT_EVASION(split_map, "ESPM");
-    POINT_EVASION(rare_map, "ERAR");
     POINT_EVASION(lookalikes, "ELOK");
     evasion->lookalike_count = COUNT("ELOK");
     POINT_EVASION(splits, "ESPL");
@@ -108,19 +96,31 @@ static void open_evasion(evasion_t *evasion, const uint8_t *bundle) {
     POINT_EVASION(emoji, "EMOJ");
     evasion->emoji_count = COUNT("EMOJ");
     POINT_EVASION(emoji_symbols, "EMOS");
-    POINT_EVASION(surprise, "ESUR");
-    evasion->surprise_count = (uint32_t)COUNT("ESUR");
-    POINT_EVASION(surprise_displacement, "ESUD");
-    evasion->surprise_displacement_count = (uint32_t)COUNT("ESUD");
+    POINT_EVASION(emoji_offsets, "EMOO");
+    POINT_EVASION(emoji_sounds, "EMOA");
+    POINT_EVASION(alike_offsets, "EALO");
+    POINT_EVASION(alike, "EALI");
+    POINT_EVASION(alike_sounds, "EALS");
+    POINT_EVASION(words, "EWRD");
+    POINT_EVASION(word_symbols, "EWSY");
+    POINT_EVASION(forms, "EFRM");
+    POINT_EVASION(form_sounds, "EFSY");
+    POINT_EVASION(places, "EKEY");
+    POINT_EVASION(bucket_offsets, "EKYO");
+    evasion->bucket_mask = (uint32_t)COUNT("EKYO") - 2;
+    POINT_EVASION(key_map, "EKYM");
+    evasion->key_map_shift = 32 - (uint32_t)__builtin_ctzll(COUNT("EKYM") * 64);
+    POINT_EVASION(pair_map, "EPAI");
+    POINT_EVASION(list_classes, "ELVA");
 }
 
-static void show_writings(const reading_t *reading, const column_match *writings) {
-    printf("reading");
-    for (size_t i = 0; i < reading->chunk.symbol_count; i++) printf(" %x", chunk_symbols(&reading->chunk)[i]);
-    printf("\nelements");
-    for (size_t i = 1; i < reading->elements.count; i++) {
-        const element_t *e = &reading->elements.at[i];
-        printf(" %u:%u@%u,%u+%u=%x", e->at, e->kind, e->offset, e->source, e->width, e->written);
+static void show_restored(const restorer_t *r, const column_match *writings) {
+    printf("restored");
+    for (size_t k = 0; k < r->chunk.text_count; k++) {
+        const text_t *text = &r->chunk.texts[k];
+        printf(" %u weights %lld:", r->texts.at[k], (long long)text->weights);
+        for (uint32_t i = text->symbol_begin; i <= text->symbol_end; i++)
+            printf(" %x@%u,%u-%u=%u", chunk_symbols(&r->chunk)[i], chunk_offsets(&r->chunk)[i], r->origins.at[i].begin, r->origins.at[i].end, r->origins.at[i].how);
     }
     printf("\nwritings");
     for (size_t i = 0; i < writings->count; i++) {
@@ -169,9 +169,9 @@ int main(void) {
         chunk_t chunk;
         column_match matches;
         matcher_t matcher = {0}, writings_matcher = {0};
-        reading_t reading;
+        restorer_t restorer;
         column_match writings;
-        memset(&reading, 0, sizeof reading);
+        memset(&restorer, 0, sizeof restorer);
         memset(&writings, 0, sizeof writings);
         memset(&chunk, 0, sizeof chunk);
         memset(&matches, 0, sizeof matches);
@@ -191,17 +191,21 @@ int main(void) {
             matcher_begin(&matcher, &image, &chunk, &matches, 0);
             if (match_chunk(&matcher)) return 4;
             show(&chunk, &matches);
-            if (read_chunk(&evasion, &chunk, &reading)) return 4;
-            if (path->filter(&evasion.index, &reading.chunk) || path->lookup(&evasion.index, &reading.chunk)) return 4;
-            matcher_begin(&writings_matcher, &image, &chunk, &writings, 0);
-            if (match_writings(&writings_matcher, &evasion, &reading)) return 4;
-            show_writings(&reading, &writings);
+            if (restore_chunk(&restorer, &image, &chunk)) return 4;
+            if (restorer.chunk.text_count == 0) continue;
+            if (path->model(&image, &restorer.chunk)) return 4;
+            blot(&restorer);
+            if (path->filter(&image, &restorer.chunk) || path->lookup(&image, &restorer.chunk)) return 4;
+            matcher_begin(&writings_matcher, &image, &restorer.chunk, &writings, 0);
+            if (match_chunk(&writings_matcher)) return 4;
+            tell_matches(&restorer, &chunk, &writings);
+            show_restored(&restorer, &writings);
         }
         matcher_free(&matcher);
         column_match_free(&matches);
         matcher_free(&writings_matcher);
         column_match_free(&writings);
-        reading_free(&reading);
+        restorer_free(&restorer);
         chunk_free(&chunk);
     }
     free(head);

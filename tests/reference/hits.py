@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from fairpost.engine.folds import CHAR_CLASS, CLAUSE, DEFAULT, EVASION, SENTENCE, fold
+from fairpost.engine.folds import CHAR_CLASS, CLAUSE, DEFAULT, SENTENCE, fold
 from fairpost.engine.vocabulary import RECOGNISERS
 from fairpost.rules.source import ListSource
 
-from .evasion import find_writings, wholes_of
 from .folding import folded
-from .matching import Pattern, find
+from .matching import Pattern, compared, find
 from .recognisers import recognise
+from .restoring import find_restored, words_of_lists
 
 __all__ = ["Hit", "Post", "Texts", "find_hits"]
 
@@ -74,27 +74,30 @@ class Post:
     hits: Mapping[str, tuple[Hit, ...]] = field(default_factory=dict)
 
 
-def find_hits(lists: Mapping[str, ListSource], texts: Sequence[str], is_examined: bool = True) -> Post:
+def find_hits(
+    lists: Mapping[str, ListSource],
+    texts: Sequence[str],
+    is_examined: bool = True,
+    has_suspects: Sequence[bool] | None = None,
+) -> Post:
     """All hits in the texts of one post. Nothing matches across texts.
 
-    is_examined: whether anything is looked for.
+    is_examined: whether anything is looked for. has_suspects: in which texts plain characters may stand for others; all.
     """
     if not is_examined:
         return Post(Texts(texts))
     raw: dict[str, set[Hit]] = {name: set() for name in (*RECOGNISERS, *lists)}
-    evasive = [source for source in lists.values() if source.folds & EVASION]
-    wholes = frozenset(wholes_of([(word, source.folds) for source in evasive for word in source.words]))
+    disguised = words_of_lists(lists)
     for number, text in enumerate(texts):
         for found in recognise(text):
             raw[found.recogniser].add(Hit(number, found.begin, found.end, found.recogniser))
         for name, source in lists.items():
-            whole = folded(text, source.folds).string
+            whole = folded(text, compared(source.folds)).string
             for needle, pattern in _patterns(source.words, source.folds, source.word_boundaries):
                 if pattern.is_regular or needle in whole:  # nothing else can match, and there are many words
                     raw[name].update(Hit(number, begin, end, needle) for begin, end in find(pattern, text))
-                if not pattern.is_regular:
-                    others = find_writings(pattern.text, source.folds, source.word_boundaries, text, wholes)
-                    raw[name].update(Hit(number, begin, end, needle) for begin, end, _ in others)
+                others = find_restored(pattern, text, disguised, has_suspects is None or has_suspects[number])
+                raw[name].update(Hit(number, begin, end, needle) for begin, end in others)
     kept = {}
     for name, hits in raw.items():
         allowed = {a for other in (lists[name].allows if name in lists else ()) for a in raw[other]}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .folding import Run, folded
-from .regular import find_regular
+from fairpost.engine.folds import DEFAULT, EVASION
 
-__all__ = ["Match", "Pattern", "find", "find_all"]
+from .folding import Folded, Run, folded
+from .regular import find_regular, find_regular_in
+
+__all__ = ["Match", "Pattern", "compared", "find", "find_all", "find_in"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,12 @@ class Pattern:
     @property
     def folded(self) -> str:
         """A word under its folds."""
-        return folded(self.text, self.folds).string
+        return folded(self.text, compared(self.folds)).string
+
+
+def compared(folds: frozenset[str]) -> frozenset[str]:
+    """The folds under which the text as it stands is compared: beside disguises `repeat` is one of them."""
+    return folds - {"repeat"} if folds & EVASION else folds
 
 
 @dataclass(frozen=True, order=True)
@@ -45,15 +52,27 @@ def find(pattern: Pattern, text: str) -> list[tuple[int, int]]:
     """
     if pattern.is_regular:
         return find_regular(pattern.text[1:-1], text, pattern.word_boundaries)
-    where, needle = folded(text, pattern.folds), pattern.folded
-    spans = set()
+    where = folded(text, compared(pattern.folds))
+    found = _occurrences(pattern.folded, where, pattern.word_boundaries)
+    return sorted({(where.runs[begin].first, where.runs[end - 1].last + 1) for begin, end in found})
+
+
+def find_in(pattern: Pattern, where: Folded) -> list[tuple[int, int]]:
+    """The same in symbols of a text that is folded by default already."""
+    if pattern.is_regular:
+        return find_regular_in(pattern.text[1:-1], where, pattern.word_boundaries)
+    return _occurrences(folded(pattern.text, DEFAULT).string, where, pattern.word_boundaries)
+
+
+def _occurrences(needle: str, where: Folded, word_boundaries: bool) -> list[tuple[int, int]]:
+    found = []
     begin = where.string.find(needle) if needle else -1
     while begin >= 0:
         end = begin + len(needle)
-        if not pattern.word_boundaries or _stands_alone(where.runs, begin, end):
-            spans.add((where.runs[begin].first, where.runs[end - 1].last + 1))
+        if not word_boundaries or _stands_alone(where.runs, begin, end):
+            found.append((begin, end))
         begin = where.string.find(needle, begin + 1)
-    return sorted(spans)
+    return found
 
 
 def find_all(patterns: Sequence[Pattern], text: str) -> list[Match]:

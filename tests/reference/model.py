@@ -11,7 +11,7 @@ import numpy as np
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.model import TextModel
 
-__all__ = ["buckets", "logistic", "logit_of", "shapes", "symbols"]
+__all__ = ["buckets", "logistic", "logit_of", "logit_of_shapes", "shapes", "shapes_of", "symbol_of", "symbols"]
 
 BOUNDARY, OTHER = 3, 4
 CLASSES = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 5, 8: 5, 9: 6, 10: 6, 11: 7, 12: 8, 13: 8, 14: 8}
@@ -19,14 +19,25 @@ CLASSES = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 5, 8: 5, 9: 6, 10: 6, 11: 7, 1
 
 def symbols(text: str) -> list[int]:
     """The symbols of a text where no pattern has given a number to a character above U+FFFF."""
-    return [code if 5 <= code < 0xFFFF else OTHER for code in fold(text, DEFAULT)[0]]
+    return [symbol_of(code) for code in fold(text, DEFAULT)[0]]
+
+
+def symbol_of(code: int) -> int:
+    return code if 5 <= code < 0xFFFF else OTHER
 
 
 def shapes(text: str) -> list[int]:
-    """Symbols, numbers and Latin words as one each: by a regular expression, NUL between letters that do not touch."""
-    origins = fold(text, DEFAULT)[1]
+    """The shapes of a text."""
+    return shapes_of(symbols(text), fold(text, DEFAULT)[1])
+
+
+def shapes_of(symbols: Sequence[int], origins: Sequence[int]) -> list[int]:
+    """Symbols, numbers and Latin words as one each: by a regular expression, NUL between letters that do not touch.
+
+    origins: the code point of the text that each symbol comes from.
+    """
     marked = ""
-    for k, symbol in enumerate(symbols(text)):
+    for k, symbol in enumerate(symbols):
         if k and chr(symbol) in LETTERS and marked[-1] in LETTERS and origins[k] > origins[k - 1] + 1:
             marked += "\0"
         marked += chr(symbol)
@@ -59,7 +70,10 @@ def buckets(of: Sequence[int], bits: int) -> Iterator[int]:
 
 def logit_of(model: TextModel, texts: Sequence[str]) -> np.float32:
     """The logit of a post of these texts."""
-    read = [shapes(text) for text in texts]
+    return logit_of_shapes(model, [shapes(text) for text in texts])
+
+
+def logit_of_shapes(model: TextModel, read: Sequence[Sequence[int]]) -> np.float32:
     total = sum(int(model.weights[bucket]) for text in read for bucket in buckets(text, model.bits))
     count = sum(len(text) for text in read)
     return np.float32(model.bias + model.scale * total / math.sqrt(max(count, 1)))

@@ -10,9 +10,9 @@ import regex
 
 from fairpost.engine.folds import DEFAULT
 
-from .folding import Run, folded
+from .folding import Folded, Run, folded
 
-__all__ = ["find_regular", "translated"]
+__all__ = ["find_regular", "find_regular_in", "translated"]
 
 
 @lru_cache(maxsize=10_000)
@@ -61,15 +61,22 @@ def find_regular(pattern: str, text: str, word_boundaries: bool) -> list[tuple[i
 
     From left to right: where a match begins, the longest one; the next begins behind it.
     """
-    compiled, where = translated(pattern), folded(text, DEFAULT)
-    spans = set()
+    where = folded(text, DEFAULT)
+    found = find_regular_in(pattern, where, word_boundaries)
+    return sorted({(where.runs[begin].first, where.runs[end - 1].last + 1) for begin, end in found})
+
+
+def find_regular_in(pattern: str, where: Folded, word_boundaries: bool) -> list[tuple[int, int]]:
+    """The same in symbols of a folded text."""
+    compiled = translated(pattern)
+    found = []
     begin = 0
     while begin < len(where.string):
         end = _longest(compiled, where.string, where.runs, begin, word_boundaries)
         if end:
-            spans.add((where.runs[begin].first, where.runs[end - 1].last + 1))
+            found.append((begin, end))
         begin = end or begin + 1
-    return sorted(spans)
+    return found
 
 
 def _longest(compiled: regex.Pattern[str], string: str, runs: tuple[Run, ...], begin: int, edges: bool) -> int:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from fairpost.engine import vocabulary as v
-from fairpost.engine.folds import DEFAULT
+from fairpost.engine.folds import DEFAULT, EVASION
 from fairpost.engine.model import TextModel
 from fairpost.engine.regular import InvalidRegular, compile_regular
 from fairpost.rules import expression as e
@@ -280,7 +280,7 @@ _words_and_folds = weighted(
         1,
         st.tuples(
             st.lists(weighted((1, _listed), (1, _regulars)), min_size=1, max_size=4, unique=True).map(tuple),
-            st.just(DEFAULT),
+            st.sampled_from([DEFAULT, DEFAULT | EVASION, DEFAULT | EVASION | {"repeat"}, DEFAULT | {"glyph"}]),
         ),
     ),
 )
@@ -363,7 +363,9 @@ def sources(draw: st.DrawFn) -> Source:
     least = draw(
         st.sampled_from([None, None, -1.0, -0.5, 0.0, 0.5])
     )  # most texts of the tests have logits around these
-    return source_of(draw(_lists), rules, groups, draw(_policies).model_copy(update={"examined_from": least}), model)
+    suspected = draw(st.sampled_from([None, None, -0.5, 0.0, 0.5]))
+    policy = draw(_policies).model_copy(update={"examined_from": least, "suspected_from": suspected})
+    return source_of(draw(_lists), rules, groups, policy, model)
 
 
 @st.composite

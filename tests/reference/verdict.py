@@ -13,9 +13,10 @@ from fairpost.rules.source import RuleSource, Source
 
 from .conditions import Facts, Seller, evaluate
 from .hits import Hit, find_hits
-from .model import logistic, logit_of, window_of
+from .model import logistic, logit_of, logit_of_shapes, shapes, shapes_of, symbol_of, window_of
+from .restoring import restore, words_of_lists
 
-__all__ = ["Evidence", "Judgement", "Label", "is_examined", "judge"]
+__all__ = ["Evidence", "Judgement", "Label", "has_suspects", "is_examined", "judge", "model_of"]
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,37 @@ def is_examined(source: Source, texts: Sequence[str]) -> bool:
     return source.model is None or least is None or bool(window_of(source.model, texts) >= least)
 
 
+def has_suspects(source: Source, texts: Sequence[str]) -> list[bool]:
+    """In which texts plain characters may stand for others."""
+    least = source.policy.suspected_from
+    return [source.model is None or least is None or bool(window_of(source.model, [text]) >= least) for text in texts]
+
+
+def model_of(source: Source, texts: Sequence[str]) -> np.float32:
+    """The logit of the post as it stands, or as it was meant: the greater one; 0 without a model."""
+    if source.model is None:
+        return np.float32(0)
+    if not is_examined(source, texts):
+        return logit_of(source.model, texts)
+    words = words_of_lists(source.lists)
+    meant = []
+    for text, suspects in zip(texts, has_suspects(source, texts), strict=True):
+        restored = restore(text, words, suspects)
+        if restored is None:
+            meant.append(shapes(text))
+        else:
+            runs = restored.folded.runs
+            meant.append(shapes_of([symbol_of(run.code) for run in runs], [run.first for run in runs]))
+    return max(logit_of(source.model, texts), logit_of_shapes(source.model, meant))
+
+
 def judge(
     source: Source, texts: Sequence[str], seller: Seller, channel: str = "default", language: str = "", day: int = 20000
 ) -> Judgement:
     """Judge one post; its texts are valid and not all empty."""
-    model = np.float32(0) if source.model is None else logit_of(source.model, texts)
-    facts = Facts(
-        find_hits(source.lists, texts, is_examined(source, texts)), seller, channel, language, model=float(model)
-    )
+    model = model_of(source, texts)
+    found = find_hits(source.lists, texts, is_examined(source, texts), has_suspects(source, texts))
+    facts = Facts(found, seller, channel, language, model=float(model))
     fired: list[tuple[RuleSource, tuple[Hit, ...]]] = []
     for rule in source.rules:  # COMMERCE first
         if rule.category != "COMMERCE":

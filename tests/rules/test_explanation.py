@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference.conditions import Facts, evaluate
 from reference.hits import find_hits
-from reference.model import logit_of
 from reference.strategies import examples, posts, sources
 from reference.variants import written
-from reference.verdict import is_examined, judge
+from reference.verdict import has_suspects, is_examined, judge, model_of
 
 from fairpost.engine import STANDING_DTYPE, InvalidPost, RuleSet
 from fairpost.engine.model import probability
@@ -109,14 +108,13 @@ def test_random_packs(source: Source, post: dict[str, Any]) -> None:
     # The truth of every leaf, by the reference; and that the tree is the condition that its author wrote.
     channel = post["channel"] if post["channel"] in ("moments", "group-chat") else "default"
     expected = judge(source, [text], seller, channel, post["language"], post["day"])
-    model = 0.0 if source.model is None else float(logit_of(source.model, [text]))
     facts = Facts(
-        find_hits(source.lists, [text], is_examined(source, [text])),
+        find_hits(source.lists, [text], is_examined(source, [text]), has_suspects(source, [text])),
         seller,
         channel,
         post["language"],
         fired=frozenset(expected.fired),
-        model=model,
+        model=float(model_of(source, [text])),
     )
     commerce = commerce_of(found)
     for answer in found.rules:

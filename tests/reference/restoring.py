@@ -1,0 +1,245 @@
+"""Texts as they were meant, by the definition: which words are told in disguise, and what is matched then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from fairpost.engine.folds import DEFAULT, EVASION
+from fairpost.engine.folds import evasion as tables
+from fairpost.engine.layout import Symbol, Writing
+from fairpost.engine.regular import parse, words_in
+from fairpost.rules.source import ListSource
+
+from .evasion import LETTERS, Reading, Sound, passes_for, read, sound, spelt
+from .folding import Folded, Run, folded
+from .matching import Pattern, find_in
+
+__all__ = ["Restored", "Words", "find_restored", "restore", "words_of", "words_of_lists"]
+
+LONGEST = 32
+LEAST_PINYIN = 5
+MOST_FORMS = 8
+NEAR = 40
+CLASSES = {
+    "phonetic": Writing.HOMOPHONE | Writing.PINYIN,
+    "glyph": Writing.LOOKALIKE | Writing.SPLIT,
+    "emoji": Writing.EMOJI,
+    "repeat": Writing.REPEAT,
+}
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is told in disguise: words with the writings that some list takes; the characters known in their parts."""
+
+    words: tuple[tuple[str, Writing], ...]
+    wholes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A text as it was meant, and how each of its symbols was written."""
+
+    folded: Folded
+    how: tuple[Writing, ...]
+
+
+def taken(folds: frozenset[str]) -> Writing:
+    """The writings that a list takes: none without one of EVASION."""
+    found = Writing(0)
+    for name in folds & CLASSES.keys() if folds & EVASION else ():
+        found |= CLASSES[name]
+    return found
+
+
+@lru_cache(maxsize=64)
+def words_of(sources: frozenset[tuple[str, frozenset[str]]]) -> Words:
+    """The words of lists: (word or regular pattern, folds)."""
+    words: dict[str, Writing] = {}
+    wholes: set[str] = set()
+    for word, folds in sources:
+        if not folds & EVASION:
+            continue
+        if len(word) > 2 and word[0] == word[-1] == "/":
+            parts = {"".join(map(chr, part)) for part in words_in(parse(word[1:-1]))}
+        else:
+            parts = {folded(word, DEFAULT).string}
+        for part in parts:
+            wholes.update(part)
+            if can_be_disguised(part):
+                words[part] = words.get(part, Writing(0)) | taken(folds)
+    return Words(tuple(sorted(words.items())), frozenset(wholes))
+
+
+@cache
+def can_be_disguised(word: str) -> bool:
+    sounds = [sound(c) for c in word]
+    chinese, letters = sum(isinstance(s, int) for s in sounds), sum(c in LETTERS for c in word)
+    latin = "".join(c if c in LETTERS else " " for c in word).split()
+    enough = chinese >= 2 or (chinese == 1 and letters >= 2)
+    return 2 <= len(word) <= LONGEST and None not in sounds and enough and not any(map(spelt, latin))
+
+
+@cache
+def forms_of(word: str, takes: Writing) -> tuple[tuple[Reading, ...], ...]:
+    """How a word sounds: each character as it mostly does; two syllables cut otherwise; one as in other words."""
+    sounds = tuple(sound(c) for c in word)
+    forms = [sounds]
+    if takes & Writing.HOMOPHONE:
+        for k in range(len(sounds) - 1):
+            pair = sounds[k : k + 2]
+            if all(isinstance(s, int) for s in pair):
+                cut = tuple(tables.SPELLINGS[s] for s in spelt("".join(tables.SYLLABLES[s] for s in pair)))  # type: ignore[index]
+                if len(cut) == 2 and cut != pair:
+                    forms.append((*sounds[:k], *cut, *sounds[k + 2 :]))
+        for k, c in enumerate(word):
+            forms += [(*sounds[:k], other, *sounds[k + 1 :]) for other in tables.readings_of.get(ord(c), ())]
+    return tuple(dict.fromkeys(forms))[:MOST_FORMS]
+
+
+def writing(s: Sound, want: Reading, meant: str, takes: Writing) -> Writing | None:
+    """How a sound stands for a character; None if it does not."""
+    if s.how & Writing.EMOJI:
+        return Writing.EMOJI if s.sound == want or want in s.others else None
+    if s.how & Writing.PINYIN:
+        return Writing.PINYIN if s.sound == want else None
+    if s.written == meant:
+        return s.how
+    if not s.is_suspect:
+        return None
+    if s.sound == want and takes & Writing.HOMOPHONE:
+        return Writing.HOMOPHONE
+    return Writing.LOOKALIKE if meant in passes_for(s.written or "") else None
+
+
+def is_found(sounds: Sequence[Sound], form: Sequence[Reading], word: str) -> bool:
+    """Whether the word is looked up here: around one of its places, by what stands beside that."""
+    return any(_is_found_at(k, sounds, form, word) for k in range(len(word)) if sounds[k].is_marked)
+
+
+def _is_found_at(k: int, sounds: Sequence[Sound], form: Sequence[Reading], word: str) -> bool:
+    here = sounds[k]
+    if here.how:
+        if here.stands not in (None, word[k]):
+            return False
+    elif here.written == word[k] or not (here.sound == form[k] or word[k] in passes_for(here.written or "")):
+        return False
+    length = len(word)
+    start = min(max(k - 1, 0), max(length - 4, 0))
+    others = [j for j in range(start, min(start + 4, length)) if j != k]
+    exact = {j: sounds[j].stands == word[j] for j in others}
+    alike = {j: sounds[j].sound == form[j] for j in others}
+    if length == 2:
+        (j,) = others
+        said = {here.sound, *here.others, *(map(sound, passes_for(here.written or "")) if here.is_suspect else ())}
+        return form[k] in said and alike[j] and (exact[j] or sounds[j].stands is None)
+    if length > 3:
+        return all(alike.values())
+    a, b = others
+    if sounds[a].stands is None and sounds[b].stands is None:
+        return alike[a] and alike[b]
+    open_a, open_b = sounds[a].is_marked, sounds[b].is_marked
+    return bool((exact[a] and alike[b] and (open_b or not open_a)) or (exact[b] and alike[a] and open_a))
+
+
+def counts(sounds: Sequence[Sound], how: Sequence[Writing], takes: Writing) -> bool:
+    """Whether a word is meant that stands there so."""
+    joint = Writing(0)
+    for one in how:
+        joint |= one
+    natural = sum(s.is_suspect and bool(one) for s, one in zip(sounds, how, strict=True))
+    letters = sum(len(s.letters) for s in sounds)
+    if not joint & (Writing.HOMOPHONE | Writing.PINYIN | Writing.EMOJI) and not natural:
+        return False
+    if any(joint & kinds and not takes & kinds for kinds in CLASSES.values()):
+        return False
+    if all(s.how & Writing.PINYIN for s in sounds) and letters < LEAST_PINYIN:
+        return False
+    if all(one & Writing.EMOJI for one in how) and len({s.first for s in sounds}) > 1:
+        return False
+    return not (natural == 2 and len(sounds) == 2)
+
+
+def proposals(sounds: Sequence[Sound], words: Words) -> Iterator[tuple[int, int, int, int, int]]:
+    """(-length, natural, at, word, form) of the words that may be meant; sorted, the first are taken first."""
+    said = {s.sound for s in sounds} | {other for s in sounds for other in s.others}
+    said |= {sound(c) for s in sounds if s.is_suspect for c in passes_for(s.written or "")}
+    written = {s.stands for s in sounds}
+    for number, (word, takes) in enumerate(words.words):
+        for order, form in enumerate(forms_of(word, takes)):
+            if not all(one in said or c in written for one, c in zip(form, word, strict=True)):
+                continue
+            for at in range(len(sounds) - len(word) + 1):
+                part = sounds[at : at + len(word)]
+                how = [writing(s, want, c, takes) for s, want, c in zip(part, form, word, strict=True)]
+                if None in how or not is_found(part, form, word):
+                    continue
+                known = [one for one in how if one is not None]
+                if counts(part, known, takes):
+                    natural = sum(s.is_suspect and bool(one) for s, one in zip(part, known, strict=True))
+                    yield -len(word), natural, at, number, order
+
+
+@lru_cache(maxsize=256)
+def restore(text: str, words: Words, has_suspects: bool = True) -> Restored | None:
+    """The text as it was meant; None if it stands as it was meant."""
+    if not words.words:
+        return None
+    sounds = read(text, words.wholes, has_suspects)
+    meant: list[str | None] = [None] * len(sounds)
+    how = [Writing(0)] * len(sounds)
+    found = sorted(proposals(sounds, words))
+    for _, _, at, number, order in found:
+        word, takes = words.words[number]
+        if any(meant[at + k] not in (None, c) for k, c in enumerate(word)):
+            continue
+        for k, c in enumerate(word):
+            meant[at + k] = c
+            how[at + k] |= writing(sounds[at + k], forms_of(word, takes)[order][k], c, takes) or Writing(0)
+    known = Writing.SPLIT | Writing.LOOKALIKE | Writing.REPEAT
+    if not found and not any(s.how & known for s in sounds):
+        return None
+    symbols: list[tuple[Run, Writing]] = []
+    for s, c, one in zip(sounds, meant, how, strict=True):
+        if c is not None:
+            symbols.append((Run(ord(c), s.first, s.last), one))
+        elif s.how & Writing.PINYIN:
+            symbols += [(run, Writing(0)) for run in s.letters]
+        elif not s.how & Writing.EMOJI:
+            symbols.append((Run(ord(s.written or ""), s.first, s.last), s.how))
+    string = "".join(chr(run.code) for run, _ in symbols)
+    return Restored(Folded(tuple(run for run, _ in symbols), string), tuple(one for _, one in symbols))
+
+
+@lru_cache(maxsize=256)
+def blotted(restored: Restored) -> Folded:
+    """What is matched: symbols far from everything that was restored are none."""
+    near = [any(restored.how[max(0, k - NEAR) : k + NEAR + 1]) for k in range(len(restored.how))]
+    runs = tuple(
+        run if keep else Run(Symbol.OTHER, run.first, run.last)
+        for run, keep in zip(restored.folded.runs, near, strict=True)
+    )
+    return Folded(runs, "".join(chr(run.code) for run in runs))
+
+
+def find_restored(pattern: Pattern, text: str, words: Words, has_suspects: bool = True) -> list[tuple[int, int]]:
+    """Spans in code points of the pattern's matches in which something was restored that its folds take."""
+    takes = taken(pattern.folds)
+    restored = restore(text, words, has_suspects) if takes else None
+    if restored is None:
+        return []
+    spans = set()
+    runs = restored.folded.runs
+    for begin, end in find_in(pattern, blotted(restored)):
+        joint = Writing(0)
+        for one in restored.how[begin:end]:
+            joint |= one
+        if joint and not any(joint & kinds and not takes & kinds for kinds in CLASSES.values()):
+            spans.add((runs[begin].first, runs[end - 1].last + 1))
+    return sorted(spans)
+
+
+def words_of_lists(lists: Mapping[str, ListSource]) -> Words:
+    return words_of(frozenset((word, source.folds) for source in lists.values() for word in source.words))
