@@ -186,7 +186,7 @@ def _regular_patterns(source: RuleSetSource) -> RegularPatterns:
 
 
 def _vocabulary(source: RuleSetSource) -> Vocabulary:
-    """The words that are told in disguise: those of the lists that take such folds, and those in their regular patterns."""
+    """The words that are told in disguise: of the lists that take such folds, also those in their regular patterns."""
     vocabulary = Vocabulary()
     for pattern in source.patterns:
         classes = classes_of(pattern.folds)

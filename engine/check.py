@@ -4,10 +4,7 @@ Long columns are walked by `invariants`, short ones by NumPy."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from fairpost.engine import layout
 from fairpost.engine.check_evasion import EVASION, check_evasion
@@ -19,7 +16,7 @@ from fairpost.engine.invariants import (
     slot_fault,
     symbol_fault,
 )
-from fairpost.engine.layout import BundleFlag, PatternFlag, Symbol
+from fairpost.engine.layout import BundleFlag, Symbol
 from fairpost.engine.requirements import InvalidBundle, Sections, inside, refuse, require
 from fairpost.engine.vocabulary import CATEGORIES, RECOGNISERS
 

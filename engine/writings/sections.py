@@ -124,7 +124,7 @@ def _look_alikes(scan: ScanFold) -> dict[str, NDArray[Any]]:
     }
 
 
-def _splits(scan: ScanFold, of: NDArray[np.uint16], wanted: set[int]) -> dict[str, NDArray[Any]]:
+def _splits(scan: ScanFold, of: NDArray[Any], wanted: set[int]) -> dict[str, NDArray[Any]]:
     """ESPL, ESPM: the characters that patterns hold, in their parts; marks in `of` the symbols that begin them."""
     rows = _parts()
     rows = rows[np.isin(rows[:, 3], list(wanted))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
@@ -29,8 +29,8 @@ Reading = int | str | None
 class Sound:
     """One sound of a text.
 
-    written: the character that stands there, or that parts, a rare form or an emoji stand for; None of a Latin syllable.
-    how: how it is written; 0 for a plain character. first, last: code points of the text. letters: of a Latin syllable.
+    written: the character that stands there, or that parts, a rare form or an emoji stand for; None of a Latin
+    syllable. how: how it is written; 0 for a plain character. first, last: code points of the text. letters: of a Latin syllable.
     others: of an emoji: further syllables that it is used for. is_suspect: a plain one that may stand for another.
     """
 
@@ -101,8 +101,10 @@ EDGE = chr(Symbol.BOUNDARY)
 
 @lru_cache(maxsize=256)
 def read(text: str, wholes: frozenset[str], has_suspects: bool) -> tuple[Sound, ...]:
-    """The sounds of a text. wholes: the characters that are known in their parts; has_suspects: whether plain characters
-    may stand for others."""
+    """The sounds of a text.
+
+    wholes: the characters that are known in their parts; has_suspects: whether plain characters may stand for others.
+    """
     read = _read(text, wholes, is_stretched=False)
     if any(s.how & Writing.REPEAT for s in read):
         read = _read(text, wholes, is_stretched=True)
@@ -132,8 +134,8 @@ def _read(text: str, wholes: frozenset[str], is_stretched: bool) -> list[Sound]:
         while at < stop:
             at += _read_one(runs, at, stop, wholes, is_stretched, made)
         others = frozenset(tables.EMOJI_OTHER.get(ord(character), ())) if character else frozenset()
-        for c in EMOJI.get(character, ""):
-            made.append(Sound(sound(c), c, Writing.EMOJI, place, place, others=others))
+        word = EMOJI.get(character, "")
+        made += [Sound(sound(c), c, Writing.EMOJI, place, place, others=others) for c in word]
     return made
 
 
@@ -190,8 +192,7 @@ def _read_latin(runs: Sequence[Run], at: int, stop: int, made: list[Sound]) -> i
         number = tables.SPELLINGS[syllable]
         made.append(Sound(number, None, Writing.PINYIN, letters[0].first, letters[-1].last, letters))
         begin += len(syllable)
-    for run in runs[begin:end]:
-        made.append(Sound(chr(run.code), chr(run.code), Writing(0), run.first, run.last))
+    made += [Sound(chr(run.code), chr(run.code), Writing(0), run.first, run.last) for run in runs[begin:end]]
     return end - at
 
 

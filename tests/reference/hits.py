@@ -82,7 +82,7 @@ def find_hits(
 ) -> Post:
     """All hits in the texts of one post. Nothing matches across texts.
 
-    is_examined: whether anything is looked for. has_suspects: in which texts plain characters may stand for others; all.
+    is_examined: whether anything is looked for. has_suspects: in which texts plain characters may stand for others.
     """
     if not is_examined:
         return Post(Texts(texts))
