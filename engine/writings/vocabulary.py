@@ -93,8 +93,8 @@ def sound_of(code_point: int) -> int:
 def can_be_disguised(word: Sequence[int]) -> bool:
     """Whether a word, under the default fold, can be written otherwise and still be told.
 
-    It has 2 to LONGEST_DISGUISED symbols, all with a sound, at least two of them Chinese, or one and two letters; pinyin is
-    a disguise itself.
+    It has 2 to LONGEST_DISGUISED symbols, all with a sound, at least two of them Chinese, or one and two letters;
+    pinyin is a disguise itself.
     """
     return bool(sounds_of(word))
 
