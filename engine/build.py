@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
+from fairpost.engine.asking import context_patterns
 from fairpost.engine.folds import DEFAULT, EVASION, fold
-from fairpost.engine.index import PatternColumns, build_index
+from fairpost.engine.index import PatternColumns, build_index, pattern_records
 from fairpost.engine.layout import BundleFlag, Op, PatternFlag
 from fairpost.engine.literals import Literals, fold_literals
 from fairpost.engine.regular import InvalidRegular
@@ -42,7 +43,7 @@ def build(source: RuleSetSource) -> bytes:
     regulars = _regular_patterns(source)
     writings = Writings()
     columns, texts, scan = _patterns(source, fine_folds, regulars, writings)
-    sections = build_index(columns)
+    sections = pattern_records(columns)
     first_anchor = len(texts) - regulars.anchor_count - len(list(writings.look_alikes()))
     sections.update(regulars.sections(scan, first_pattern=first_anchor))
     sections.update(writings.sections(scan))
@@ -51,6 +52,7 @@ def build(source: RuleSetSource) -> bytes:
     sections.update(_texts(texts))
     sections.update(_lists(source))
     sections.update(_rules(source))
+    sections.update(_indexes(columns, context_patterns(sections)))
     sections.update(_policy(source))
     if source.model is not None:
         sections.update(source.model.sections())
@@ -94,17 +96,16 @@ def build_patterns(
     if word_boundaries and len(patterns):
         flags |= _boundaries(code_points[starts[:-1]], PatternFlag.LEFT_LATIN, PatternFlag.LEFT_DIGIT)
         flags |= _boundaries(code_points[starts[1:] - 1], PatternFlag.RIGHT_LATIN, PatternFlag.RIGHT_DIGIT)
-    sections = build_index(
-        PatternColumns(
-            symbols=scan.symbols(code_points),
-            starts=starts,
-            flags=flags,
-            fine=np.full(len(patterns), layout.NO_FINE, dtype=np.uint32),
-            lists=np.zeros(0, dtype=np.uint16),
-            list_starts=np.zeros(len(patterns), dtype=np.int64),
-            list_counts=np.zeros(len(patterns), dtype=np.int64),
-        )
+    columns = PatternColumns(
+        symbols=scan.symbols(code_points),
+        starts=starts,
+        flags=flags,
+        fine=np.full(len(patterns), layout.NO_FINE, dtype=np.uint32),
+        lists=np.zeros(0, dtype=np.uint16),
+        list_starts=np.zeros(len(patterns), dtype=np.int64),
+        list_counts=np.zeros(len(patterns), dtype=np.int64),
     )
+    sections = {**build_index(columns), **pattern_records(columns)}
     sections.update(scan.sections())
     sections.update(_texts(patterns))
     sections["META"] = _document({**meta, "folds": sorted(folds), "word_boundaries": word_boundaries})
@@ -255,6 +256,16 @@ def _patterns(
         list_counts=np.append(np.diff(list_starts)[numbers], [0] * len(alikes)).astype(np.int64),
     )
     return columns, texts, scan
+
+
+def _indexes(columns: PatternColumns, is_context: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    """The scan's index, and that of the patterns that only give context, if there are any."""
+    if not is_context.any():
+        return build_index(columns)
+    context = build_index(columns, np.flatnonzero(is_context))
+    sections = build_index(columns, np.flatnonzero(~is_context))
+    sections.update((tag, context[name]) for tag, name in zip(layout.CONTEXT, layout.INDEX, strict=True) if name in context)
+    return sections
 
 
 def collapse(symbols: Iterable[int]) -> list[int]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
+from fairpost.engine.asking import context_patterns
 from fairpost.engine.invariants import (
     code_fault,
     entry_fault,
@@ -28,7 +29,9 @@ _EVASION = (
     *("ESYM", "ERAR", "ELOK", "ESPL", "ESPM", "ELET", "EMOJ", "EMOS", "ESUR", "ESUD"),
     *(*layout.EVASION, "EWRT"),
 )
+_CONTEXT = ("CUMP", "CFMP", "CDSP", "CSLT", "CENT")
 _RULES_ONLY = (
+    *_CONTEXT,
     *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT"),
     *("RGXR", "RGXA", "RGXC", "RGXM"),
     *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE", "MODW", "MODP", "MODR"),
@@ -78,6 +81,7 @@ def check_sections(s: Sections, flags: int) -> None:
         _check_rules(s)
         _check_policy(s)
         _check_model(s)
+        _check_context(s)
         _check_evasion(s)
 
 
@@ -295,6 +299,17 @@ def _check_evasion(s: Sections) -> None:
     _require((s["EMOS"] > Symbol.BOUNDARY).all(), "section EMOS: holds a reserved symbol")
     for tag in ("ESUR", "ESUD"):
         _require(0 < s[tag].size < 1 << 32, f"section {tag}: {s[tag].size} items")
+
+
+def _check_context(s: Sections) -> None:
+    if not s["CENT"].size:
+        for tag in _CONTEXT:
+            _require(not s[tag].size, f"section {tag}: {s[tag].size} items without context patterns")
+        return
+    _check_anchors(s, layout.CONTEXT)
+    number = s["CENT"]["pattern"]
+    strange = np.flatnonzero(~context_patterns(s)[number])
+    _require(not strange.size, f"section CENT: a pattern that is no context (entry {strange[:1].sum()})")
 
 
 def _check_writings(s: Sections) -> None:

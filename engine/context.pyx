@@ -1,18 +1,11 @@
-"""Lists of context: those without whose hits one knows which rules to evaluate.
-
-A rule is evaluated where one of its triggers has a hit. Most other lists only excuse (a buyer's words, news, negation)
-or complete a condition, and their words are the commonest there are: on real posts five hits of six. Hits of such a
-list are made only in posts where a rule that reads it is about to be evaluated.
-
-No context: triggers, what COMMERCE rules read (they come first), recognisers, and the allow lists of all these.
-"""
+"""Lists of context (asking.py) as the judge reads them."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 
-from fairpost.engine.conditions cimport OP_ANY, OP_BEFORE, OP_COUNT, OP_COUNT_DISTINCT, OP_NEAR
-from fairpost.engine.image cimport Image, image_t, instruction_t
-from fairpost.engine.vocabulary import RECOGNISERS
+from fairpost.engine.image cimport Image, image_t
+
+from fairpost.engine.asking import context_lists, lists_of_rules, with_allows
 
 
 cdef class Context:
@@ -20,33 +13,23 @@ cdef class Context:
 
     def __cinit__(self, Image image not None):
         cdef const image_t *view = &image.view
-        cdef size_t k, rule, lists = view.list_count, rules = view.rule_count, recognisers = len(RECOGNISERS)
-        self.is_context = <uint8_t*>calloc(lists + 1, 1)
-        self.first = <uint32_t*>calloc(rules + 1, sizeof(uint32_t))
-        if self.is_context == NULL or self.first == NULL:
-            raise MemoryError
-        by_rule = [_lists_of(view, rule) for rule in range(rules)]
-        eager = set(range(recognisers))
-        eager.update([k for k in range(lists) if view.trigger_offsets[k] < view.trigger_offsets[k + 1]])
-        for rule in range(rules):
-            if view.rules[rule].category == 0:
-                eager |= by_rule[rule]
-        eager = _with_allows(view, eager)
-        for k in range(lists):
-            self.is_context[k] = k not in eager
-        by_rule = [_with_allows(view, found) - eager for found in by_rule]
-        self.lists = <uint16_t*>calloc(sum([len(found) for found in by_rule]) + 1, sizeof(uint16_t))
-        if self.lists == NULL:
-            raise MemoryError
-        total = 0
-        for rule in range(rules):
-            for number in sorted(by_rule[rule]):
-                self.lists[<size_t>total] = <uint16_t>number
-                total += 1
-            self.first[rule + 1] = <uint32_t>total
+        cdef size_t k, rule, total = 0
+        of_rules = [with_allows(image.sections, read) for read in lists_of_rules(image.sections)]
+        is_context = context_lists(image.sections).tolist()
+        self.is_context = <uint8_t*>calloc(view.list_count + 1, 1)
+        self.first = <uint32_t*>calloc(view.rule_count + 1, sizeof(uint32_t))
+        self.lists = <uint16_t*>calloc(sum(map(len, of_rules)) + 1, sizeof(uint16_t))
         self.only = <uint16_t*>calloc(view.pattern_count + 1, sizeof(uint16_t))
-        if self.only == NULL:
+        if self.is_context == NULL or self.first == NULL or self.lists == NULL or self.only == NULL:
             raise MemoryError
+        for k in range(view.list_count):
+            self.is_context[k] = is_context[k]
+        for rule in range(view.rule_count):
+            for number in sorted(of_rules[rule]):
+                if is_context[number]:
+                    self.lists[total] = number
+                    total += 1
+            self.first[rule + 1] = <uint32_t>total
         for k in range(view.pattern_count):
             self.only[k] = SEVERAL
             if view.patterns[k].list_count == 1:
@@ -57,35 +40,3 @@ cdef class Context:
         free(self.first)
         free(self.lists)
         free(self.only)
-
-
-cdef set _lists_of(const image_t *view, size_t rule):
-    """Lists that the rule's condition reads."""
-    cdef const instruction_t *i
-    cdef uint32_t k
-    found = set()
-    for k in range(view.rules[rule].code_count):
-        i = &view.code[view.rules[rule].code + k]
-        if i.op in (OP_ANY, OP_COUNT, OP_COUNT_DISTINCT, OP_NEAR, OP_BEFORE):
-            _add_operand(view, i.a, found)
-        if i.op in (OP_NEAR, OP_BEFORE):
-            _add_operand(view, i.b, found)
-    return found
-
-
-cdef int _add_operand(const image_t *view, size_t operand, set found) except -1:
-    found.add(int(view.operands[operand].list))
-    if view.operands[operand].free_of >= 0:
-        found.add(int(view.operands[operand].free_of))
-    return 0
-
-
-cdef set _with_allows(const image_t *view, set lists):
-    """The lists and those whose longer hits remove theirs."""
-    cdef uint32_t k
-    cdef size_t number
-    found = set(lists)
-    for number in lists:
-        for k in range(view.allow_offsets[number], view.allow_offsets[number + 1]):
-            found.add(int(view.allow_lists[k]))
-    return found

@@ -133,6 +133,10 @@ cdef class Image:
             v.model_signals = <const double*>_start(s["MODR"]) if s["MODR"].size else NULL
         if s["EPAT"].size:
             self._point_evasion()
+        if s["CENT"].size:
+            self.context = v[0]
+            _point_index(&self.context, s, layout.CONTEXT)
+            v.context = &self.context
         return 0
 
     cdef int _point_evasion(self) except -1:

@@ -34,6 +34,7 @@ cdef class Judge:
     cdef Scanner scanner
     cdef size_t match, writing  # the next match of the chunk, and of its evasion scan, to be looked at
     cdef size_t post_match, post_writing  # the first ones of the post at hand
+    cdef bint is_context_found  # scanner.context has the matches of the post at hand
     cdef size_t post_text, post_texts  # its first text in the chunk, and how many it has
     cdef text_t *texts  # of the post at hand, in the chunk
     cdef column_hit hits_
@@ -64,11 +65,13 @@ cdef class Judge:
     cdef void begin_chains(self) noexcept nogil
     cdef void sort_and_chain(self) noexcept nogil
     cdef int find_hits(self, size_t first_text, size_t count) noexcept nogil
+    cdef int find_context(self) noexcept nogil
     cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil
     cdef int take_from(
         self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark
     ) noexcept nogil
-    cdef int add_context(self) noexcept nogil
+    cdef int add_context(self, uint32_t rule, int32_t day) noexcept nogil
+    cdef int ask(self, uint32_t rule) noexcept nogil
     cdef void chain(self) noexcept nogil
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil
     cdef void exchange_pairs(self) noexcept nogil

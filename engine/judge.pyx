@@ -5,7 +5,16 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from fairpost.engine.answer cimport answer_t, append_evidence, evidence_t, reserve_evidence
-from fairpost.engine.conditions cimport MAX_WITNESSES, SELLER_FOUND, SELLER_NONE, evaluate, holds
+from fairpost.engine.conditions cimport (
+    ASKS_CONTEXT,
+    HOLDS,
+    HOLDS_NOT,
+    MAX_WITNESSES,
+    SELLER_FOUND,
+    SELLER_NONE,
+    evaluate,
+    holds,
+)
 from fairpost.engine.context cimport SEVERAL, Context
 from fairpost.engine.image cimport NO_PATTERN, Image, rule_t
 from fairpost.engine.native cimport (
@@ -59,6 +68,7 @@ cdef enum:
     NO_TEXT = 0xFFFFFFFF
     EVIDENCE_MAX = 1024  # rows for one post
     EAGER = 0xFFFFFFFF  # a mark in Judge.wanted that no request for context has
+    ALL_DECIDED = 0xFFFFFFFF
 
 prepare_recognisers()
 prepare_seeds()
@@ -79,8 +89,10 @@ cdef class Judge:
         self.image = image
         self.view = &image.view
         self.scanner = Scanner(image)
-        self.program = Program(image)
-        self.context = Context(image)
+        if image.plan is None:  # two threads may both make it: they make the same
+            context = Context(image)
+            image.plan = (context, Program(image, context))
+        self.context, self.program = image.plan
         cdef size_t rules = image.view.rule_count, lists = image.view.list_count
         self.head = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
         self.stamps = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
@@ -232,6 +244,7 @@ cdef class Judge:
         facts.fired = self.fired
         facts.steps = self.program.steps
         facts.programs = self.program.first
+        facts.contexts = self.context.first
         if self.fire_rules(answer, day) != 0:
             return -1
         fired = answer.fired_rule.at + first_fired
@@ -284,9 +297,12 @@ cdef class Judge:
             self.writing += 1
         self.post_match, self.post_writing = self.match, self.writing
         self.post_text, self.post_texts = first, count
+        self.is_context_found = False
         if not self.texts.is_examined:
             self.chain()
             return 0
+        if self.everything and self.find_context() != 0:
+            return -1
         if self.take_hits(NULL if self.everything else self.wanted, EAGER) != 0:
             return -1
         reader.symbols = chunk_symbols(chunk)
@@ -304,11 +320,22 @@ cdef class Judge:
         self.chain()
         return 0
 
+    cdef int find_context(self) noexcept nogil:
+        """Find the matches of context patterns in the post. Returns 0, or -1 (memory)."""
+        self.is_context_found = True
+        if self.view.context == NULL:
+            return 0
+        return self.scanner.find_context(self.post_text, self.post_texts, True)
+
     cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil:
         """Append the hits of the post's matches in the lists with wanted[list] == mark; NULL: in all."""
+        cdef size_t first = 0
         self.match, self.writing = self.post_match, self.post_writing
         if self.take_from(&self.scanner.matches, &self.match, wanted, mark) != 0:
             return -1
+        if self.is_context_found and self.view.context != NULL:
+            if self.take_from(&self.scanner.context, &first, wanted, mark) != 0:
+                return -1
         return self.take_from(&self.scanner.writings, &self.writing, wanted, mark)
 
     cdef int take_from(
@@ -331,30 +358,43 @@ cdef class Judge:
                 return -1
         return 0
 
-    cdef int add_context(self) noexcept nogil:
-        """Hits of the context lists that the rules read which are about to be evaluated. Returns 0, or -1 (memory)."""
+    cdef int add_context(self, uint32_t first, int32_t day) noexcept nogil:
+        """Hits of the context lists that rule `first` and the candidates behind it read. Returns 0, or -1 (memory).
+
+        Candidates that are decided without, by not holding, are no longer candidates.
+        """
         cdef size_t k, words = self.view.rule_count // 64 + 1, hits = self.hits_.count
         cdef uint64_t bits
         cdef uint32_t rule, c
-        cdef bint asked = False
+        cdef const rule_t *record
         self.mark += 1
         if self.mark == EAGER:  # after 2**32 posts: old marks would look new
             for k in range(self.view.list_count):
                 if self.context.is_context[k]:
                     self.wanted[k] = 0
             self.mark = 1
-        for k in range(words):
+        self.facts.undecided = first
+        for k in range(first >> 6, words):
             bits = self.candidates[k]
+            if k == first >> 6:
+                bits &= ~<uint64_t>0 << (first & 63)
             while bits:
                 rule = <uint32_t>(k * 64 + trailing_zeros(bits))
                 bits &= bits - 1
+                record = &self.view.rules[rule]
+                if not (record.from_day <= day < record.until_day) or self.ask(rule) == HOLDS_NOT:
+                    self.candidates[k] &= ~(<uint64_t>1 << (rule & 63))
+                    continue
                 for c in range(self.context.first[rule], self.context.first[rule + 1]):
                     self.wanted[self.context.lists[c]] = self.mark
-                    asked = True
-        if not asked or self.everything:
+        self.facts.undecided = ALL_DECIDED
+        self.facts.has_context = True
+        if self.everything:
             return 0
-        if self.take_hits(self.wanted, self.mark) != 0:
+        if self.find_context() != 0 or self.take_hits(self.wanted, self.mark) != 0:
             return -1
+        for k in range(self.post_texts):
+            self.flags |= self.texts[k].flags
         self.facts.hits = self.hits_.at
         if self.hits_.count == hits:
             return 0
@@ -362,6 +402,16 @@ cdef class Judge:
             self.hits_.at[k].next = 0
         self.chain()
         return 0
+
+    cdef int ask(self, uint32_t rule) noexcept nogil:
+        """What holds() says of the rule."""
+        cdef int outcome
+        if self.view.rules[rule].mode != SHADOW:
+            return holds(&self.facts, rule)
+        self.exchange_pairs()
+        outcome = holds(&self.facts, rule)
+        self.exchange_pairs()
+        return outcome
 
     cdef void chain(self) noexcept nogil:
         """Chain the hits by list, rid of repeated and allowed ones, sorted where there are many."""
@@ -399,7 +449,8 @@ cdef class Judge:
         cdef size_t k, words = self.view.rule_count // 64 + 1, first = answer.fired_rule.count
         cdef uint32_t number, t, list_id
         cdef uint64_t bits
-        cdef bint signals = True, is_true
+        cdef bint signals = True
+        cdef int outcome
         memset(self.candidates, 0, words * sizeof(uint64_t))
         for k in range(self.view.always_count):
             self.candidates[self.view.always[k] >> 6] |= <uint64_t>1 << (self.view.always[k] & 63)
@@ -411,6 +462,8 @@ cdef class Judge:
                 number = self.view.triggers[t]
                 self.candidates[number >> 6] |= <uint64_t>1 << (number & 63)
         self.facts.commerce = 0.0
+        self.facts.has_context = False
+        self.facts.undecided = ALL_DECIDED
         for k in range(words):
             bits = self.candidates[k]
             while bits:
@@ -420,16 +473,20 @@ cdef class Judge:
                 if signals and rule.category != 0:
                     signals = False
                     self.note_commerce(answer, first)
-                    if self.add_context() != 0:
-                        return -1
                 if not (rule.from_day <= day < rule.until_day):
                     continue
-                if rule.mode == SHADOW:
-                    self.exchange_pairs()
-                is_true = holds(&self.facts, number)
-                if rule.mode == SHADOW:
-                    self.exchange_pairs()
-                if not is_true:
+                outcome = self.ask(number)
+                # Its witnesses may be of context lists, even where it holds without them.
+                if outcome == ASKS_CONTEXT or (
+                    outcome == HOLDS
+                    and not self.facts.has_context
+                    and self.context.first[number] != self.context.first[number + 1]
+                ):
+                    if self.add_context(number, day) != 0:
+                        return -1
+                    bits &= self.candidates[k]
+                    outcome = self.ask(number)
+                if outcome != HOLDS:
                     continue
                 if column_u16_reserve(&answer.fired_rule, 1):
                     return -1

@@ -26,6 +26,7 @@ import numpy as np
 __all__ = [
     "ALIGNMENT",
     "CODE_POINT_BLOCKS",
+    "CONTEXT",
     "DIGEST_PIECE",
     "EMOJI_MOST",
     "ENTRY_DTYPE",
@@ -278,6 +279,9 @@ LETTER_DTYPE: Final = np.dtype([("children", "<u4"), ("first", "<u2"), ("syllabl
 `first` on. syllable: the evasion symbol of the syllable that ends here, or 0. Node 0 is the root."""
 INDEX: Final = ("UMAP", "FMAP", "DISP", "SLOT", "ENTR", "PATT", "PSYM")
 """The scan's index: what finds anchors, and the patterns filed under them."""
+CONTEXT: Final = ("CUMP", "CFMP", "CDSP", "CSLT", "CENT", "PATT", "PSYM")
+"""The index of the patterns that only give context to rules (`context_lists`), in the order of INDEX: what ENTR lacks. It is looked
+through for the posts of which a rule asks."""
 EVASION: Final = ("EUMP", "EFMP", "EDSP", "ESLT", "EENT", "EPAT", "EPSY")
 """The evasion index, in the order of INDEX.
 
@@ -348,6 +352,11 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "PATT": PATTERN_DTYPE,
     "PSYM": np.dtype("<u2"),  # their symbols
     "PLST": np.dtype("<u2"),  # their lists
+    "CUMP": np.dtype("<u8"),  # the index of context patterns, see CONTEXT; all empty without any
+    "CFMP": np.dtype("<u8"),
+    "CDSP": np.dtype("<u2"),
+    "CSLT": SLOT_DTYPE,
+    "CENT": ENTRY_DTYPE,
     "FINE": FINE_DTYPE,  # patterns that take fewer folds than the scan
     "FCPT": np.dtype("<u4"),  # their code points
     "RGXR": REGULAR_DTYPE,  # regular patterns: automata

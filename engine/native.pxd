@@ -87,10 +87,6 @@ cdef extern from "match.h" nogil:
     int match_chunk(matcher_t *m) noexcept
     void matcher_free(matcher_t *m) noexcept
 
-cdef extern from "examine.h" nogil:
-    void choose_texts(const image_t *image, chunk_t *chunk) noexcept
-    void keep_examined(chunk_t *chunk) noexcept
-
 cdef extern from "evasion.h" nogil:
     ctypedef struct reading_t:
         chunk_t chunk
@@ -105,7 +101,7 @@ cdef extern from "paths.h" nogil:
         const char *name
         bint (*runs_here)() noexcept nogil
         int (*fold)(const image_t *, chunk_t *) noexcept nogil
-        int (*filter)(const image_t *, chunk_t *) noexcept nogil
+        int (*filter)(const image_t *, chunk_t *, size_t begin, size_t end) noexcept nogil
         int (*lookup)(const image_t *, chunk_t *) noexcept nogil
         int (*shapes)(chunk_t *) noexcept nogil
         int (*model)(const image_t *, chunk_t *) noexcept nogil
@@ -113,6 +109,13 @@ cdef extern from "paths.h" nogil:
         size_t (*encode_ucs4)(const uint32_t *, size_t, uint8_t *) noexcept nogil
     const path_t *paths
     int fold_chunk(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
+
+cdef extern from "examine.h" nogil:
+    void choose_texts(const image_t *image, chunk_t *chunk) noexcept
+    int look_through(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
+    int look_between(const path_t *path, const image_t *image, chunk_t *chunk, size_t begin, size_t end) noexcept
+    int match_context(const path_t *path, const image_t *image, chunk_t *chunk, size_t first, size_t count,
+                      matcher_t *m, column_match *matches, bint is_limited) noexcept
 
 cdef extern from "model.h" nogil:
     float model_logit(const image_t *image, int64_t total, uint64_t shapes) noexcept

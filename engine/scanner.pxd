@@ -15,11 +15,15 @@ cdef class Scanner:
     cdef chunk_t chunk
     cdef matcher_t matcher
     cdef column_match matches
+    # Those of context patterns, of the post for which find_context() was called last.
+    cdef matcher_t context_matcher
+    cdef column_match context
     # The same of the evasion scan, where the image has one.
     cdef reading_t reading
     cdef matcher_t writings_matcher
     cdef column_match writings
 
+    cdef int find_context(self, size_t first, size_t count, bint is_limited) noexcept nogil
     cdef int find_writings(self, bint is_limited) noexcept nogil
     cdef int run(self, bint is_limited) noexcept nogil
     cdef int scan(self, const uint8_t *bytes, const int64_t *offsets, size_t first, size_t count,

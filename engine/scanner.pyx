@@ -19,8 +19,10 @@ from fairpost.engine.native cimport (
     chunk_free,
     column_match_free,
     fold_chunk,
-    keep_examined,
+    look_between,
+    look_through,
     match_chunk,
+    match_context,
     match_writings,
     matcher_begin,
     matcher_free,
@@ -88,6 +90,8 @@ cdef class Scanner:
         chunk_free(&self.chunk)
         column_match_free(&self.matches)
         matcher_free(&self.matcher)
+        column_match_free(&self.context)
+        matcher_free(&self.context_matcher)
         reading_free(&self.reading)
         column_match_free(&self.writings)
         matcher_free(&self.writings_matcher)
@@ -103,15 +107,20 @@ cdef class Scanner:
         if self.view.model_weights != NULL and self.path.model(self.view, &self.chunk):
             return -1
         choose_texts(self.view, &self.chunk)
-        if self.path.filter(self.view, &self.chunk):
-            return -1
-        keep_examined(&self.chunk)
-        if self.path.lookup(self.view, &self.chunk):
+        if look_through(self.path, self.view, &self.chunk):
             return -1
         matcher_begin(&self.matcher, self.view, &self.chunk, &self.matches, is_limited)
         if match_chunk(&self.matcher):
             return -1
         return self.find_writings(is_limited) if self.view.evasion != NULL else 0
+
+    cdef int find_context(self, size_t first, size_t count, bint is_limited) noexcept nogil:
+        """Matches of context patterns in the texts from `first` on, all those of one post, to `context`."""
+        if self.view.context == NULL:
+            return 0
+        return match_context(
+            self.path, self.view, &self.chunk, first, count, &self.context_matcher, &self.context, is_limited
+        )
 
     cdef int find_writings(self, bint is_limited) noexcept nogil:
         """The evasion scan: what the folded texts say when they are read aloud and by their looks."""
@@ -119,7 +128,7 @@ cdef class Scanner:
         cdef reading_t *reading = &self.reading
         if read_chunk(evasion, &self.chunk, reading):
             return -1
-        if self.path.filter(&evasion.index, &reading.chunk) or self.path.lookup(&evasion.index, &reading.chunk):
+        if look_between(self.path, &evasion.index, &reading.chunk, 0, reading.chunk.symbol_count):
             return -1
         matcher_begin(&self.writings_matcher, self.view, &self.chunk, &self.writings, is_limited)
         return match_writings(&self.writings_matcher, evasion, reading)

@@ -77,8 +77,9 @@ typedef struct {
 #pragma pack(pop)
 
 typedef struct evasion evasion_t;
+typedef struct image image_t;
 
-typedef struct {
+struct image {
     /* A code point of the Basic Multilingual Plane is its own symbol; 0..4, 0xFFFF and the other planes need the table. */
     int is_identity;
     /* scan fold: fold_block[CODE_POINT_BLOCKS], each value < blocks; fold_symbol[blocks << 7]; never SYMBOL_BOUNDARY */
@@ -149,7 +150,9 @@ typedef struct {
     double examined_from; /* least logit of a window with which a post is examined */
     const double *model_signals; /* rule_count, each 0..32; NULL where commerce is a noisy-or */
     const evasion_t *evasion; /* NULL where no list takes a fold of the evasion scan */
-} image_t;
+    /* The same image with the index of the patterns that only give context, which its own lacks; NULL where there are none. */
+    const image_t *context;
+};
 
 /* What the evasion scan reads beside the image: its own index over evasion symbols, and what it makes them of. */
 struct evasion {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fairpost.engine import layout
 from fairpost.engine.folds import DEFAULT, DROP, EVASION, fold_table
 from fairpost.engine.folds import evasion as tables
-from fairpost.engine.index import PatternColumns, build_index
+from fairpost.engine.index import PatternColumns, build_index, pattern_records
 from fairpost.engine.layout import NO_PLACE, EvasionSymbol, Symbol
 from fairpost.engine.symbols import ScanFold
 
@@ -90,18 +90,16 @@ class Writings:
         lengths = [len(elements) for _, elements, _ in made]
         starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         flat = np.array([element for _, elements, _ in made for element in elements], dtype=np.int64)
-        index = build_index(
-            PatternColumns(
-                symbols=flat[:, 0].astype(np.uint16),
-                starts=starts,
-                flags=np.array([p.flags for p, _, _ in made], dtype=np.uint8),
-                fine=np.array([p.number for p, _, _ in made], dtype=np.uint32),
-                lists=np.zeros(0, dtype=np.uint16),
-                list_starts=np.array([p.classes for p, _, _ in made], dtype=np.int64),
-                list_counts=np.array([place for _, _, place in made], dtype=np.int64),
-            ),
-            syllable_sketch(),
+        columns = PatternColumns(
+            symbols=flat[:, 0].astype(np.uint16),
+            starts=starts,
+            flags=np.array([p.flags for p, _, _ in made], dtype=np.uint8),
+            fine=np.array([p.number for p, _, _ in made], dtype=np.uint32),
+            lists=np.zeros(0, dtype=np.uint16),
+            list_starts=np.array([p.classes for p, _, _ in made], dtype=np.int64),
+            list_counts=np.array([place for _, _, place in made], dtype=np.int64),
         )
+        index = {**build_index(columns, often=syllable_sketch()), **pattern_records(columns)}
         sections = {tag: index[name] for tag, name in zip(layout.EVASION, layout.INDEX, strict=True)}
         sections["EWRT"] = np.where(flat[:, 1] > 0, scan.symbols(flat[:, 1]), 0)
         sections["ESUR"], sections["ESUD"] = surprise()
