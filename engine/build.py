@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
-from fairpost.engine.asking import context_patterns
+from fairpost.engine.asking import NO_CONTEXT, pattern_contexts
 from fairpost.engine.folds import DEFAULT, EVASION, fold
 from fairpost.engine.index import PatternColumns, build_index, pattern_records
 from fairpost.engine.layout import BundleFlag, Op, PatternFlag
@@ -52,7 +52,7 @@ def build(source: RuleSetSource) -> bytes:
     sections.update(_texts(texts))
     sections.update(_lists(source))
     sections.update(_rules(source))
-    sections.update(_indexes(columns, context_patterns(sections)))
+    sections.update(_indexes(columns, pattern_contexts(sections)))
     sections.update(_policy(source))
     if source.model is not None:
         sections.update(source.model.sections())
@@ -258,13 +258,17 @@ def _patterns(
     return columns, texts, scan
 
 
-def _indexes(columns: PatternColumns, is_context: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
-    """The scan's index, and that of the patterns that only give context, if there are any."""
-    if not is_context.any():
+def _indexes(columns: PatternColumns, contexts: NDArray[np.int16]) -> dict[str, NDArray[Any]]:
+    """The scan's index, and those of the patterns that only give context."""
+    if (contexts == NO_CONTEXT).all():
         return build_index(columns)
-    context = build_index(columns, np.flatnonzero(is_context))
-    sections = build_index(columns, np.flatnonzero(~is_context))
-    sections.update((tag, context[name]) for tag, name in zip(layout.CONTEXT, layout.INDEX, strict=True) if name in context)
+    sections = build_index(columns, np.flatnonzero(contexts == NO_CONTEXT))
+    numbers = [number for number in np.unique(contexts).tolist() if number != NO_CONTEXT]
+    made = [build_index(columns, np.flatnonzero(contexts == number)) for number in numbers]
+    records = [(number, *(len(index[tag]) for tag in layout.INDEX[:5])) for number, index in zip(numbers, made, strict=True)]
+    sections["CTXI"] = np.array(records, dtype=layout.CONTEXT_DTYPE)
+    for tag, name in zip(layout.CONTEXT, layout.INDEX, strict=False):
+        sections[tag] = np.concatenate([index[name] for index in made])
     return sections
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
-from fairpost.engine.asking import context_patterns
+from fairpost.engine.asking import pattern_contexts
 from fairpost.engine.invariants import (
     code_fault,
     entry_fault,
@@ -23,15 +23,14 @@ from fairpost.engine.invariants import (
 from fairpost.engine.layout import BundleFlag, EvasionSymbol, PatternFlag, Symbol
 from fairpost.engine.vocabulary import CATEGORIES, RECOGNISERS
 
-__all__ = ["InvalidBundle", "check_sections"]
+__all__ = ["InvalidBundle", "check_sections", "context_indexes"]
 
 _EVASION = (
     *("ESYM", "ERAR", "ELOK", "ESPL", "ESPM", "ELET", "EMOJ", "EMOS", "ESUR", "ESUD"),
     *(*layout.EVASION, "EWRT"),
 )
-_CONTEXT = ("CUMP", "CFMP", "CDSP", "CSLT", "CENT")
 _RULES_ONLY = (
-    *_CONTEXT,
+    *("CTXI", *layout.CONTEXT),
     *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT"),
     *("RGXR", "RGXA", "RGXC", "RGXM"),
     *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE", "MODW", "MODP", "MODR"),
@@ -81,7 +80,7 @@ def check_sections(s: Sections, flags: int) -> None:
         _check_rules(s)
         _check_policy(s)
         _check_model(s)
-        _check_context(s)
+        _check_contexts(s)
         _check_evasion(s)
 
 
@@ -301,15 +300,26 @@ def _check_evasion(s: Sections) -> None:
         _require(0 < s[tag].size < 1 << 32, f"section {tag}: {s[tag].size} items")
 
 
-def _check_context(s: Sections) -> None:
-    if not s["CENT"].size:
-        for tag in _CONTEXT:
-            _require(not s[tag].size, f"section {tag}: {s[tag].size} items without context patterns")
-        return
-    _check_anchors(s, layout.CONTEXT)
-    number = s["CENT"]["pattern"]
-    strange = np.flatnonzero(~context_patterns(s)[number])
-    _require(not strange.size, f"section CENT: a pattern that is no context (entry {strange[:1].sum()})")
+def _check_contexts(s: Sections) -> None:
+    records = s["CTXI"]
+    for tag in layout.CONTEXT:
+        total = int(records[tag].sum(dtype=np.uint64))
+        _require(s[tag].size == total, f"section {tag}: {s[tag].size} items, CTXI counts {total}")
+    _require((np.diff(records["category"].astype(np.int64)) > 0).all(), "section CTXI: not sorted by category")
+    of_patterns = pattern_contexts(s) if records.size else np.zeros(0, dtype=np.int16)
+    for category, index in context_indexes(s):
+        _check_anchors({**index, "PATT": s["PATT"], "PSYM": s["PSYM"]}, (*layout.CONTEXT, "PATT", "PSYM"))
+        strange = np.flatnonzero(of_patterns[index["CENT"]["pattern"]] != category)
+        _require(not strange.size, f"section CENT: a pattern that is no context of category {category}")
+
+
+def context_indexes(s: Sections) -> list[tuple[int, dict[str, NDArray[Any]]]]:
+    """The indexes of context patterns: category, and its part of each section of layout.CONTEXT."""
+    ends = {tag: np.cumsum(s["CTXI"][tag], dtype=np.int64).tolist() for tag in layout.CONTEXT}
+    return [
+        (category, {tag: s[tag][ends[tag][k] - int(s["CTXI"][tag][k]) : ends[tag][k]] for tag in layout.CONTEXT})
+        for k, category in enumerate(s["CTXI"]["category"].tolist())
+    ]
 
 
 def _check_writings(s: Sections) -> None:

@@ -91,3 +91,15 @@ cdef bint evaluate(facts_t *facts, const rule_t *rule) noexcept nogil
 cdef bint is_registered(const facts_t *facts) noexcept nogil
 cdef bint is_unregistered(const facts_t *facts) noexcept nogil
 cdef uint32_t total_strikes(const facts_t *facts) noexcept nogil
+
+
+cdef inline bint compare(double left, uint32_t cmp, double right) noexcept nogil:
+    if cmp == 0:
+        return left >= right
+    if cmp == 1:
+        return left > right
+    if cmp == 2:
+        return left <= right
+    if cmp == 3:
+        return left < right
+    return left == right

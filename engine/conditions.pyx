@@ -32,18 +32,6 @@ cdef uint32_t total_strikes(const facts_t *facts) noexcept nogil:
     return total
 
 
-cdef inline bint compare(double left, uint32_t cmp, double right) noexcept nogil:
-    if cmp == 0:
-        return left >= right
-    if cmp == 1:
-        return left > right
-    if cmp == 2:
-        return left <= right
-    if cmp == 3:
-        return left < right
-    return left == right
-
-
 cdef inline uint32_t first_hit(const facts_t *facts, uint32_t list_id) noexcept nogil:
     return facts.head[list_id] if facts.stamps[list_id] == facts.stamp else NO_HIT
 

@@ -1,11 +1,11 @@
 """Lists of context (asking.py) as the judge reads them."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from fairpost.engine.image cimport Image, image_t
 
-from fairpost.engine.asking import context_lists, lists_of_rules, with_allows
+from fairpost.engine.asking import NO_CONTEXT, SHARED, list_contexts, lists_of_rules, with_allows
 
 
 cdef class Context:
@@ -15,18 +15,22 @@ cdef class Context:
         cdef const image_t *view = &image.view
         cdef size_t k, rule, total = 0
         of_rules = [with_allows(image.sections, read) for read in lists_of_rules(image.sections)]
-        is_context = context_lists(image.sections).tolist()
+        contexts = list_contexts(image.sections).tolist()
+        bits = {category: 1 << number for number, category in enumerate(image.sections["CTXI"]["category"].tolist())}
         self.is_context = <uint8_t*>calloc(view.list_count + 1, 1)
+        self.indexes = <uint64_t*>calloc(view.list_count + 1, sizeof(uint64_t))
         self.first = <uint32_t*>calloc(view.rule_count + 1, sizeof(uint32_t))
         self.lists = <uint16_t*>calloc(sum(map(len, of_rules)) + 1, sizeof(uint16_t))
         self.only = <uint16_t*>calloc(view.pattern_count + 1, sizeof(uint16_t))
-        if self.is_context == NULL or self.first == NULL or self.lists == NULL or self.only == NULL:
+        if not (self.is_context and self.indexes and self.first and self.lists and self.only):
             raise MemoryError
         for k in range(view.list_count):
-            self.is_context[k] = is_context[k]
+            self.is_context[k] = contexts[k] != NO_CONTEXT
+            if contexts[k] != NO_CONTEXT:
+                self.indexes[k] = bits.get(contexts[k], 0) | bits.get(SHARED, 0)
         for rule in range(view.rule_count):
             for number in sorted(of_rules[rule]):
-                if is_context[number]:
+                if contexts[number] != NO_CONTEXT:
                     self.lists[total] = number
                     total += 1
             self.first[rule + 1] = <uint32_t>total
@@ -37,6 +41,7 @@ cdef class Context:
 
     def __dealloc__(self):
         free(self.is_context)
+        free(self.indexes)
         free(self.first)
         free(self.lists)
         free(self.only)

@@ -127,7 +127,8 @@ cdef extern from "image.h":
         double examined_from
         const double *model_signals
         const evasion_t *evasion
-        const image_t *context
+        const image_t *contexts
+        size_t context_count
 
     ctypedef struct lookalike_t:
         uint16_t rare, common
@@ -161,7 +162,7 @@ cdef extern from "image.h":
 cdef class Image:
     cdef image_t view
     cdef evasion_t evasion  # view.evasion points here, if it is used
-    cdef image_t context  # and view.context here
+    cdef image_t *contexts  # and view.contexts here
     cdef object plan  # what all Judges of it share, made by the first: see judge.pyx
     cdef readonly object sections  # tag -> read-only ndarray over the mapping: what keeps the mapping alive
     cdef readonly object content  # uint8[size], read-only: the whole of it
@@ -175,3 +176,4 @@ cdef class Image:
 
     cdef int _point(self) except -1
     cdef int _point_evasion(self) except -1
+    cdef int _point_contexts(self) except -1

@@ -2,9 +2,10 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fairpost.engine.answer cimport answer_t, append_evidence, evidence_t, reserve_evidence
+from fairpost.engine.bars cimport Bars
 from fairpost.engine.conditions cimport (
     ASKS_CONTEXT,
     HOLDS,
@@ -91,8 +92,8 @@ cdef class Judge:
         self.scanner = Scanner(image)
         if image.plan is None:  # two threads may both make it: they make the same
             context = Context(image)
-            image.plan = (context, Program(image, context))
-        self.context, self.program = image.plan
+            image.plan = (context, Program(image, context), Bars(image))
+        self.context, self.program, self.bars = image.plan
         cdef size_t rules = image.view.rule_count, lists = image.view.list_count
         self.head = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
         self.stamps = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
@@ -106,6 +107,8 @@ cdef class Judge:
             raise MemoryError
         self.reader.wanted = recognisers_used(self.view)
         cdef size_t k
+        while self.signal_rules < rules and image.view.rules[self.signal_rules].category == 0:
+            self.signal_rules += 1
         for k in range(image.view.allow_offsets[lists]):
             self.allows[image.view.allow_lists[k]] = 1
         for k in range(lists):
@@ -301,7 +304,7 @@ cdef class Judge:
         if not self.texts.is_examined:
             self.chain()
             return 0
-        if self.everything and self.find_context() != 0:
+        if self.everything and self.find_context(~<uint64_t>0) != 0:
             return -1
         if self.take_hits(NULL if self.everything else self.wanted, EAGER) != 0:
             return -1
@@ -320,12 +323,12 @@ cdef class Judge:
         self.chain()
         return 0
 
-    cdef int find_context(self) noexcept nogil:
-        """Find the matches of context patterns in the post. Returns 0, or -1 (memory)."""
+    cdef int find_context(self, uint64_t asked) noexcept nogil:
+        """Find the matches in the post of the context patterns of these indexes, a bit each. Returns 0, or -1 (memory)."""
+        if self.view.context_count < 64:
+            asked &= (<uint64_t>1 << self.view.context_count) - 1
         self.is_context_found = True
-        if self.view.context == NULL:
-            return 0
-        return self.scanner.find_context(self.post_text, self.post_texts, True)
+        return self.scanner.find_context(asked, self.post_text, self.post_texts, True)
 
     cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil:
         """Append the hits of the post's matches in the lists with wanted[list] == mark; NULL: in all."""
@@ -333,7 +336,7 @@ cdef class Judge:
         self.match, self.writing = self.post_match, self.post_writing
         if self.take_from(&self.scanner.matches, &self.match, wanted, mark) != 0:
             return -1
-        if self.is_context_found and self.view.context != NULL:
+        if self.is_context_found:
             if self.take_from(&self.scanner.context, &first, wanted, mark) != 0:
                 return -1
         return self.take_from(&self.scanner.writings, &self.writing, wanted, mark)
@@ -367,6 +370,7 @@ cdef class Judge:
         cdef uint64_t bits
         cdef uint32_t rule, c
         cdef const rule_t *record
+        cdef uint64_t asked = 0
         self.mark += 1
         if self.mark == EAGER:  # after 2**32 posts: old marks would look new
             for k in range(self.view.list_count):
@@ -387,11 +391,12 @@ cdef class Judge:
                     continue
                 for c in range(self.context.first[rule], self.context.first[rule + 1]):
                     self.wanted[self.context.lists[c]] = self.mark
+                    asked |= self.context.indexes[self.context.lists[c]]
         self.facts.undecided = ALL_DECIDED
         self.facts.has_context = True
         if self.everything:
             return 0
-        if self.find_context() != 0 or self.take_hits(self.wanted, self.mark) != 0:
+        if self.find_context(asked) != 0 or self.take_hits(self.wanted, self.mark) != 0:
             return -1
         for k in range(self.post_texts):
             self.flags |= self.texts[k].flags
@@ -445,34 +450,50 @@ cdef class Judge:
 
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil:
         """Evaluate the rules that a hit may fire, in order; append those that hold to answer.fired_rule."""
-        cdef const rule_t *rule
-        cdef size_t k, words = self.view.rule_count // 64 + 1, first = answer.fired_rule.count
-        cdef uint32_t number, t, list_id
-        cdef uint64_t bits
-        cdef bint signals = True
-        cdef int outcome
-        memset(self.candidates, 0, words * sizeof(uint64_t))
-        for k in range(self.view.always_count):
-            self.candidates[self.view.always[k] >> 6] |= <uint64_t>1 << (self.view.always[k] & 63)
+        cdef size_t k, first = answer.fired_rule.count
+        cdef uint32_t list_id, rule, t
+        memcpy(self.candidates, self.bars.always, self.bars.words * sizeof(uint64_t))
         for k in range(self.hits_.count):
             list_id = self.hits_.at[k].list
             if self.head[list_id] != k:  # only the list's first hit
                 continue
             for t in range(self.view.trigger_offsets[list_id], self.view.trigger_offsets[list_id + 1]):
-                number = self.view.triggers[t]
-                self.candidates[number >> 6] |= <uint64_t>1 << (number & 63)
+                rule = self.view.triggers[t]
+                self.candidates[rule >> 6] |= <uint64_t>1 << (rule & 63)
+        if self.facts.seller_state == SELLER_NONE:
+            self.keep_candidates(self.bars.without_seller)
         self.facts.commerce = 0.0
         self.facts.has_context = False
         self.facts.undecided = ALL_DECIDED
-        for k in range(words):
+        if self.fire_some(answer, day, 0, self.signal_rules) != 0:
+            return -1
+        self.note_commerce(answer, first)
+        self.keep_candidates(self.bars.admitted(self.facts.commerce))
+        return self.fire_some(answer, day, self.signal_rules, self.view.rule_count)
+
+    cdef void keep_candidates(self, const uint64_t *rules) noexcept nogil:
+        """Only rules of this set stay candidates."""
+        cdef size_t k
+        for k in range(self.bars.words):
+            self.candidates[k] &= rules[k]
+
+    cdef int fire_some(self, answer_t *answer, int32_t day, size_t begin, size_t end) noexcept nogil:
+        """Evaluate the candidates among rules begin .. end."""
+        cdef const rule_t *rule
+        cdef size_t k
+        cdef uint32_t number
+        cdef uint64_t bits
+        cdef int outcome
+        for k in range(begin >> 6, (end + 63) >> 6):
             bits = self.candidates[k]
+            if k == begin >> 6:
+                bits &= ~<uint64_t>0 << (begin & 63)
+            if k == end >> 6:
+                bits &= (<uint64_t>1 << (end & 63)) - 1
             while bits:
                 number = <uint32_t>(k * 64 + trailing_zeros(bits))
                 bits &= bits - 1
                 rule = &self.view.rules[number]
-                if signals and rule.category != 0:
-                    signals = False
-                    self.note_commerce(answer, first)
                 if not (rule.from_day <= day < rule.until_day):
                     continue
                 outcome = self.ask(number)
@@ -493,8 +514,6 @@ cdef class Judge:
                 answer.fired_rule.at[answer.fired_rule.count] = <uint16_t>number
                 answer.fired_rule.count += 1
                 self.fired[number] = 1
-        if signals:
-            self.note_commerce(answer, first)
         return 0
 
     cdef void exchange_pairs(self) noexcept nogil:

@@ -27,6 +27,7 @@ __all__ = [
     "ALIGNMENT",
     "CODE_POINT_BLOCKS",
     "CONTEXT",
+    "CONTEXT_DTYPE",
     "DIGEST_PIECE",
     "EMOJI_MOST",
     "ENTRY_DTYPE",
@@ -279,9 +280,12 @@ LETTER_DTYPE: Final = np.dtype([("children", "<u4"), ("first", "<u2"), ("syllabl
 `first` on. syllable: the evasion symbol of the syllable that ends here, or 0. Node 0 is the root."""
 INDEX: Final = ("UMAP", "FMAP", "DISP", "SLOT", "ENTR", "PATT", "PSYM")
 """The scan's index: what finds anchors, and the patterns filed under them."""
-CONTEXT: Final = ("CUMP", "CFMP", "CDSP", "CSLT", "CENT", "PATT", "PSYM")
-"""The index of the patterns that only give context to rules (`context_lists`), in the order of INDEX: what ENTR lacks. It is looked
-through for the posts of which a rule asks."""
+CONTEXT: Final = ("CUMP", "CFMP", "CDSP", "CSLT", "CENT")
+"""The indexes of context patterns (`asking`), which ENTR lacks: the sections of each stand one behind the other, as CTXI says. PATT and
+PSYM have the patterns of all."""
+CONTEXT_DTYPE: Final = np.dtype([("category", "<u4"), *((tag, "<u4") for tag in CONTEXT)])
+"""One index of context patterns: those for which rules of one category alone ask, of several (`asking.SHARED`), or of none; and how
+many items it has in each section of CONTEXT."""
 EVASION: Final = ("EUMP", "EFMP", "EDSP", "ESLT", "EENT", "EPAT", "EPSY")
 """The evasion index, in the order of INDEX.
 
@@ -352,7 +356,8 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "PATT": PATTERN_DTYPE,
     "PSYM": np.dtype("<u2"),  # their symbols
     "PLST": np.dtype("<u2"),  # their lists
-    "CUMP": np.dtype("<u8"),  # the index of context patterns, see CONTEXT; all empty without any
+    "CTXI": CONTEXT_DTYPE,  # the indexes of context patterns, by category; all empty without any
+    "CUMP": np.dtype("<u8"),  # see CONTEXT
     "CFMP": np.dtype("<u8"),
     "CDSP": np.dtype("<u2"),
     "CSLT": SLOT_DTYPE,

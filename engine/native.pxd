@@ -114,7 +114,7 @@ cdef extern from "examine.h" nogil:
     void choose_texts(const image_t *image, chunk_t *chunk) noexcept
     int look_through(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
     int look_between(const path_t *path, const image_t *image, chunk_t *chunk, size_t begin, size_t end) noexcept
-    int match_context(const path_t *path, const image_t *image, chunk_t *chunk, size_t first, size_t count,
+    int match_context(const path_t *path, const image_t *image, uint64_t asked, chunk_t *chunk, size_t first, size_t count,
                       matcher_t *m, column_match *matches, bint is_limited) noexcept
 
 cdef extern from "model.h" nogil:

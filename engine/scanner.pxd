@@ -1,6 +1,6 @@
 """Folds and matches texts, a chunk at a time, with one bundle's index."""
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from fairpost.engine.image cimport Image, image_t
 from fairpost.engine.native cimport chunk_t, column_match, matcher_t, path_t, reading_t
@@ -23,7 +23,7 @@ cdef class Scanner:
     cdef matcher_t writings_matcher
     cdef column_match writings
 
-    cdef int find_context(self, size_t first, size_t count, bint is_limited) noexcept nogil
+    cdef int find_context(self, uint64_t asked, size_t first, size_t count, bint is_limited) noexcept nogil
     cdef int find_writings(self, bint is_limited) noexcept nogil
     cdef int run(self, bint is_limited) noexcept nogil
     cdef int scan(self, const uint8_t *bytes, const int64_t *offsets, size_t first, size_t count,

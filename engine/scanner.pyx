@@ -6,7 +6,7 @@ the best one that the machine runs is taken.
 
 import os
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fairpost.engine.image cimport Image, evasion_t
 from fairpost.engine.native cimport (
@@ -114,12 +114,11 @@ cdef class Scanner:
             return -1
         return self.find_writings(is_limited) if self.view.evasion != NULL else 0
 
-    cdef int find_context(self, size_t first, size_t count, bint is_limited) noexcept nogil:
-        """Matches of context patterns in the texts from `first` on, all those of one post, to `context`."""
-        if self.view.context == NULL:
-            return 0
+    cdef int find_context(self, uint64_t asked, size_t first, size_t count, bint is_limited) noexcept nogil:
+        """Matches of the context patterns of the indexes in `asked`, a bit each, to `context`, which is emptied: in
+        the texts from `first` on, all those of one post."""
         return match_context(
-            self.path, self.view, &self.chunk, first, count, &self.context_matcher, &self.context, is_limited
+            self.path, self.view, asked, &self.chunk, first, count, &self.context_matcher, &self.context, is_limited
         )
 
     cdef int find_writings(self, bint is_limited) noexcept nogil:

@@ -76,6 +76,8 @@ typedef struct {
 } standing_t;
 #pragma pack(pop)
 
+enum { MAX_CONTEXTS = 64 };
+
 typedef struct evasion evasion_t;
 typedef struct image image_t;
 
@@ -150,8 +152,9 @@ struct image {
     double examined_from; /* least logit of a window with which a post is examined */
     const double *model_signals; /* rule_count, each 0..32; NULL where commerce is a noisy-or */
     const evasion_t *evasion; /* NULL where no list takes a fold of the evasion scan */
-    /* The same image with the index of the patterns that only give context, which its own lacks; NULL where there are none. */
-    const image_t *context;
+    /* The indexes of the patterns that only give context, which its own lacks: the same image otherwise. At most MAX_CONTEXTS. */
+    const image_t *contexts;
+    size_t context_count;
 };
 
 /* What the evasion scan reads beside the image: its own index over evasion symbols, and what it makes them of. */
