@@ -9,7 +9,3 @@ cdef class Context:
     cdef uint64_t *indexes  # by list: bits of the indexes (image_t.contexts) that may hold its patterns
     cdef uint32_t *first  # by rule, one more than rules: its context lists in `lists`
     cdef uint16_t *lists
-    cdef uint16_t *only  # by pattern: its list, or SEVERAL
-
-cdef enum:
-    SEVERAL = 0xFFFF

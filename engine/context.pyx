@@ -21,8 +21,7 @@ cdef class Context:
         self.indexes = <uint64_t*>calloc(view.list_count + 1, sizeof(uint64_t))
         self.first = <uint32_t*>calloc(view.rule_count + 1, sizeof(uint32_t))
         self.lists = <uint16_t*>calloc(sum(map(len, of_rules)) + 1, sizeof(uint16_t))
-        self.only = <uint16_t*>calloc(view.pattern_count + 1, sizeof(uint16_t))
-        if not (self.is_context and self.indexes and self.first and self.lists and self.only):
+        if not (self.is_context and self.indexes and self.first and self.lists):
             raise MemoryError
         for k in range(view.list_count):
             self.is_context[k] = contexts[k] != NO_CONTEXT
@@ -34,14 +33,9 @@ cdef class Context:
                     self.lists[total] = number
                     total += 1
             self.first[rule + 1] = <uint32_t>total
-        for k in range(view.pattern_count):
-            self.only[k] = SEVERAL
-            if view.patterns[k].list_count == 1:
-                self.only[k] = view.pattern_lists[view.patterns[k].lists]
 
     def __dealloc__(self):
         free(self.is_context)
         free(self.indexes)
         free(self.first)
         free(self.lists)
-        free(self.only)

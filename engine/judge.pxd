@@ -35,6 +35,7 @@ cdef class Judge:
     cdef Scanner scanner
     cdef size_t match, writing  # the next match of the chunk, and of its evasion scan, to be looked at
     cdef size_t post_match, post_writing  # the first ones of the post at hand
+    cdef int is_mixed  # patterns of its matches are in other lists too, whose hits were not made
     cdef bint is_context_found  # scanner.context has matches of the post at hand
     cdef size_t post_text, post_texts  # its first text in the chunk, and how many it has
     cdef text_t *texts  # of the post at hand, in the chunk
@@ -71,7 +72,7 @@ cdef class Judge:
     cdef int find_context(self, uint64_t asked) noexcept nogil
     cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil
     cdef int take_from(
-        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark
+        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark, int *is_mixed
     ) noexcept nogil
     cdef int add_context(self, uint32_t rule, int32_t day) noexcept nogil
     cdef int ask(self, uint32_t rule) noexcept nogil

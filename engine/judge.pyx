@@ -16,7 +16,7 @@ from fairpost.engine.conditions cimport (
     evaluate,
     holds,
 )
-from fairpost.engine.context cimport SEVERAL, Context
+from fairpost.engine.context cimport Context
 from fairpost.engine.image cimport NO_PATTERN, Image, rule_t
 from fairpost.engine.native cimport (
     ALL_RECOGNISERS,
@@ -333,31 +333,34 @@ cdef class Judge:
     cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil:
         """Append the hits of the post's matches in the lists with wanted[list] == mark; NULL: in all."""
         cdef size_t first = 0
-        self.match, self.writing = self.post_match, self.post_writing
-        if self.take_from(&self.scanner.matches, &self.match, wanted, mark) != 0:
-            return -1
-        if self.is_context_found:
-            if self.take_from(&self.scanner.context, &first, wanted, mark) != 0:
+        cdef int others = False
+        if wanted == NULL or mark == EAGER:
+            self.match, self.writing = self.post_match, self.post_writing
+            self.is_mixed = False
+            if self.take_from(&self.scanner.matches, &self.match, wanted, mark, &self.is_mixed) != 0:
                 return -1
-        return self.take_from(&self.scanner.writings, &self.writing, wanted, mark)
+        elif self.is_mixed:
+            self.match = self.post_match
+            if self.take_from(&self.scanner.matches, &self.match, wanted, mark, &others) != 0:
+                return -1
+        if self.is_context_found and self.take_from(&self.scanner.context, &first, wanted, mark, &others) != 0:
+            return -1
+        self.writing = self.post_writing
+        return self.take_from(&self.scanner.writings, &self.writing, wanted, mark, &others)
 
     cdef int take_from(
-        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark
+        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark, int *is_mixed
     ) noexcept nogil:
         """Append the hits of the post's matches from at[0] on, and move it behind them."""
-        cdef chunk_t *chunk = &self.scanner.chunk
         cdef const match_t *match
-        cdef uint32_t text
-        cdef uint16_t only
         cdef size_t end = self.post_text + self.post_texts
         while at[0] < matches.count and matches.at[at[0]].text < end:
             match = &matches.at[at[0]]
             at[0] += 1
-            only = self.context.only[match.pattern]
-            if wanted != NULL and only != SEVERAL and wanted[only] != mark:
-                continue
-            text = match.text - <uint32_t>self.post_text
-            if append_hits(self.view, chunk, match, text, wanted, mark, &self.hits_, MAX_HITS, &self.flags):
+            if append_hits(
+                self.view, &self.scanner.chunk, match, match.text - <uint32_t>self.post_text, wanted, mark, &self.hits_,
+                MAX_HITS, &self.flags, is_mixed
+            ):
                 return -1
         return 0
 

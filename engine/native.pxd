@@ -139,7 +139,8 @@ cdef extern from "hits.h" nogil:
     size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
     void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
     int append_hits(const image_t *image, const chunk_t *chunk, const match_t *match, uint32_t text,
-                    const uint32_t *wanted, uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags) noexcept
+                    const uint32_t *wanted, uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags,
+                    int *is_mixed) noexcept
     bint delimiter_between(const image_t *image, const text_t *text, uint32_t begin, uint32_t end, uint32_t strength,
                            uint64_t *pairs) noexcept
     uint32_t count_leads(const uint8_t *text, size_t bytes) noexcept
