@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
-from fairpost.engine.asking import pattern_contexts
+from fairpost.engine.asking import UNASKED, pattern_contexts
 from fairpost.engine.invariants import (
     code_fault,
     entry_fault,
@@ -305,6 +305,8 @@ def _check_contexts(s: Sections) -> None:
     for tag in layout.CONTEXT:
         total = int(records[tag].sum(dtype=np.uint64))
         _require(s[tag].size == total, f"section {tag}: {s[tag].size} items, CTXI counts {total}")
+    known = (records["category"] < len(CATEGORIES)) | (records["category"] == UNASKED)
+    _require(known.all(), "section CTXI: a category is out of range")
     _require((np.diff(records["category"].astype(np.int64)) > 0).all(), "section CTXI: not sorted by category")
     of_patterns = pattern_contexts(s) if records.size else np.zeros(0, dtype=np.int16)
     for category, index in context_indexes(s):

@@ -397,7 +397,7 @@ cdef class Judge:
                     asked |= self.context.indexes[self.context.lists[c]]
         self.facts.undecided = ALL_DECIDED
         self.facts.has_context = True
-        if self.everything:
+        if self.everything or not self.texts.is_examined:
             return 0
         if self.find_context(asked) != 0 or self.take_hits(self.wanted, self.mark) != 0:
             return -1

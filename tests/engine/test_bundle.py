@@ -169,6 +169,15 @@ def test_every_flipped_bit_is_noticed(sample_bundle: bytes) -> None:
         ("EPAT", "list_count", 255, "section EPAT: a place is not inside its writing"),
         ("EPAT", "flags", layout.PatternFlag.REPEAT, "section EPAT: flags that a writing cannot have"),
         ("EPSY", None, 0x1000, "section EPSY: a symbol is out of range"),
+        ("CTXI", "category", 99, "section CTXI: a category is out of range"),
+        ("CTXI", "category", 200, "section CTXI: a category is out of range"),
+        ("CTXI", "category", 255, "section CTXI: not sorted by category"),
+        ("CTXI", "CENT", 99, "section CENT: "),
+        ("CTXI", "CFMP", 64, "section CFMP: "),
+        ("CSLT", "start", 2**31, "section CSLT: a bucket starts past the end of CENT"),
+        ("CENT", "pattern", 9999, "section CENT: a pattern number is out of range"),
+        ("CENT", "anchor", 255, "section CENT: an anchor is outside its pattern"),
+        ("CENT", "head", 1, "section CENT: a head differs from its pattern's first symbols (entry 0)"),
         ("EPSY", None, 0, "section EPSY: holds a reserved symbol"),
     ],
 )
@@ -177,7 +186,7 @@ def test_a_forged_section_is_refused(
 ) -> None:
     forged = bytearray(sample_bundle)
     column = section(forged, tag)
-    at = np.flatnonzero(column["key"])[0] if tag in ("SLOT", "ESLT") else 0  # a used slot
+    at = np.flatnonzero(column["key"])[0] if tag in ("SLOT", "CSLT", "ESLT") else 0  # a used slot
     if field is None:
         column[at] = value
     else:
@@ -197,7 +206,7 @@ def test_a_state_that_turns_nowhere_is_refused(sample_bundle: bytes) -> None:
         RuleSet.from_bytes(seal(forged))
 
 
-@pytest.mark.parametrize("tag", ["ENTR", "EENT"])
+@pytest.mark.parametrize("tag", ["ENTR", "CENT", "EENT"])
 def test_buckets_that_never_end_are_refused(sample_bundle: bytes, tag: str) -> None:
     forged = bytearray(sample_bundle)
     section(forged, tag)["flags"][-1] &= np.uint16(0x7FFF)
