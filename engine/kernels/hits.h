@@ -150,12 +150,13 @@ static inline int append_hits(const image_t *image, const chunk_t *chunk, const 
     const pattern_t *pattern = &image->patterns[match->pattern];
     const uint16_t *lists = image->pattern_lists + pattern->lists;
     uint32_t count = 0;
-    if (column_hit_reserve(hits, pattern->list_count)) return -1;
+    if (!pattern->list_count || column_hit_reserve(hits, pattern->list_count)) return pattern->list_count ? -1 : 0;
     hit_t *const first = hits->at + hits->count;
-    for (uint32_t k = 0; k < pattern->list_count; k++) {
+    uint32_t k = 0;
+    do { /* nearly always once */
         first[count].list = lists[k]; /* stored in any case */
         count += wanted == NULL || wanted[lists[k]] == mark;
-    }
+    } while (++k < pattern->list_count);
     *is_mixed |= count < pattern->list_count;
     if (!count) return 0;
     if (hits->count + count > limit) {
@@ -170,16 +171,12 @@ static inline int append_hits(const image_t *image, const chunk_t *chunk, const 
     while (end < home->symbol_end && offsets[end] == offsets[end - 1]) end++;
     /* A pattern matches twice in the same bytes only from two symbols of one character, or by a way of matching of its own. */
     const uint32_t next = (begin != match->begin) | ((pattern->flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_REGULAR)) != 0) | (match->writing != 0) ? MAY_BE_TWICE : 0;
-    for (uint32_t k = 0; k < count; k++) {
-        hit_t *hit = &first[k];
-        hit->begin = match->byte_begin;
-        hit->end = match->byte_end;
-        hit->symbol_begin = begin;
-        hit->symbol_end = end;
-        hit->pattern = match->pattern;
-        hit->text = text;
-        hit->writing = (uint16_t)match->writing;
-        hit->next = next;
+    const uint16_t own = first->list;
+    *first = (hit_t){match->byte_begin, match->byte_end, begin, end, match->pattern, text, own, (uint16_t)match->writing, next};
+    for (k = 1; k < count; k++) {
+        const uint16_t list = first[k].list;
+        first[k] = *first;
+        first[k].list = list;
     }
     hits->count += count;
     return 0;
