@@ -73,8 +73,8 @@ def list_contexts(s: Sections) -> NDArray[np.int16]:
 
 
 def pattern_contexts(s: Sections) -> NDArray[np.int16]:
-    """By pattern (section PATT): NO_CONTEXT where a list of what it is a match of is none; else as its lists are, SHARED
-    where they differ."""
+    """By pattern (section PATT): NO_CONTEXT where a list of what it is a match of is none; else as its lists are,
+    SHARED where they differ."""
     patterns = s["PATT"]
     owner = np.arange(patterns.size, dtype=np.int64)
     regular = np.flatnonzero(patterns["flags"] & PatternFlag.REGULAR)

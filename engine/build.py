@@ -265,7 +265,9 @@ def _indexes(columns: PatternColumns, contexts: NDArray[np.int16]) -> dict[str, 
     sections = build_index(columns, np.flatnonzero(contexts == NO_CONTEXT))
     numbers = [number for number in np.unique(contexts).tolist() if number != NO_CONTEXT]
     made = [build_index(columns, np.flatnonzero(contexts == number)) for number in numbers]
-    records = [(number, *(len(index[tag]) for tag in layout.INDEX[:5])) for number, index in zip(numbers, made, strict=True)]
+    records = [
+        (number, *(len(index[tag]) for tag in layout.INDEX[:5])) for number, index in zip(numbers, made, strict=True)
+    ]
     sections["CTXI"] = np.array(records, dtype=layout.CONTEXT_DTYPE)
     for tag, name in zip(layout.CONTEXT, layout.INDEX, strict=False):
         sections[tag] = np.concatenate([index[name] for index in made])

@@ -281,11 +281,11 @@ LETTER_DTYPE: Final = np.dtype([("children", "<u4"), ("first", "<u2"), ("syllabl
 INDEX: Final = ("UMAP", "FMAP", "DISP", "SLOT", "ENTR", "PATT", "PSYM")
 """The scan's index: what finds anchors, and the patterns filed under them."""
 CONTEXT: Final = ("CUMP", "CFMP", "CDSP", "CSLT", "CENT")
-"""The indexes of context patterns (`asking`), which ENTR lacks: the sections of each stand one behind the other, as CTXI says. PATT and
-PSYM have the patterns of all."""
+"""The indexes of context patterns (`asking`), which ENTR lacks: the sections of each stand one behind the other, as
+CTXI says. PATT and PSYM have the patterns of all."""
 CONTEXT_DTYPE: Final = np.dtype([("category", "<u4"), *((tag, "<u4") for tag in CONTEXT)])
-"""One index of context patterns: those for which rules of one category alone ask, of several (`asking.SHARED`), or of none; and how
-many items it has in each section of CONTEXT."""
+"""One index of context patterns: those for which rules of one category alone ask, of several (`asking.SHARED`), or of
+none (`asking.UNASKED`); and how many items it has in each section of CONTEXT."""
 EVASION: Final = ("EUMP", "EFMP", "EDSP", "ESLT", "EENT", "EPAT", "EPSY")
 """The evasion index, in the order of INDEX.
 

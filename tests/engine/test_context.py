@@ -77,14 +77,18 @@ def test_hits_are_of_everything() -> None:
 
 def test_witnesses_of_a_rule_that_holds_without_its_context() -> None:
     """An OR that a trigger decides: the hits of the other side are evidence all the same."""
-    either = rule("t.either", "MEDICAL", 0.5, (DISEASE,), Instruction(Op.ANY, a=1), Instruction(Op.ANY, a=5), Instruction(Op.OR))
+    either = rule(
+        "t.either", "MEDICAL", 0.5, (DISEASE,), Instruction(Op.ANY, a=1), Instruction(Op.ANY, a=5), Instruction(Op.OR)
+    )
     source = replace(sample_source(), rules=[either], list_allows={})
     batch = RuleSet.from_bytes(build(source)).check_batch(["糖尿病，谣言"])
     assert batch.evidence_list.tolist() == [DISEASE, TOLD]
 
 
 def test_rules_that_name_a_rule_which_asks_for_context() -> None:
-    first = rule("t.first", "MEDICAL", 0.5, (CLAIM,), Instruction(Op.ANY, a=0), Instruction(Op.ANY, a=5), Instruction(Op.AND))
+    first = rule(
+        "t.first", "MEDICAL", 0.5, (CLAIM,), Instruction(Op.ANY, a=0), Instruction(Op.ANY, a=5), Instruction(Op.AND)
+    )
     second = rule("t.second", "ABSOLUTE", 0.5, (CLAIM,), Instruction(Op.RULE, a=0), Instruction(Op.NOT))
     rules = RuleSet.from_bytes(build(replace(sample_source(), rules=[first, second], list_allows={})))
     batch = rules.check_batch(["根治", "根治，谣言"])
@@ -118,11 +122,16 @@ def test_rules_that_commerce_bars_are_those_that_do_not_hold(cmp: Cmp) -> None:
     batch = RuleSet.from_bytes(build(replace(sample_source(), rules=rules, list_allows={}))).check_batch(
         ["没有", "根治", "糖尿病", "根治糖尿病"]
     )
-    holds = {Cmp.GE: np.greater_equal, Cmp.GT: np.greater, Cmp.LE: np.less_equal, Cmp.LT: np.less, Cmp.EQ: np.equal}[cmp]
+    holds = {Cmp.GE: np.greater_equal, Cmp.GT: np.greater, Cmp.LE: np.less_equal, Cmp.LT: np.less, Cmp.EQ: np.equal}[
+        cmp
+    ]
     for k, (commerce, claims) in enumerate([(0.0, 0), (0.25, 1), (0.5, 0), (0.625, 1)]):
         assert batch.commerce[k] == commerce
         expected = [
-            answer for value in values for is_so in [bool(holds(commerce, value))] for answer in (is_so, not is_so, is_so and claims)
+            answer
+            for value in values
+            for is_so in [bool(holds(commerce, value))]
+            for answer in (is_so, not is_so, is_so and claims)
         ]
         expected += [bool(holds(0, n)) for n in (0, 1)]
         found = batch.fired_rule[batch.fired_begin[k] : batch.fired_begin[k + 1]]
