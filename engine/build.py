@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
+from fairpost.engine.asking import NO_CONTEXT, pattern_contexts
 from fairpost.engine.folds import DEFAULT, EVASION, fold
-from fairpost.engine.index import PatternColumns, build_index
+from fairpost.engine.index import PatternColumns, build_index, pattern_records
 from fairpost.engine.layout import BundleFlag, Op, PatternFlag
 from fairpost.engine.literals import Literals, fold_literals
 from fairpost.engine.regular import InvalidRegular, parse, words_in
@@ -42,7 +43,7 @@ def build(source: RuleSetSource) -> bytes:
     regulars = _regular_patterns(source)
     vocabulary = _vocabulary(source)
     columns, texts, scan = _patterns(source, fine_folds, regulars, bool(vocabulary))
-    sections = build_index(columns)
+    sections = pattern_records(columns)
     sections.update(regulars.sections(scan, first_pattern=len(texts) - regulars.anchor_count))
     if vocabulary:
         sections.update(evasion_sections(vocabulary, scan))
@@ -52,6 +53,7 @@ def build(source: RuleSetSource) -> bytes:
     sections.update(_texts(texts))
     sections.update(_lists(source))
     sections.update(_rules(source))
+    sections.update(_indexes(columns, pattern_contexts(sections)))
     sections.update(_policy(source))
     if source.model is not None:
         sections.update(source.model.sections())
@@ -97,17 +99,16 @@ def build_patterns(
     if word_boundaries and len(patterns):
         flags |= _boundaries(code_points[starts[:-1]], PatternFlag.LEFT_LATIN, PatternFlag.LEFT_DIGIT)
         flags |= _boundaries(code_points[starts[1:] - 1], PatternFlag.RIGHT_LATIN, PatternFlag.RIGHT_DIGIT)
-    sections = build_index(
-        PatternColumns(
-            symbols=scan.symbols(code_points),
-            starts=starts,
-            flags=flags,
-            fine=np.full(len(patterns), layout.NO_FINE, dtype=np.uint32),
-            lists=np.zeros(0, dtype=np.uint16),
-            list_starts=np.zeros(len(patterns), dtype=np.int64),
-            list_counts=np.zeros(len(patterns), dtype=np.int64),
-        )
+    columns = PatternColumns(
+        symbols=scan.symbols(code_points),
+        starts=starts,
+        flags=flags,
+        fine=np.full(len(patterns), layout.NO_FINE, dtype=np.uint32),
+        lists=np.zeros(0, dtype=np.uint16),
+        list_starts=np.zeros(len(patterns), dtype=np.int64),
+        list_counts=np.zeros(len(patterns), dtype=np.int64),
     )
+    sections = {**build_index(columns), **pattern_records(columns)}
     sections.update(scan.sections())
     sections.update(_texts(patterns))
     sections["META"] = _document({**meta, "folds": sorted(folds), "word_boundaries": word_boundaries})
@@ -271,6 +272,22 @@ def _patterns(
         list_counts=np.diff(list_starts)[numbers].astype(np.int64),
     )
     return columns, texts, scan
+
+
+def _indexes(columns: PatternColumns, contexts: NDArray[np.int16]) -> dict[str, NDArray[Any]]:
+    """The scan's index, and those of the patterns that only give context."""
+    if (contexts == NO_CONTEXT).all():
+        return build_index(columns)
+    sections = build_index(columns, np.flatnonzero(contexts == NO_CONTEXT))
+    numbers = [number for number in np.unique(contexts).tolist() if number != NO_CONTEXT]
+    made = [build_index(columns, np.flatnonzero(contexts == number)) for number in numbers]
+    records = [
+        (number, *(len(index[tag]) for tag in layout.INDEX[:5])) for number, index in zip(numbers, made, strict=True)
+    ]
+    sections["CTXI"] = np.array(records, dtype=layout.CONTEXT_DTYPE)
+    for tag, name in zip(layout.CONTEXT, layout.INDEX, strict=False):
+        sections[tag] = np.concatenate([index[name] for index in made])
+    return sections
 
 
 def collapse(symbols: Iterable[int]) -> list[int]:

@@ -4,9 +4,14 @@ Long columns are walked by `invariants`, short ones by NumPy."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from fairpost.engine import layout
+from fairpost.engine.asking import UNASKED, pattern_contexts
 from fairpost.engine.check_evasion import EVASION, check_evasion
 from fairpost.engine.invariants import (
     code_fault,
@@ -20,9 +25,10 @@ from fairpost.engine.layout import BundleFlag, Symbol
 from fairpost.engine.requirements import InvalidBundle, Sections, inside, refuse, require
 from fairpost.engine.vocabulary import CATEGORIES, RECOGNISERS
 
-__all__ = ["InvalidBundle", "check_sections"]
+__all__ = ["InvalidBundle", "check_sections", "context_indexes"]
 
 _RULES_ONLY = (
+    *("CTXI", *layout.CONTEXT),
     *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT"),
     *("RGXR", "RGXA", "RGXC", "RGXM"),
     *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE", "MODW", "MODP", "MODR"),
@@ -56,6 +62,7 @@ def check_sections(s: Sections, flags: int) -> None:
         _check_rules(s)
         _check_policy(s)
         _check_model(s)
+        _check_contexts(s)
         check_evasion(s)
 
 
@@ -96,15 +103,16 @@ def _check_fine_folds(s: Sections) -> None:
     require((s["VEXP"]["length"] <= 32).all(), "section VEXP: an expansion has more than 32 code points")
 
 
-def _check_anchors(s: Sections) -> None:
-    require(s["UMAP"].size == 1024, f"section UMAP: {s['UMAP'].size} words, expected 1024")
+def _check_anchors(s: Sections, tags: Sequence[str] = layout.INDEX) -> None:
+    unigrams, bitmap, displacements, slots, entries, patterns, symbols = tags
+    require(s[unigrams].size == 1024, f"section {unigrams}: {s[unigrams].size} words, expected 1024")
     least, most = layout.FILTER_BITS
-    words = s["FMAP"].size
-    require(words in [1 << b >> 6 for b in range(least, most + 1)], f"section FMAP: {words} words of 64 bits")
-    require(0 < s["DISP"].size < 1 << 32, f"section DISP: {s['DISP'].size} displacements")
-    require(0 < s["SLOT"].size < 1 << 32, f"section SLOT: {s['SLOT'].size} slots")
-    refuse(slot_fault(s["SLOT"], s["ENTR"].size))
-    refuse(entry_fault(s["ENTR"], s["PATT"], s["PSYM"]))
+    words = s[bitmap].size
+    require(words in [1 << b >> 6 for b in range(least, most + 1)], f"section {bitmap}: {words} words of 64 bits")
+    require(0 < s[displacements].size < 1 << 32, f"section {displacements}: {s[displacements].size} displacements")
+    require(0 < s[slots].size < 1 << 32, f"section {slots}: {s[slots].size} slots")
+    refuse(slot_fault(s[slots], s[entries].size, slots, entries))
+    refuse(entry_fault(s[entries], s[patterns], s[symbols], entries))
 
 
 def _check_patterns(s: Sections) -> None:
@@ -222,3 +230,27 @@ def _check_model(s: Sections) -> None:
         require(((signals >= 0) & (signals <= layout.SIGNAL_MAX)).all(), "section MODR: a signal is outside 0..32")
         require((signals % layout.SIGNAL_STEP == 0).all(), "section MODR: a signal is no multiple of 1/256")
         require((signals[rules["category"] != 0] == 0).all(), "section MODR: a rule that is not COMMERCE has a signal")
+
+
+def _check_contexts(s: Sections) -> None:
+    records = s["CTXI"]
+    for tag in layout.CONTEXT:
+        total = int(records[tag].sum(dtype=np.uint64))
+        require(s[tag].size == total, f"section {tag}: {s[tag].size} items, CTXI counts {total}")
+    known = (records["category"] < len(CATEGORIES)) | (records["category"] == UNASKED)
+    require(known.all(), "section CTXI: a category is out of range")
+    require((np.diff(records["category"].astype(np.int64)) > 0).all(), "section CTXI: not sorted by category")
+    of_patterns = pattern_contexts(s) if records.size else np.zeros(0, dtype=np.int16)
+    for category, index in context_indexes(s):
+        _check_anchors({**index, "PATT": s["PATT"], "PSYM": s["PSYM"]}, (*layout.CONTEXT, "PATT", "PSYM"))
+        strange = np.flatnonzero(of_patterns[index["CENT"]["pattern"]] != category)
+        require(not strange.size, f"section CENT: a pattern that is no context of category {category}")
+
+
+def context_indexes(s: Sections) -> list[tuple[int, dict[str, NDArray[Any]]]]:
+    """The indexes of context patterns: category, and its part of each section of layout.CONTEXT."""
+    ends = {tag: np.cumsum(s["CTXI"][tag], dtype=np.int64).tolist() for tag in layout.CONTEXT}
+    return [
+        (category, {tag: s[tag][ends[tag][k] - int(s["CTXI"][tag][k]) : ends[tag][k]] for tag in layout.CONTEXT})
+        for k, category in enumerate(s["CTXI"]["category"].tolist())
+    ]

@@ -43,6 +43,20 @@ cdef enum op_t:
 ctypedef struct step_t:
     instruction_t question
     uint16_t yes, no
+    uint16_t needs_context  # needs_t
+
+# What a question needs: nothing, or a list of context; then which of its operands' lists are none. Without a hit in one of
+# these the answer is "no" all the same.
+cdef enum needs_t:
+    NEEDS_CONTEXT = 1
+    FIRST_IS_NONE = 2
+    SECOND_IS_NONE = 4
+
+# Whether a condition holds, or whether hits of context lists must be made first.
+cdef enum:
+    HOLDS_NOT = 0
+    HOLDS = 1
+    ASKS_CONTEXT = 2
 
 cdef enum:
     ANSWER_NO = 0xFFFE
@@ -65,12 +79,27 @@ ctypedef struct facts_t:
     const uint8_t *fired  # by rule
     const step_t *steps
     const uint32_t *programs  # by rule: its first step, or NO_PROGRAM
+    const uint32_t *contexts  # by rule, one more than rules: ascending, apart by the number of its context lists
+    bint has_context  # the hits of the context lists that the candidates read are made
+    uint32_t undecided  # this rule and those behind it have not been evaluated
     uint64_t pairs  # pairs of hits looked at, bounded by PAIR_LIMIT
     uint32_t witnesses[MAX_WITNESSES]  # hits that made the last condition true
     uint32_t witness_count
 
-cdef bint holds(facts_t *facts, uint32_t rule) noexcept nogil
+cdef int holds(facts_t *facts, uint32_t rule) noexcept nogil
 cdef bint evaluate(facts_t *facts, const rule_t *rule) noexcept nogil
 cdef bint is_registered(const facts_t *facts) noexcept nogil
 cdef bint is_unregistered(const facts_t *facts) noexcept nogil
 cdef uint32_t total_strikes(const facts_t *facts) noexcept nogil
+
+
+cdef inline bint compare(double left, uint32_t cmp, double right) noexcept nogil:
+    if cmp == 0:
+        return left >= right
+    if cmp == 1:
+        return left > right
+    if cmp == 2:
+        return left <= right
+    if cmp == 3:
+        return left < right
+    return left == right

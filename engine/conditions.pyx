@@ -32,18 +32,6 @@ cdef uint32_t total_strikes(const facts_t *facts) noexcept nogil:
     return total
 
 
-cdef inline bint compare(double left, uint32_t cmp, double right) noexcept nogil:
-    if cmp == 0:
-        return left >= right
-    if cmp == 1:
-        return left > right
-    if cmp == 2:
-        return left <= right
-    if cmp == 3:
-        return left < right
-    return left == right
-
-
 cdef inline uint32_t first_hit(const facts_t *facts, uint32_t list_id) noexcept nogil:
     return facts.head[list_id] if facts.stamps[list_id] == facts.stamp else NO_HIT
 
@@ -206,27 +194,47 @@ cdef bint test(facts_t *facts, const instruction_t *i) noexcept nogil:
     return facts.language == i.a  # OP_LANGUAGE: check.py admits no other
 
 
-cdef bint holds(facts_t *facts, uint32_t rule) noexcept nogil:
-    """Whether the rule's condition holds, as evaluate() says: without witnesses, with as few questions as will do."""
+cdef inline bint is_absent(const facts_t *facts, const step_t *step) noexcept nogil:
+    """Whether the answer to a question that needs context is "no" without it."""
+    cdef const operand_t *operands = facts.image.operands
+    if step.needs_context & FIRST_IS_NONE and first_hit(facts, operands[step.question.a].list) == NO_HIT:
+        return True
+    return step.needs_context & SECOND_IS_NONE and first_hit(facts, operands[step.question.b].list) == NO_HIT
+
+
+cdef int holds(facts_t *facts, uint32_t rule) noexcept nogil:
+    """Whether the rule's condition holds, as evaluate() says: without witnesses, with as few questions as will do.
+
+    ASKS_CONTEXT: what is known so far does not decide it, since there are no hits of context lists yet, or it names
+    a rule that has not been evaluated.
+    """
     cdef const step_t *program
     cdef const step_t *step
     cdef const operand_t *operand
     cdef uint16_t follows
     cdef bint answer
     if facts.programs[rule] == NO_PROGRAM:
-        return evaluate(facts, &facts.image.rules[rule])
+        if not facts.has_context and facts.contexts[rule] != facts.contexts[rule + 1]:
+            return ASKS_CONTEXT
+        return HOLDS if evaluate(facts, &facts.image.rules[rule]) else HOLDS_NOT
     step = program = facts.steps + facts.programs[rule]
     while True:
         facts.witness_count = 0
         # SAFETY: program.pyx wrote the steps; each leads forward in its program, or to an answer.
-        if step.question.op == OP_ANY:
+        if step.needs_context and not facts.has_context:
+            if not is_absent(facts, step):
+                return ASKS_CONTEXT
+            answer = False
+        elif step.question.op == OP_ANY:
             operand = &facts.image.operands[step.question.a]
             answer = next_hit(facts, operand, first_hit(facts, operand.list)) != NO_HIT
+        elif step.question.op == OP_RULE and step.question.a >= facts.undecided:
+            return ASKS_CONTEXT
         else:
             answer = test(facts, &step.question)
         follows = step.yes if answer else step.no
         if follows >= ANSWER_NO:
-            return follows == ANSWER_YES
+            return HOLDS if follows == ANSWER_YES else HOLDS_NOT
         step = program + follows
 
 

@@ -67,6 +67,7 @@ cdef extern from "image.h":
         uint8_t strikes[32]
 
     ctypedef struct evasion_t  # below
+    ctypedef struct image_t
 
     ctypedef struct image_t:
         int is_identity
@@ -125,6 +126,8 @@ cdef extern from "image.h":
         double examined_from, suspected_from
         const double *model_signals
         const evasion_t *evasion
+        const image_t *contexts
+        size_t context_count
 
     ctypedef struct lookalike_t:
         uint16_t rare, common
@@ -176,6 +179,8 @@ cdef extern from "image.h":
 cdef class Image:
     cdef image_t view
     cdef evasion_t evasion  # view.evasion points here, if it is used
+    cdef image_t *contexts  # and view.contexts here
+    cdef object plan  # what all Judges of it share, made by the first: see judge.pyx
     cdef readonly object sections  # tag -> read-only ndarray over the mapping: what keeps the mapping alive
     cdef readonly object content  # uint8[size], read-only: the whole of it
     cdef object tables  # the scan fold of an identity bundle, which stores none
@@ -188,3 +193,4 @@ cdef class Image:
 
     cdef int _point(self) except -1
     cdef int _point_evasion(self) except -1
+    cdef int _point_contexts(self) except -1

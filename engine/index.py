@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fairpost.engine import layout
 from fairpost.engine.anchors import AnchorsNotPlaced, bucket_keys, choose_anchors, filter_map, perfect_hash
 
-__all__ = ["PatternColumns", "build_index", "place_keys", "sketch", "sketch_position"]
+__all__ = ["PatternColumns", "build_index", "pattern_records", "place_keys", "sketch", "sketch_position"]
 
 _FILTER_SPREAD = 16  # bits of the filter per bit that is set
 
@@ -55,14 +55,33 @@ def sketch() -> NDArray[np.uint64]:
     return np.array(powers, dtype=np.uint64)[stored]
 
 
-def build_index(patterns: PatternColumns, often: NDArray[np.uint64] | None = None) -> dict[str, NDArray[Any]]:
-    """Sections UMAP, FMAP, DISP, SLOT, ENTR, PATT, PSYM, PLST.
+def pattern_records(patterns: PatternColumns) -> dict[str, NDArray[Any]]:
+    """Sections PATT, PSYM, PLST."""
+    records = np.zeros(len(patterns.starts) - 1, dtype=layout.PATTERN_DTYPE)
+    records["start"] = patterns.starts[:-1]
+    records["fine"] = patterns.fine
+    records["lists"] = patterns.list_starts
+    records["length"] = np.diff(patterns.starts)
+    records["flags"] = patterns.flags
+    records["list_count"] = patterns.list_counts
+    return {"PATT": records, "PSYM": patterns.symbols, "PLST": patterns.lists}
 
-    often: uint64[65536], how often text holds each hashed bigram of symbols; without it `sketch`."""
-    symbols, starts = patterns.symbols, patterns.starts
+
+def build_index(
+    patterns: PatternColumns, members: NDArray[np.int64] | None = None, often: NDArray[np.uint64] | None = None
+) -> dict[str, NDArray[Any]]:
+    """Sections UMAP, FMAP, DISP, SLOT, ENTR.
+
+    Args:
+        members: the numbers of those patterns that the index is of, ascending; without it all.
+        often: uint64[65536], how often text holds each hashed bigram of symbols; without it `sketch`.
+    """
+    symbols, starts, flags = patterns.symbols, patterns.starts, patterns.flags
+    if members is not None:
+        symbols, starts, flags = _members(patterns, members)
     count = len(starts) - 1
     lengths = np.diff(starts)
-    widths = _anchor_widths(lengths, patterns.flags)
+    widths = _anchor_widths(lengths, flags)
     filter_bits = _filter_bits(widths)
     places = choose_anchors(symbols, starts, widths, sketch() if often is None else often, filter_bits)
     anchors = starts[:-1] + places
@@ -77,29 +96,28 @@ def build_index(patterns: PatternColumns, often: NDArray[np.uint64] | None = Non
 
     entries = np.zeros(count, dtype=layout.ENTRY_DTYPE)
     entries["head"] = _heads(symbols, starts[:-1], lengths)[order]
-    entries["pattern"] = order
+    entries["pattern"] = order if members is None else members[order]
     entries["anchor"] = places[order]
     entries["length"] = lengths[order]
-    entries["flags"] = patterns.flags[order]
+    entries["flags"] = flags[order]
     entries["flags"][np.roll(first, -1)] |= layout.ENTRY_LAST  # the last one precedes a first one, round the end too
-
-    records = np.zeros(count, dtype=layout.PATTERN_DTYPE)
-    records["start"] = starts[:-1]
-    records["fine"] = patterns.fine
-    records["lists"] = patterns.list_starts
-    records["length"] = lengths
-    records["flags"] = patterns.flags
-    records["list_count"] = patterns.list_counts
     return {
         "UMAP": _unigram_map(symbols[starts[:-1][widths == 1]]),
         "FMAP": words,
         "DISP": displacement,
         "SLOT": slots,
         "ENTR": entries,
-        "PATT": records,
-        "PSYM": symbols,
-        "PLST": patterns.lists,
     }
+
+
+def _members(
+    patterns: PatternColumns, members: NDArray[np.int64]
+) -> tuple[NDArray[np.uint16], NDArray[np.int64], NDArray[np.uint8]]:
+    """Symbols, starts and flags of some patterns, as PatternColumns has those of all."""
+    lengths = np.diff(patterns.starts)[members]
+    starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    places = np.repeat(patterns.starts[members] - starts[:-1], lengths) + np.arange(starts[-1])
+    return patterns.symbols[places], starts, patterns.flags[members]
 
 
 def _bucket_order(keys: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fairpost.engine.answer cimport answer_t
+from fairpost.engine.bars cimport Bars
 from fairpost.engine.conditions cimport facts_t
 from fairpost.engine.context cimport Context
 from fairpost.engine.image cimport Image, image_t, standing_t
@@ -34,6 +35,8 @@ cdef class Judge:
     cdef Scanner scanner
     cdef size_t match, writing  # the next match of the chunk, and of its evasion scan, to be looked at
     cdef size_t post_match, post_writing  # the first ones of the post at hand
+    cdef int is_mixed  # patterns of its matches are in other lists too, whose hits were not made
+    cdef bint is_context_found  # scanner.context has matches of the post at hand
     cdef size_t post_text, post_texts  # its first text in the chunk, and how many it has
     cdef text_t *texts  # of the post at hand, in the chunk
     cdef column_hit hits_
@@ -51,6 +54,8 @@ cdef class Judge:
     cdef bint everything  # hits of all lists are wanted at once
     cdef facts_t facts
     cdef Program program
+    cdef Bars bars
+    cdef size_t signal_rules  # rules of COMMERCE, which come first
     cdef uint64_t shadow_pairs  # pairs of hits that shadow rules have looked at; facts.pairs counts the others'
     cdef size_t shadow_rows  # the post's rows of evidence that are shadow rules'
     cdef bint is_sorted  # whether the hits are: only witnesses need it
@@ -64,13 +69,17 @@ cdef class Judge:
     cdef void begin_chains(self) noexcept nogil
     cdef void sort_and_chain(self) noexcept nogil
     cdef int find_hits(self, size_t first_text, size_t count) noexcept nogil
+    cdef int find_context(self, uint64_t asked) noexcept nogil
     cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil
     cdef int take_from(
-        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark
+        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark, int *is_mixed
     ) noexcept nogil
-    cdef int add_context(self) noexcept nogil
+    cdef int add_context(self, uint32_t rule, int32_t day) noexcept nogil
+    cdef int ask(self, uint32_t rule) noexcept nogil
     cdef void chain(self) noexcept nogil
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil
+    cdef int fire_some(self, answer_t *answer, int32_t day, size_t begin, size_t end) noexcept nogil
+    cdef void keep_candidates(self, const uint64_t *rules) noexcept nogil
     cdef void exchange_pairs(self) noexcept nogil
     cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil

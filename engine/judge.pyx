@@ -2,11 +2,21 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fairpost.engine.answer cimport answer_t, append_evidence, evidence_t, reserve_evidence
-from fairpost.engine.conditions cimport MAX_WITNESSES, SELLER_FOUND, SELLER_NONE, evaluate, holds
-from fairpost.engine.context cimport SEVERAL, Context
+from fairpost.engine.bars cimport Bars
+from fairpost.engine.conditions cimport (
+    ASKS_CONTEXT,
+    HOLDS,
+    HOLDS_NOT,
+    MAX_WITNESSES,
+    SELLER_FOUND,
+    SELLER_NONE,
+    evaluate,
+    holds,
+)
+from fairpost.engine.context cimport Context
 from fairpost.engine.image cimport NO_PATTERN, Image, rule_t
 from fairpost.engine.native cimport (
     ALL_RECOGNISERS,
@@ -59,6 +69,7 @@ cdef enum:
     NO_TEXT = 0xFFFFFFFF
     EVIDENCE_MAX = 1024  # rows for one post
     EAGER = 0xFFFFFFFF  # a mark in Judge.wanted that no request for context has
+    ALL_DECIDED = 0xFFFFFFFF
 
 prepare_recognisers()
 prepare_seeds()
@@ -79,8 +90,10 @@ cdef class Judge:
         self.image = image
         self.view = &image.view
         self.scanner = Scanner(image)
-        self.program = Program(image)
-        self.context = Context(image)
+        if image.plan is None:  # two threads may both make it: they make the same
+            context = Context(image)
+            image.plan = (context, Program(image, context), Bars(image))
+        self.context, self.program, self.bars = image.plan
         cdef size_t rules = image.view.rule_count, lists = image.view.list_count
         self.head = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
         self.stamps = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
@@ -94,6 +107,8 @@ cdef class Judge:
             raise MemoryError
         self.reader.wanted = recognisers_used(self.view)
         cdef size_t k
+        while self.signal_rules < rules and image.view.rules[self.signal_rules].category == 0:
+            self.signal_rules += 1
         for k in range(image.view.allow_offsets[lists]):
             self.allows[image.view.allow_lists[k]] = 1
         for k in range(lists):
@@ -232,6 +247,7 @@ cdef class Judge:
         facts.fired = self.fired
         facts.steps = self.program.steps
         facts.programs = self.program.first
+        facts.contexts = self.context.first
         if self.fire_rules(answer, day) != 0:
             return -1
         fired = answer.fired_rule.at + first_fired
@@ -297,9 +313,12 @@ cdef class Judge:
             self.writing += 1
         self.post_match, self.post_writing = self.match, self.writing
         self.post_text, self.post_texts = first, count
+        self.is_context_found = False
         if not self.texts.is_examined:
             self.chain()
             return 0
+        if self.everything and self.find_context(~<uint64_t>0) != 0:
+            return -1
         if self.take_hits(NULL if self.everything else self.wanted, EAGER) != 0:
             return -1
         reader.symbols = chunk_symbols(chunk)
@@ -317,57 +336,91 @@ cdef class Judge:
         self.chain()
         return 0
 
+    cdef int find_context(self, uint64_t asked) noexcept nogil:
+        """Find the matches in the post of the context patterns of these indexes, a bit each. Returns 0, or -1 (memory)."""
+        if self.view.context_count < 64:
+            asked &= (<uint64_t>1 << self.view.context_count) - 1
+        self.is_context_found = True
+        return self.scanner.find_context(asked, self.post_text, self.post_texts, True)
+
     cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil:
         """Append the hits of the post's matches in the lists with wanted[list] == mark; NULL: in all."""
-        self.match, self.writing = self.post_match, self.post_writing
-        if self.take_from(&self.scanner.matches, &self.match, wanted, mark) != 0:
+        cdef size_t first = 0
+        cdef int others = False
+        if wanted == NULL or mark == EAGER:
+            self.match, self.writing = self.post_match, self.post_writing
+            self.is_mixed = False
+            if self.take_from(&self.scanner.matches, &self.match, wanted, mark, &self.is_mixed) != 0:
+                return -1
+        elif self.is_mixed:
+            self.match = self.post_match
+            if self.take_from(&self.scanner.matches, &self.match, wanted, mark, &others) != 0:
+                return -1
+        if self.is_context_found and self.take_from(&self.scanner.context, &first, wanted, mark, &others) != 0:
             return -1
-        return self.take_from(&self.scanner.writings, &self.writing, wanted, mark)
+        self.writing = self.post_writing
+        if self.take_from(&self.scanner.writings, &self.writing, wanted, mark, &others) != 0:
+            return -1
+        first = 0
+        if self.is_context_found:
+            return self.take_from(&self.scanner.context_writings, &first, wanted, mark, &others)
+        return 0
 
     cdef int take_from(
-        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark
+        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark, int *is_mixed
     ) noexcept nogil:
         """Append the hits of the post's matches from at[0] on, and move it behind them."""
-        cdef chunk_t *chunk = &self.scanner.chunk
         cdef const match_t *match
-        cdef uint32_t text
-        cdef uint16_t only
         cdef size_t end = self.post_text + self.post_texts
         while at[0] < matches.count and matches.at[at[0]].text < end:
             match = &matches.at[at[0]]
             at[0] += 1
-            only = self.context.only[match.pattern]
-            if wanted != NULL and only != SEVERAL and wanted[only] != mark:
-                continue
-            text = match.text - <uint32_t>self.post_text
-            if append_hits(self.view, chunk, match, text, wanted, mark, &self.hits_, MAX_HITS, &self.flags):
+            if append_hits(
+                self.view, &self.scanner.chunk, match, match.text - <uint32_t>self.post_text, wanted, mark, &self.hits_,
+                MAX_HITS, &self.flags, is_mixed
+            ):
                 return -1
         return 0
 
-    cdef int add_context(self) noexcept nogil:
-        """Hits of the context lists that the rules read which are about to be evaluated. Returns 0, or -1 (memory)."""
+    cdef int add_context(self, uint32_t first, int32_t day) noexcept nogil:
+        """Hits of the context lists that rule `first` and the candidates behind it read. Returns 0, or -1 (memory).
+
+        Candidates that are decided without, by not holding, are no longer candidates.
+        """
         cdef size_t k, words = self.view.rule_count // 64 + 1, hits = self.hits_.count
         cdef uint64_t bits
         cdef uint32_t rule, c
-        cdef bint asked = False
+        cdef const rule_t *record
+        cdef uint64_t asked = 0
         self.mark += 1
         if self.mark == EAGER:  # after 2**32 posts: old marks would look new
             for k in range(self.view.list_count):
                 if self.context.is_context[k]:
                     self.wanted[k] = 0
             self.mark = 1
-        for k in range(words):
+        self.facts.undecided = first
+        for k in range(first >> 6, words):
             bits = self.candidates[k]
+            if k == first >> 6:
+                bits &= ~<uint64_t>0 << (first & 63)
             while bits:
                 rule = <uint32_t>(k * 64 + trailing_zeros(bits))
                 bits &= bits - 1
+                record = &self.view.rules[rule]
+                if not (record.from_day <= day < record.until_day) or self.ask(rule) == HOLDS_NOT:
+                    self.candidates[k] &= ~(<uint64_t>1 << (rule & 63))
+                    continue
                 for c in range(self.context.first[rule], self.context.first[rule + 1]):
                     self.wanted[self.context.lists[c]] = self.mark
-                    asked = True
-        if not asked or self.everything:
+                    asked |= self.context.indexes[self.context.lists[c]]
+        self.facts.undecided = ALL_DECIDED
+        self.facts.has_context = True
+        if self.everything or not self.texts.is_examined:
             return 0
-        if self.take_hits(self.wanted, self.mark) != 0:
+        if self.find_context(asked) != 0 or self.take_hits(self.wanted, self.mark) != 0:
             return -1
+        for k in range(self.post_texts):
+            self.flags |= self.texts[k].flags
         self.facts.hits = self.hits_.at
         if self.hits_.count == hits:
             return 0
@@ -375,6 +428,16 @@ cdef class Judge:
             self.hits_.at[k].next = 0
         self.chain()
         return 0
+
+    cdef int ask(self, uint32_t rule) noexcept nogil:
+        """What holds() says of the rule."""
+        cdef int outcome
+        if self.view.rules[rule].mode != SHADOW:
+            return holds(&self.facts, rule)
+        self.exchange_pairs()
+        outcome = holds(&self.facts, rule)
+        self.exchange_pairs()
+        return outcome
 
     cdef void chain(self) noexcept nogil:
         """Chain the hits by list, rid of repeated and allowed ones, sorted where there are many."""
@@ -408,49 +471,70 @@ cdef class Judge:
 
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil:
         """Evaluate the rules that a hit may fire, in order; append those that hold to answer.fired_rule."""
-        cdef const rule_t *rule
-        cdef size_t k, words = self.view.rule_count // 64 + 1, first = answer.fired_rule.count
-        cdef uint32_t number, t, list_id
-        cdef uint64_t bits
-        cdef bint signals = True, is_true
-        memset(self.candidates, 0, words * sizeof(uint64_t))
-        for k in range(self.view.always_count):
-            self.candidates[self.view.always[k] >> 6] |= <uint64_t>1 << (self.view.always[k] & 63)
+        cdef size_t k, first = answer.fired_rule.count
+        cdef uint32_t list_id, rule, t
+        memcpy(self.candidates, self.bars.always, self.bars.words * sizeof(uint64_t))
         for k in range(self.hits_.count):
             list_id = self.hits_.at[k].list
             if self.head[list_id] != k:  # only the list's first hit
                 continue
             for t in range(self.view.trigger_offsets[list_id], self.view.trigger_offsets[list_id + 1]):
-                number = self.view.triggers[t]
-                self.candidates[number >> 6] |= <uint64_t>1 << (number & 63)
+                rule = self.view.triggers[t]
+                self.candidates[rule >> 6] |= <uint64_t>1 << (rule & 63)
+        if self.facts.seller_state == SELLER_NONE:
+            self.keep_candidates(self.bars.without_seller)
         self.facts.commerce = 0.0
-        for k in range(words):
+        self.facts.has_context = False
+        self.facts.undecided = ALL_DECIDED
+        if self.fire_some(answer, day, 0, self.signal_rules) != 0:
+            return -1
+        self.note_commerce(answer, first)
+        self.keep_candidates(self.bars.admitted(self.facts.commerce))
+        return self.fire_some(answer, day, self.signal_rules, self.view.rule_count)
+
+    cdef void keep_candidates(self, const uint64_t *rules) noexcept nogil:
+        """Only rules of this set stay candidates."""
+        cdef size_t k
+        for k in range(self.bars.words):
+            self.candidates[k] &= rules[k]
+
+    cdef int fire_some(self, answer_t *answer, int32_t day, size_t begin, size_t end) noexcept nogil:
+        """Evaluate the candidates among rules begin .. end."""
+        cdef const rule_t *rule
+        cdef size_t k
+        cdef uint32_t number
+        cdef uint64_t bits
+        cdef int outcome
+        for k in range(begin >> 6, (end + 63) >> 6):
             bits = self.candidates[k]
+            if k == begin >> 6:
+                bits &= ~<uint64_t>0 << (begin & 63)
+            if k == end >> 6:
+                bits &= (<uint64_t>1 << (end & 63)) - 1
             while bits:
                 number = <uint32_t>(k * 64 + trailing_zeros(bits))
                 bits &= bits - 1
                 rule = &self.view.rules[number]
-                if signals and rule.category != 0:
-                    signals = False
-                    self.note_commerce(answer, first)
-                    if self.add_context() != 0:
-                        return -1
                 if not (rule.from_day <= day < rule.until_day):
                     continue
-                if rule.mode == SHADOW:
-                    self.exchange_pairs()
-                is_true = holds(&self.facts, number)
-                if rule.mode == SHADOW:
-                    self.exchange_pairs()
-                if not is_true:
+                outcome = self.ask(number)
+                # Its witnesses may be of context lists, even where it holds without them.
+                if outcome == ASKS_CONTEXT or (
+                    outcome == HOLDS
+                    and not self.facts.has_context
+                    and self.context.first[number] != self.context.first[number + 1]
+                ):
+                    if self.add_context(number, day) != 0:
+                        return -1
+                    bits &= self.candidates[k]
+                    outcome = self.ask(number)
+                if outcome != HOLDS:
                     continue
                 if column_u16_reserve(&answer.fired_rule, 1):
                     return -1
                 answer.fired_rule.at[answer.fired_rule.count] = <uint16_t>number
                 answer.fired_rule.count += 1
                 self.fired[number] = 1
-        if signals:
-            self.note_commerce(answer, first)
         return 0
 
     cdef void exchange_pairs(self) noexcept nogil:

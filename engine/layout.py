@@ -26,6 +26,8 @@ import numpy as np
 __all__ = [
     "ALIGNMENT",
     "CODE_POINT_BLOCKS",
+    "CONTEXT",
+    "CONTEXT_DTYPE",
     "DIGEST_PIECE",
     "EMOJI_MOST",
     "ENTRY_DTYPE",
@@ -309,6 +311,12 @@ MOST_ALIKE: Final = 16
 HAN: Final = 0x4E00
 HAN_END: Final = 0xA000
 """Characters that have look-alikes lie between."""
+CONTEXT: Final = ("CUMP", "CFMP", "CDSP", "CSLT", "CENT")
+"""The indexes of context patterns (`asking`), which ENTR lacks: the sections of each stand one behind the other, as
+CTXI says. PATT and PSYM have the patterns of all."""
+CONTEXT_DTYPE: Final = np.dtype([("category", "<u4"), *((tag, "<u4") for tag in CONTEXT)])
+"""One index of context patterns: those for which rules of one category alone ask, of several (`asking.SHARED`), or of
+none (`asking.UNASKED`); and how many items it has in each section of CONTEXT."""
 OPERAND_DTYPE: Final = np.dtype([("list", "<u2"), ("free_of", "<i2"), ("within", "<u4")])
 INSTRUCTION_DTYPE: Final = np.dtype(
     [("op", "u1"), ("cmp", "u1"), ("a", "<u2"), ("b", "<u2"), ("reserved", "<u2"), ("n", "<i4"), ("value", "<f4")]
@@ -380,6 +388,12 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "PATT": PATTERN_DTYPE,
     "PSYM": np.dtype("<u2"),  # their symbols
     "PLST": np.dtype("<u2"),  # their lists
+    "CTXI": CONTEXT_DTYPE,  # the indexes of context patterns, by category; all empty without any
+    "CUMP": np.dtype("<u8"),  # see CONTEXT
+    "CFMP": np.dtype("<u8"),
+    "CDSP": np.dtype("<u2"),
+    "CSLT": SLOT_DTYPE,
+    "CENT": ENTRY_DTYPE,
     "FINE": FINE_DTYPE,  # patterns that take fewer folds than the scan
     "FCPT": np.dtype("<u4"),  # their code points
     "RGXR": REGULAR_DTYPE,  # regular patterns: automata

@@ -87,17 +87,14 @@ cdef extern from "match.h" nogil:
     int match_chunk(matcher_t *m) noexcept
     void matcher_free(matcher_t *m) noexcept
 
-cdef extern from "examine.h" nogil:
-    void choose_texts(const image_t *image, chunk_t *chunk) noexcept
-    void keep_examined(chunk_t *chunk) noexcept
-
 cdef extern from "restore.h" nogil:
     ctypedef struct restorer_t:
         chunk_t chunk
     void blot(restorer_t *restorer) noexcept
     void restorer_free(restorer_t *restorer) noexcept
     int restore_chunk(restorer_t *restorer, const image_t *image, chunk_t *chunk) noexcept
-    void tell_matches(const restorer_t *restorer, chunk_t *chunk, column_match *matches) noexcept
+    void tell_matches(const restorer_t *restorer, chunk_t *chunk, column_match *matches, size_t first,
+                      size_t count) noexcept
 
 cdef extern from "paths.h" nogil:
     enum:
@@ -106,7 +103,7 @@ cdef extern from "paths.h" nogil:
         const char *name
         bint (*runs_here)() noexcept nogil
         int (*fold)(const image_t *, chunk_t *) noexcept nogil
-        int (*filter)(const image_t *, chunk_t *) noexcept nogil
+        int (*filter)(const image_t *, chunk_t *, size_t begin, size_t end) noexcept nogil
         int (*lookup)(const image_t *, chunk_t *) noexcept nogil
         int (*shapes)(chunk_t *) noexcept nogil
         int (*model)(const image_t *, chunk_t *) noexcept nogil
@@ -114,6 +111,13 @@ cdef extern from "paths.h" nogil:
         size_t (*encode_ucs4)(const uint32_t *, size_t, uint8_t *) noexcept nogil
     const path_t *paths
     int fold_chunk(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
+
+cdef extern from "examine.h" nogil:
+    void choose_texts(const image_t *image, chunk_t *chunk) noexcept
+    int look_through(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
+    int look_between(const path_t *path, const image_t *image, chunk_t *chunk, size_t begin, size_t end) noexcept
+    int match_context(const path_t *path, const image_t *image, uint64_t asked, chunk_t *chunk, size_t first, size_t count,
+                      matcher_t *m, column_match *matches, bint is_limited) noexcept
 
 cdef extern from "model.h" nogil:
     float model_logit(const image_t *image, int64_t total, uint64_t shapes) noexcept
@@ -137,7 +141,8 @@ cdef extern from "hits.h" nogil:
     size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
     void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
     int append_hits(const image_t *image, const chunk_t *chunk, const match_t *match, uint32_t text,
-                    const uint32_t *wanted, uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags) noexcept
+                    const uint32_t *wanted, uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags,
+                    int *is_mixed) noexcept
     bint delimiter_between(const image_t *image, const text_t *text, uint32_t begin, uint32_t end, uint32_t strength,
                            uint64_t *pairs) noexcept
     uint32_t count_leads(const uint8_t *text, size_t bytes) noexcept

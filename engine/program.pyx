@@ -1,18 +1,21 @@
 """Compiles the postfix code of conditions into programs that ask as little as will do.
 
 Under an AND the cheap questions come first and the first "no" ends it, under an OR the first "yes"; NOT costs
-nothing, it exchanges the two. Questions change nothing but the count of pairs looked at, so that their order does
+nothing, it exchanges the two. What reads a list of context comes last: its patterns are looked for only when a program
+comes there. Questions change nothing but the count of pairs looked at, so that their order does
 not matter. Postfix code stays what is checked, and what finds witnesses: see conditions.pyx.
 """
 
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from fairpost.engine.conditions cimport (
     ANSWER_NO,
     ANSWER_YES,
+    FIRST_IS_NONE,
     MAX_STACK,
+    NEEDS_CONTEXT,
     NO_PROGRAM,
     OP_AND,
     OP_ANY,
@@ -21,13 +24,16 @@ from fairpost.engine.conditions cimport (
     OP_COUNT_DISTINCT,
     OP_NEAR,
     OP_NOT,
+    SECOND_IS_NONE,
     step_t,
 )
-from fairpost.engine.image cimport Image, image_t, instruction_t
+from fairpost.engine.context cimport Context
+from fairpost.engine.image cimport Image, image_t, instruction_t, operand_t
 
 cdef enum:
     MAX_CODE = 512  # a longer condition has no program and is evaluated as it stands, as are all after MAX_STEPS
     MAX_STEPS = 1 << 20
+    CONTEXT_COST = 1 << 12  # more than all other questions of a condition
 
 
 cdef uint32_t question_cost(const image_t *image, const instruction_t *i) noexcept:
@@ -40,10 +46,32 @@ cdef uint32_t question_cost(const image_t *image, const instruction_t *i) noexce
     return 1
 
 
+cdef uint32_t needs_of(const image_t *image, const instruction_t *i, const uint8_t *is_context) noexcept:
+    """needs_t of a question."""
+    cdef const operand_t *a = &image.operands[i.a]
+    cdef const operand_t *b = NULL
+    cdef uint32_t needs = 0
+    if i.op not in (OP_ANY, OP_COUNT, OP_COUNT_DISTINCT, OP_NEAR, OP_BEFORE):
+        return 0
+    if i.op in (OP_NEAR, OP_BEFORE):
+        b = &image.operands[i.b]
+    if not reads_context(a, is_context) and (b == NULL or not reads_context(b, is_context)):
+        return 0
+    if not is_context[a.list] and i.op not in (OP_COUNT, OP_COUNT_DISTINCT):
+        needs |= FIRST_IS_NONE
+    if b != NULL and not is_context[b.list]:
+        needs |= SECOND_IS_NONE
+    return needs | NEEDS_CONTEXT
+
+
+cdef bint reads_context(const operand_t *operand, const uint8_t *is_context) noexcept:
+    return is_context[operand.list] or (operand.free_of >= 0 and is_context[operand.free_of])
+
+
 cdef class Program:
     """Programs of all rules of a bundle; the Image must live as long."""
 
-    def __cinit__(self, Image image not None):
+    def __cinit__(self, Image image not None, Context context not None):
         cdef const image_t *view = &image.view
         cdef size_t rule, total = 0
         for rule in range(view.rule_count):
@@ -57,6 +85,7 @@ cdef class Program:
         self.written = <step_t*>malloc(MAX_CODE * sizeof(step_t))
         if not (self.steps and self.first and self.nodes and self.operands and self.written):
             raise MemoryError
+        self.is_context = context.is_context
         for rule in range(view.rule_count):
             self.first[rule] = NO_PROGRAM
             if view.rules[rule].code_count <= MAX_CODE and self.step_count + view.rules[rule].code_count <= total:
@@ -80,6 +109,9 @@ cdef class Program:
             node.code = begin + k
             if node.op < OP_NOT:
                 node.cost = question_cost(image, &image.code[begin + k])
+                node.needs_context = needs_of(image, &image.code[begin + k], self.is_context)
+                if node.needs_context:
+                    node.cost += CONTEXT_COST
             elif node.op == OP_NOT:
                 depth -= 1
                 node.left = stack[depth]
@@ -117,6 +149,7 @@ cdef class Program:
             self.written[self.at].question = image.code[self.nodes[node].code]
             self.written[self.at].yes = yes
             self.written[self.at].no = no
+            self.written[self.at].needs_context = <uint16_t>self.nodes[node].needs_context
             return <uint16_t>self.at
         # All operands of nested ANDs (or ORs) at once, by cost.
         self.operands[first] = node

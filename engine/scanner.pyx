@@ -6,7 +6,7 @@ the best one that the machine runs is taken.
 
 import os
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fairpost.engine.image cimport Image
 from fairpost.engine.native cimport (
@@ -20,8 +20,10 @@ from fairpost.engine.native cimport (
     chunk_free,
     column_match_free,
     fold_chunk,
-    keep_examined,
+    look_between,
+    look_through,
     match_chunk,
+    match_context,
     matcher_begin,
     matcher_free,
     path_t,
@@ -89,6 +91,9 @@ cdef class Scanner:
         chunk_free(&self.chunk)
         column_match_free(&self.matches)
         matcher_free(&self.matcher)
+        column_match_free(&self.context)
+        column_match_free(&self.context_writings)
+        matcher_free(&self.context_matcher)
         restorer_free(&self.restorer)
         column_match_free(&self.writings)
         matcher_free(&self.writings_matcher)
@@ -104,15 +109,35 @@ cdef class Scanner:
         if self.view.model_weights != NULL and self.path.model(self.view, &self.chunk):
             return -1
         choose_texts(self.view, &self.chunk)
-        if self.path.filter(self.view, &self.chunk):
-            return -1
-        keep_examined(&self.chunk)
-        if self.path.lookup(self.view, &self.chunk):
+        if look_through(self.path, self.view, &self.chunk):
             return -1
         matcher_begin(&self.matcher, self.view, &self.chunk, &self.matches, is_limited)
         if match_chunk(&self.matcher):
             return -1
         return self.find_writings(is_limited) if self.view.evasion != NULL else 0
+
+    cdef int find_context(self, uint64_t asked, size_t first, size_t count, bint is_limited) noexcept nogil:
+        """Matches of the context patterns of the indexes in `asked`, a bit each, in the texts from `first` on, all those
+        of one post: to `context`, and those in restored texts to `context_writings`. Both are emptied."""
+        cdef size_t k, restored = 0, begin = 0
+        self.context_writings.count = 0
+        if match_context(
+            self.path, self.view, asked, &self.chunk, first, count, &self.context_matcher, &self.context, is_limited
+        ):
+            return -1
+        for k in range(first, first + count):
+            if self.chunk.texts[k].restored:
+                begin = begin if restored else self.chunk.texts[k].restored - 1
+                restored += 1
+        if not restored:
+            return 0
+        if match_context(
+            self.path, self.view, asked, &self.restorer.chunk, begin, restored, &self.context_matcher,
+            &self.context_writings, is_limited
+        ):
+            return -1
+        tell_matches(&self.restorer, &self.chunk, &self.context_writings, begin, restored)
+        return 0
 
     cdef int find_writings(self, bint is_limited) noexcept nogil:
         """The evasion scan: the texts that hold disguises, matched once more as they were meant."""
@@ -125,12 +150,12 @@ cdef class Scanner:
         if self.view.model_weights != NULL and self.path.model(self.view, &restorer.chunk):
             return -1
         blot(restorer)
-        if self.path.filter(self.view, &restorer.chunk) or self.path.lookup(self.view, &restorer.chunk):
+        if look_between(self.path, self.view, &restorer.chunk, 0, restorer.chunk.symbol_count):
             return -1
         matcher_begin(&self.writings_matcher, self.view, &restorer.chunk, &self.writings, is_limited)
         if match_chunk(&self.writings_matcher):
             return -1
-        tell_matches(restorer, &self.chunk, &self.writings)
+        tell_matches(restorer, &self.chunk, &self.writings, 0, restorer.chunk.text_count)
         return 0
 
     cdef int scan(self, const uint8_t *bytes, const int64_t *offsets, size_t first, size_t count,

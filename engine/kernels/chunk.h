@@ -50,6 +50,7 @@ typedef struct {
     column_u32 found, buckets; /* those that do, and the first entry of its bucket */
     column_u16 shapes_;   /* of the text model: what it reads, see shapes.h */
     column_u32 bigrams;   /* the bucket of the bigram at each of them, by the vector paths */
+    column_u32 sums;      /* of the weights of all shapes before each of them, modulo 2^32 */
     text_t *texts;
     size_t text_count, text_capacity;
     size_t byte_count, symbol_count, survivor_count, found_count, shape_count;
@@ -70,6 +71,7 @@ static inline void chunk_free(chunk_t *chunk) {
     column_u32_free(&chunk->found);
     column_u16_free(&chunk->shapes_);
     column_u32_free(&chunk->bigrams);
+    column_u32_free(&chunk->sums);
     column_u32_free(&chunk->buckets);
     free(chunk->texts);
     chunk->texts = NULL;

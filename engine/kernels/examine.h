@@ -5,7 +5,8 @@
 #ifndef FAIRPOST_EXAMINE_H
 #define FAIRPOST_EXAMINE_H
 
-#include "model.h"
+#include "match.h"
+#include "paths.h"
 
 /* Sets is_examined of every text: those of one post (a group) together. Without a model, or a bound, every post is examined. */
 static inline void choose_texts(const image_t *image, chunk_t *chunk) {
@@ -17,22 +18,39 @@ static inline void choose_texts(const image_t *image, chunk_t *chunk) {
     }
 }
 
-/* Drops the filter's survivors that stand in texts which are not examined. */
-static inline void keep_examined(chunk_t *chunk) {
-    uint32_t *const survivors = chunk->survivors.at;
-    const text_t *text = chunk->texts, *const last = chunk->texts + chunk->text_count;
-    size_t kept = 0, k = 0;
-    while (text < last && text->is_examined) text++;
-    if (text == last) return;
-    text = chunk->texts;
-    for (; k < chunk->survivor_count && text < last; k++) {
-        const uint32_t at = survivors[k];
-        while (text < last && at >= text->symbol_end) text++;
-        if (text == last) break;
-        survivors[kept] = at; /* stored in any case: written over by the next */
-        kept += text->is_examined & (at >= text->symbol_begin);
+/* Looks through the texts that are examined: the filter's survivors, then their buckets in the index of `image`. Returns 0, or -1 (memory). */
+static inline int look_through(const path_t *path, const image_t *image, chunk_t *chunk) {
+    chunk->survivor_count = 0;
+    for (size_t k = 0, next; k < chunk->text_count; k = next + 1) {
+        next = k;
+        if (!chunk->texts[k].is_examined) continue;
+        while (next + 1 < chunk->text_count && chunk->texts[next + 1].is_examined) next++;
+        if (path->filter(image, chunk, chunk->texts[k].symbol_begin, chunk->texts[next].symbol_end)) return -1;
     }
-    chunk->survivor_count = kept;
+    return path->lookup(image, chunk);
+}
+
+/* Looks through symbols [begin, end) alone. */
+static inline int look_between(const path_t *path, const image_t *image, chunk_t *chunk, size_t begin, size_t end) {
+    chunk->survivor_count = 0;
+    return path->filter(image, chunk, begin, end) || path->lookup(image, chunk) ? -1 : 0;
+}
+
+/* Matches of the context patterns of the indexes whose bit is set in `asked`, in texts [first, first + count), which are those of one post, in
+ * place of what was in `matches`. Returns 0, or -1 (memory). */
+static inline int match_context(const path_t *path, const image_t *image, uint64_t asked, chunk_t *chunk, size_t first, size_t count,
+                                matcher_t *m, column_match *matches, int is_limited) {
+    const uint32_t begin = chunk->texts[first].symbol_begin, end = chunk->texts[first + count - 1].symbol_end;
+    matcher_begin(m, image, chunk, matches, 0);
+    m->text = &chunk->texts[first];
+    m->is_limited = is_limited;
+    begin_post(m); /* its matches and its work are counted apart from those of the other patterns */
+    for (; asked; asked &= asked - 1) {
+        m->image = &image->contexts[__builtin_ctzll(asked)];
+        m->text = &chunk->texts[first];
+        if (look_between(path, m->image, chunk, begin, end) || match_chunk(m)) return -1;
+    }
+    return 0;
 }
 
 #endif

@@ -19,6 +19,7 @@ static inline int has_group(const image_t *image, const uint16_t *s) {
     return ((const uint8_t *)image->filter_map)[filter_bit(s[0], s[1], 0, image->filter_shift) >> 3] == 0xFF;
 }
 
+/* Room for all positions. */
 static inline int filter_begin(chunk_t *chunk) {
     return column_u32_reserve(&chunk->survivors, chunk->symbol_count + SYMBOL_SLACK);
 }
@@ -38,13 +39,13 @@ static inline size_t keep_survivors(const image_t *image, const uint16_t *s, con
     return count;
 }
 
-/* Writes the positions to chunk->survivors, ascending. */
-static int filter_scalar(const image_t *image, chunk_t *chunk) {
+/* Appends the positions among begin .. end to chunk->survivors, ascending. Returns 0, or -1 (memory). */
+static int filter_scalar(const image_t *image, chunk_t *chunk, size_t begin, size_t end) {
     if (filter_begin(chunk)) return -1;
     const uint16_t *symbols = chunk_symbols(chunk);
     uint32_t *survivors = chunk->survivors.at;
-    size_t count = 0;
-    for (size_t i = 0; i < chunk->symbol_count; i++) {
+    size_t count = chunk->survivor_count;
+    for (size_t i = begin; i < end; i++) {
         /* Stored in any case: a position that does not survive is written over by the next. */
         survivors[count] = (uint32_t)i;
         uint32_t survives = has_bit(image->filter_map, filter_bit(symbols[i], symbols[i + 1], symbols[i + 2], image->filter_shift));

@@ -7,17 +7,17 @@
 
 #ifdef HAVE_AVX2
 
-TARGET_AVX2 static int filter_avx2(const image_t *image, chunk_t *chunk) {
+TARGET_AVX2 static int filter_avx2(const image_t *image, chunk_t *chunk, size_t begin, size_t end) {
     enum { BLOCK = 256 };
     if (filter_begin(chunk)) return -1;
     const uint16_t *symbols = chunk_symbols(chunk);
     uint32_t *survivors = chunk->survivors.at;
     uint32_t place[BLOCK];
     const __m128i shift = _mm_cvtsi32_si128((int)image->filter_shift);
-    size_t count = 0;
-    for (size_t block = 0; block < chunk->symbol_count; block += BLOCK) {
+    size_t count = chunk->survivor_count;
+    for (size_t block = begin; block < end; block += BLOCK) {
         const uint16_t *s = symbols + block;
-        const size_t left = chunk->symbol_count - block, size = left < BLOCK ? left : BLOCK;
+        const size_t left = end - block, size = left < BLOCK ? left : BLOCK;
         /* SAFETY: boundaries stand behind the symbols; no anchor begins with one. */
         for (size_t i = 0; i < size; i += 8) {
             const __m256i first = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(s + i)));

@@ -7,7 +7,7 @@
 
 #ifdef HAVE_AVX512
 
-TARGET_AVX512 static int filter_avx512(const image_t *image, chunk_t *chunk) {
+TARGET_AVX512 static int filter_avx512(const image_t *image, chunk_t *chunk, size_t begin, size_t end) {
     enum { BLOCK = 256 }; /* its working columns stay in the first-level cache */
     if (filter_begin(chunk)) return -1;
     const uint16_t *symbols = chunk_symbols(chunk);
@@ -18,10 +18,10 @@ TARGET_AVX512 static int filter_avx512(const image_t *image, chunk_t *chunk) {
     const __m512i one = _mm512_set1_epi32(1), low5 = _mm512_set1_epi32(31);
     const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     const int has_unigrams = image->has_unigrams;
-    size_t count = 0;
-    for (size_t block = 0; block < chunk->symbol_count; block += BLOCK) {
+    size_t count = chunk->survivor_count;
+    for (size_t block = begin; block < end; block += BLOCK) {
         const uint16_t *s = symbols + block;
-        const size_t left = chunk->symbol_count - block, size = left < BLOCK ? left : BLOCK;
+        const size_t left = end - block, size = left < BLOCK ? left : BLOCK;
         /* SAFETY: boundaries stand behind the symbols; no anchor begins with one. */
         for (size_t i = 0; i < size; i += 16) {
             const __m512i first = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(s + i)));

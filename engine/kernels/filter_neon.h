@@ -13,17 +13,17 @@ static inline uint32x4_t filter_bits_neon(uint16x4_t first, uint16x4_t second, u
     return vorrq_u32(vshlq_n_u32(vshlq_u32(pair, shift), 3), vmovl_u16(vshr_n_u16(third, 13)));
 }
 
-static int filter_neon(const image_t *image, chunk_t *chunk) {
+static int filter_neon(const image_t *image, chunk_t *chunk, size_t begin, size_t end) {
     enum { BLOCK = 256 };
     if (filter_begin(chunk)) return -1;
     const uint16_t *symbols = chunk_symbols(chunk);
     uint32_t *survivors = chunk->survivors.at;
     uint32_t place[BLOCK];
     const int32x4_t shift = vdupq_n_s32(-(int32_t)image->filter_shift); /* to the left by a negative number: to the right */
-    size_t count = 0;
-    for (size_t block = 0; block < chunk->symbol_count; block += BLOCK) {
+    size_t count = chunk->survivor_count;
+    for (size_t block = begin; block < end; block += BLOCK) {
         const uint16_t *s = symbols + block;
-        const size_t left = chunk->symbol_count - block, size = left < BLOCK ? left : BLOCK;
+        const size_t left = end - block, size = left < BLOCK ? left : BLOCK;
         /* SAFETY: boundaries stand behind the symbols; no anchor begins with one. */
         for (size_t i = 0; i < size; i += 8) {
             const uint16x8_t first = vld1q_u16(s + i), second = vld1q_u16(s + i + 1);

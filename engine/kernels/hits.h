@@ -144,15 +144,26 @@ static inline size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, u
 }
 
 /* One hit for each list of the match's pattern with wanted[list] == mark (or for every one, where `wanted` is NULL), in the
- * post's text number `text`. Returns 0, or -1 (memory). */
+ * post's text number `text`; *is_mixed where there are others. Returns 0, or -1 (memory). */
 static inline int append_hits(const image_t *image, const chunk_t *chunk, const match_t *match, uint32_t text, const uint32_t *wanted,
-                              uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags) {
+                              uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags, int *is_mixed) {
     const pattern_t *pattern = &image->patterns[match->pattern];
     const uint16_t *lists = image->pattern_lists + pattern->lists;
-    uint32_t from = 0;
-    while (wanted && from < pattern->list_count && wanted[lists[from]] != mark) from++;
-    if (from == pattern->list_count) return 0;
-    const uint32_t classes = match->writing ? classes_for(match->writing) : 0;
+    const uint32_t classes = match->writing ? classes_for(match->writing) : 0; /* that a list must take */
+    uint32_t count = 0;
+    if (!pattern->list_count || column_hit_reserve(hits, pattern->list_count)) return pattern->list_count ? -1 : 0;
+    hit_t *const first = hits->at + hits->count;
+    uint32_t k = 0;
+    do { /* nearly always once */
+        first[count].list = lists[k]; /* stored in any case */
+        count += (wanted == NULL || wanted[lists[k]] == mark) && !(classes && classes & ~(uint32_t)image->evasion->list_classes[lists[k]]);
+    } while (++k < pattern->list_count);
+    *is_mixed |= count < pattern->list_count;
+    if (!count) return 0;
+    if (hits->count + count > limit) {
+        count = (uint32_t)(limit - hits->count);
+        *flags |= MATCHES_CAPPED;
+    }
     const text_t *home = &chunk->texts[match->text];
     const uint32_t *offsets = chunk_offsets(chunk);
     uint32_t begin = match->begin, end = match->end;
@@ -162,25 +173,14 @@ static inline int append_hits(const image_t *image, const chunk_t *chunk, const 
     while (end > home->symbol_begin && end < home->symbol_end && offsets[end] == offsets[end - 1]) end++;
     /* A pattern matches twice in the same bytes only from two symbols of one character, or by a way of matching of its own. */
     const uint32_t next = (begin != match->begin) | ((pattern->flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_REGULAR)) != 0) | (match->writing != 0) ? MAY_BE_TWICE : 0;
-    if (column_hit_reserve(hits, pattern->list_count)) return -1;
-    for (uint32_t k = from; k < pattern->list_count; k++) {
-        if (wanted && wanted[lists[k]] != mark) continue;
-        if (classes && classes & ~(uint32_t)image->evasion->list_classes[lists[k]]) continue;
-        if (hits->count >= limit) {
-            *flags |= MATCHES_CAPPED;
-            return 0;
-        }
-        hit_t *hit = &hits->at[hits->count++];
-        hit->begin = match->byte_begin;
-        hit->end = match->byte_end;
-        hit->symbol_begin = begin;
-        hit->symbol_end = end;
-        hit->pattern = match->pattern;
-        hit->text = text;
-        hit->list = lists[k];
-        hit->writing = (uint16_t)match->writing;
-        hit->next = next;
+    const uint16_t own = first->list;
+    *first = (hit_t){match->byte_begin, match->byte_end, begin, end, match->pattern, text, own, (uint16_t)match->writing, next};
+    for (k = 1; k < count; k++) {
+        const uint16_t list = first[k].list;
+        first[k] = *first;
+        first[k].list = list;
     }
+    hits->count += count;
     return 0;
 }
 

@@ -78,9 +78,12 @@ typedef struct {
 } standing_t;
 #pragma pack(pop)
 
-typedef struct evasion evasion_t;
+enum { MAX_CONTEXTS = 64 };
 
-typedef struct {
+typedef struct evasion evasion_t;
+typedef struct image image_t;
+
+struct image {
     /* A code point of the Basic Multilingual Plane is its own symbol; 0..4, 0xFFFF and the other planes need the table. */
     int is_identity;
     /* scan fold: fold_block[CODE_POINT_BLOCKS], each value < blocks; fold_symbol[blocks << 7]; never SYMBOL_BOUNDARY */
@@ -151,7 +154,10 @@ typedef struct {
     double suspected_from; /* and with which its plain characters may stand for others */
     const double *model_signals; /* rule_count, each 0..32; NULL where commerce is a noisy-or */
     const evasion_t *evasion; /* NULL where no list takes a fold of the evasion scan */
-} image_t;
+    /* The indexes of the patterns that only give context, which its own lacks: the same image otherwise. At most MAX_CONTEXTS. */
+    const image_t *contexts;
+    size_t context_count;
+};
 
 /* What the evasion scan reads beside the image: what it makes of symbols, and the words that it looks for. */
 struct evasion {

@@ -57,7 +57,8 @@ TARGET_AVX512 static inline __mmask16 find_alone_avx512(const image_t *image, __
 /* Survivors in batches: first the slots of all, asked into the cache, then what is in them. A batch's misses overlap, which
  * the processor would not see to by itself: gathers are long. */
 TARGET_AVX512 static int lookup_avx512(const image_t *image, chunk_t *chunk) {
-    enum { BATCH = 128 };
+    enum { BATCH = 128, FEW = 8 };
+    if (chunk->survivor_count <= FEW) return lookup_scalar(image, chunk); /* a gather takes as long for one as for 16 */
     if (lookup_begin(chunk)) return -1;
     const uint16_t *symbols = chunk_symbols(chunk);
     const __m512i none = _mm512_setzero_si512(), low16 = _mm512_set1_epi32(0xFFFF);

@@ -35,36 +35,42 @@ static inline double model_logistic(double logit) {
     return logit < 0 ? power / (1.0 + power) : 1.0 / (1.0 + power);
 }
 
-/* Sum of the weights of shapes [begin, end). The vector paths have computed the buckets of the bigrams; `bigrams` is NULL without.
- * The weights are plain loads: gathers are slower, and four sums keep the loads apart. */
-static inline int64_t model_range(const image_t *image, const uint16_t *shapes, const uint32_t *bigrams, uint32_t begin, uint32_t end) {
+/* Writes to chunk->sums, at each shape of the chunk and behind the last, the sum of the weights of all before it, modulo 2^32: whole chunks
+ * know no loop over texts or windows whose end would have to be guessed. The vector paths have computed the buckets of the bigrams;
+ * `bigrams` is NULL without. The weights are plain loads: gathers are slower. Returns 0, or -1 (memory). */
+static inline int model_sum_shapes(const image_t *image, chunk_t *chunk, const uint32_t *bigrams) {
     /* SAFETY: a bucket is a number of 32 - model_shift bits, and model_weights has 1 << (32 - model_shift) entries. */
     const int8_t *const weights = image->model_weights, *const unigrams = image->model_unigrams;
-    int64_t a = 0, b = 0, c = 0, d = 0;
-    uint32_t i = begin;
+    const uint16_t *shapes = chunk->shapes_.at;
+    const size_t count = chunk->shape_count;
+    if (column_u32_reserve(&chunk->sums, count + 1)) return -1;
+    uint32_t *sums = chunk->sums.at, sum = 0;
+    size_t i = 0;
     if (bigrams == NULL) {
-        for (; i < end; i++) a += unigrams[shapes[i]] + weights[model_bigram(shapes[i], shapes[i + 1], image->model_shift)];
-        return a;
+        for (; i < count; i++) {
+            sums[i] = sum;
+            sum += (uint32_t)(unigrams[shapes[i]] + weights[model_bigram(shapes[i], shapes[i + 1], image->model_shift)]);
+        }
     }
-    for (; i + 4 <= end; i += 4) {
+    for (; i + 4 <= count; i += 4) {
         uint64_t four, two, next; /* shapes and buckets, several a load: loads are what limits this loop */
         memcpy(&four, shapes + i, 8);
         memcpy(&two, bigrams + i, 8);
         memcpy(&next, bigrams + i + 2, 8);
-        a += unigrams[(uint16_t)four];
-        b += unigrams[(uint16_t)(four >> 16)];
-        c += unigrams[(uint16_t)(four >> 32)];
-        d += unigrams[four >> 48];
-        a += weights[(uint32_t)two];
-        b += weights[two >> 32];
-        c += weights[(uint32_t)next];
-        d += weights[next >> 32];
+        const int32_t a = unigrams[(uint16_t)four] + weights[(uint32_t)two], b = unigrams[(uint16_t)(four >> 16)] + weights[two >> 32];
+        const int32_t c = unigrams[(uint16_t)(four >> 32)] + weights[(uint32_t)next], d = unigrams[four >> 48] + weights[next >> 32];
+        sums[i] = sum;
+        sums[i + 1] = sum + (uint32_t)a;
+        sums[i + 2] = sum + (uint32_t)(a + b);
+        sums[i + 3] = sum + (uint32_t)(a + b + c);
+        sum += (uint32_t)(a + b + c + d);
     }
-    for (; i < end; i++) {
-        a += unigrams[shapes[i]];
-        b += weights[bigrams[i]];
+    for (; i < count; i++) {
+        sums[i] = sum;
+        sum += (uint32_t)(unigrams[shapes[i]] + weights[bigrams[i]]);
     }
-    return a + b + c + d;
+    sums[count] = sum;
+    return 0;
 }
 
 /* A window is two neighbouring blocks, of which the last may be shorter; a text of one block is one window. */
@@ -72,15 +78,18 @@ enum { WINDOW_BLOCK = 20 };
 
 /* Notes the sum of the weights of each text of the chunk in text_t.weights (64 bits hold any), and the greatest logit of one of its
  * windows in text_t.window: a claim in a long story is found by where it stands. */
-static inline void model_sum_texts(const image_t *image, chunk_t *chunk, const uint32_t *bigrams) {
+static inline int model_sum_texts(const image_t *image, chunk_t *chunk, const uint32_t *bigrams) {
+    if (model_sum_shapes(image, chunk, bigrams)) return -1;
+    const uint32_t *sums = chunk->sums.at;
+    const float none = model_logit(image, 0, 0);
     for (size_t k = 0; k < chunk->text_count; k++) {
         text_t *text = &chunk->texts[k];
         int64_t sum = 0, before = 0, full = INT64_MIN;
         uint32_t size = 0, at = text->shape_begin;
-        float last = model_logit(image, 0, 0);
+        float last = none;
         while (at < text->shape_end) {
             const uint32_t end = text->shape_end - at > WINDOW_BLOCK ? at + WINDOW_BLOCK : text->shape_end;
-            const int64_t block = model_range(image, chunk->shapes_.at, bigrams, at, end);
+            const int64_t block = (int32_t)(sums[end] - sums[at]); /* of few shapes: 32 bits hold it */
             if (end == text->shape_end)
                 last = model_logit(image, before + block, size + (end - at));
             else if (size && (full == INT64_MIN || (image->model_scale >= 0 ? before + block > full : before + block < full)))
@@ -97,12 +106,12 @@ static inline void model_sum_texts(const image_t *image, chunk_t *chunk, const u
             if (logit > last) text->window = logit;
         }
     }
+    return 0;
 }
 
 static int model_scalar(const image_t *image, chunk_t *chunk) {
     if (shapes_scalar(chunk)) return -1;
-    model_sum_texts(image, chunk, NULL);
-    return 0;
+    return model_sum_texts(image, chunk, NULL);
 }
 
 /* The vector paths write the bucket of the bigram at each shape of the chunk to chunk->bigrams, some past the last. */

@@ -47,8 +47,7 @@ TARGET_AVX2 static int model_avx2(const image_t *image, chunk_t *chunk) {
         _mm256_storeu_si256((__m256i *)(bigrams + i + 8), model_bigrams_avx2(_mm256_extracti128_si256(first, 1),
                                                                              _mm256_extracti128_si256(second, 1), shift));
     }
-    model_sum_texts(image, chunk, chunk->bigrams.at);
-    return 0;
+    return model_sum_texts(image, chunk, chunk->bigrams.at);
 }
 
 #endif

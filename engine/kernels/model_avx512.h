@@ -42,8 +42,7 @@ TARGET_AVX512 static int model_avx512(const image_t *image, chunk_t *chunk) {
         _mm512_storeu_si512(bigrams + i + 16, model_bigrams_avx512(_mm512_extracti64x4_epi64(first, 1),
                                                                    _mm512_extracti64x4_epi64(second, 1), shift));
     }
-    model_sum_texts(image, chunk, chunk->bigrams.at);
-    return 0;
+    return model_sum_texts(image, chunk, chunk->bigrams.at);
 }
 
 #endif

@@ -42,8 +42,7 @@ static int model_neon(const image_t *image, chunk_t *chunk) {
         vst1q_u32(bigrams + i, model_bigrams_neon(vget_low_u16(first), vget_low_u16(second), shift));
         vst1q_u32(bigrams + i + 4, model_bigrams_neon(vget_high_u16(first), vget_high_u16(second), shift));
     }
-    model_sum_texts(image, chunk, chunk->bigrams.at);
-    return 0;
+    return model_sum_texts(image, chunk, chunk->bigrams.at);
 }
 
 #endif

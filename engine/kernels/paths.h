@@ -23,7 +23,7 @@ typedef struct {
     const char *name;
     int (*runs_here)(void);
     int (*fold)(const image_t *, chunk_t *);   /* FOLD_OK, FOLD_INVALID or FOLD_NO_MEMORY */
-    int (*filter)(const image_t *, chunk_t *); /* 0, or -1 when memory runs out; so the others */
+    int (*filter)(const image_t *, chunk_t *, size_t begin, size_t end); /* 0, or -1 when memory runs out; so the others */
     int (*lookup)(const image_t *, chunk_t *);
     int (*shapes)(chunk_t *);                 /* what the text model reads */
     int (*model)(const image_t *, chunk_t *); /* shapes too, where the image has a model */

@@ -169,8 +169,9 @@ static inline int restore_chunk(restorer_t *r, const image_t *image, chunk_t *ch
     return 0;
 }
 
-/* Keeps the matches of the restored texts in which something was restored, and tells them in terms of the original chunk. */
-static inline void tell_matches(const restorer_t *r, chunk_t *chunk, column_match *matches) {
+/* Keeps the matches of restored texts [first_text, first_text + text_count) in which something was restored, and tells them in terms
+ * of the original chunk; and what was capped. */
+static inline void tell_matches(const restorer_t *r, chunk_t *chunk, column_match *matches, size_t first_text, size_t text_count) {
     const uint32_t *offsets = chunk_offsets(chunk);
     size_t kept = 0;
     for (size_t i = 0; i < matches->count; i++) {
@@ -188,7 +189,7 @@ static inline void tell_matches(const restorer_t *r, chunk_t *chunk, column_matc
         matches->at[kept++] = match;
     }
     matches->count = kept;
-    for (size_t k = 0; k < r->chunk.text_count; k++) chunk->texts[r->texts.at[k]].flags |= r->chunk.texts[k].flags;
+    for (size_t k = first_text; k < first_text + text_count; k++) chunk->texts[r->texts.at[k]].flags |= r->chunk.texts[k].flags;
 }
 
 #endif

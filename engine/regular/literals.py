@@ -52,10 +52,12 @@ def best_anchors(node: Node) -> tuple[Anchor, ...]:
 
 def _cost(anchors: Ordered[Anchor]) -> float:
     """How often text holds one of them, and from how many places the automaton would run then."""
-    return sum(_frequency(anchor.literal) * (2.0 + anchor.most - anchor.least) for anchor in anchors)
+    return sum(frequency(anchor.literal) * (2.0 + anchor.most - anchor.least) for anchor in anchors)
 
 
-def _frequency(literal: Literal) -> float:
+def frequency(literal: Literal) -> float:
+    """How often running text holds a literal, of folded code points, at the most: its rarest pair, in the unit of
+    `index.sketch`."""
     if len(literal) == 1:
         return _SINGLE_FREQUENCY
     return min(float(sketch()[sketch_position(*pair)]) for pair in pairwise(literal))

@@ -181,7 +181,7 @@ def test_a_forged_section_is_refused(
 ) -> None:
     forged = bytearray(sample_bundle)
     column = section(forged, tag)
-    at = np.flatnonzero(column["key"])[0] if tag == "SLOT" else 0  # a used slot
+    at = np.flatnonzero(column["key"])[0] if tag in ("SLOT", "CSLT") else 0  # a used slot
     if field is None:
         column[at] = value
     else:
@@ -201,7 +201,8 @@ def test_a_state_that_turns_nowhere_is_refused(sample_bundle: bytes) -> None:
         RuleSet.from_bytes(seal(forged))
 
 
-def test_buckets_that_never_end_are_refused(sample_bundle: bytes) -> None:
+@pytest.mark.parametrize("tag", ["ENTR", "CENT"])
+def test_buckets_that_never_end_are_refused(sample_bundle: bytes, tag: str) -> None:
     forged = bytearray(sample_bundle)
     section(forged, "ENTR")["flags"][-1] &= np.uint16(0x7FFF)
     with pytest.raises(InvalidBundle, match="section ENTR: the last bucket has no end"):

@@ -27,7 +27,10 @@ from fairpost.engine.image import Image
 FOLDER = Path(__file__).parents[1] / "data" / "bundles"
 RENEW = os.environ.get("FAIRPOST_RENEW", "") not in ("", "0")
 WORDS = ["最好", "最好的", "根治糖尿病", "好", "aA", "ＶＸ", "vx", "加微信", "微信", "加微信号", "㎏", "100%", "a b"]
-TEXTS = ["最好的，加 ＶＸ：abc123", "根治糖尿病 100% 😀😀😀", "ａＡ 加微信号 5㎏", "最 好 a b", "aAa bB", "没有"]
+TEXTS = [
+    *("最好的，加 ＶＸ：abc123", "根治糖尿病 100% 😀😀😀", "ａＡ 加微信号 5㎏", "最 好 a b", "aAa bB", "没有"),
+    *("请问能根治吗，据晚报报道", "最好的天气，求助"),
+]
 
 
 def rule_set(content: bytes) -> Any:

@@ -3,7 +3,7 @@
  * Standard input: u32 bundle bytes, u32 texts, u32 text bytes, u32 unigram bytes; the bundle, i8 unigrams (the text model's
  * weights by symbol), u32 ends of the texts, their bytes. Output: for each path a line "path NAME", then for each chunk and
  * text its fault, symbols with offsets and sum of weights; survivors, buckets and matches of the chunk; then what the
- * evasion scan reads, its elements and matches. */
+ * evasion scan reads, its elements and matches; then each text's matches of context patterns. */
 #include <stdio.h>
 
 #include "restore.h"
@@ -81,6 +81,41 @@ static void open_bundle(image_t *image, const uint8_t *bundle, const int8_t *uni
     image->suspected_from = 0.0;
 }
 
+/* Once the image is whole: its contexts are the same but for the index. */
+static void open_contexts(image_t *whole, const uint8_t *bundle) {
+    static image_t contexts[MAX_CONTEXTS];
+    const uint32_t(*counts)[6] = (const void *)(bundle + section(bundle, "CTXI")->offset); /* category, then items of each section */
+    size_t words = 0, filter = 0, displacements = 0, slots = 0, entries = 0;
+    for (size_t k = 0; k < COUNT("CTXI"); k++) {
+        image_t *image = &contexts[k];
+        *image = *whole;
+        POINT(unigram_map, "CUMP");
+        POINT(filter_map, "CFMP");
+        POINT(displacement, "CDSP");
+        POINT(slots, "CSLT");
+        POINT(entries, "CENT");
+        image->unigram_map += words;
+        image->filter_map += filter;
+        image->displacement += displacements;
+        image->slots += slots;
+        image->entries += entries;
+        image->has_unigrams = 0;
+        for (size_t j = 0; j < counts[k][1]; j++) image->has_unigrams |= image->unigram_map[j] != 0;
+        image->filter_bits = (uint32_t)__builtin_ctzll(counts[k][2] * 64);
+        image->filter_shift = 32 - (image->filter_bits - 3);
+        image->displacement_count = counts[k][3];
+        image->slot_count = counts[k][4];
+        image->entry_count = counts[k][5];
+        words += counts[k][1];
+        filter += counts[k][2];
+        displacements += counts[k][3];
+        slots += counts[k][4];
+        entries += counts[k][5];
+    }
+    whole->contexts = contexts;
+    whole->context_count = COUNT("CTXI");
+}
+
 static void open_evasion(evasion_t *evasion, const uint8_t *bundle) {
     memset(evasion, 0, sizeof *evasion);
 #define POINT_EVASION(member, tag) evasion->member = (const void *)(bundle + section(bundle, tag)->offset)
@@ -151,6 +186,13 @@ static void show(const chunk_t *chunk, const column_match *matches) {
     printf("\n");
 }
 
+static void show_context(uint32_t text, const column_match *matches) {
+    printf("context %u", text);
+    for (size_t k = 0; k < matches->count; k++)
+        printf(" %u[%u,%u)", matches->at[k].pattern, matches->at[k].byte_begin, matches->at[k].byte_end);
+    printf("\n");
+}
+
 int main(void) {
     uint32_t *head = take(16, 0);
     uint8_t *bundle = take(head[0], 0);
@@ -162,15 +204,17 @@ int main(void) {
     evasion_t evasion;
     open_evasion(&evasion, bundle);
     image.evasion = &evasion;
+    open_contexts(&image, bundle);
     for (int p = 0; p < PATH_COUNT; p++) {
         const path_t *path = &paths[p];
         if (!path->runs_here()) continue;
         printf("path %s\n", path->name);
         chunk_t chunk;
         column_match matches;
-        matcher_t matcher = {0}, writings_matcher = {0};
+        matcher_t matcher = {0}, writings_matcher = {0}, context_matcher = {0};
         restorer_t restorer;
-        column_match writings;
+        column_match writings, context;
+        memset(&context, 0, sizeof context);
         memset(&restorer, 0, sizeof restorer);
         memset(&writings, 0, sizeof writings);
         memset(&chunk, 0, sizeof chunk);
@@ -185,26 +229,31 @@ int main(void) {
             }
             if (chunk_end(&chunk) || fold_chunk(path, &image, &chunk) || path->model(&image, &chunk)) return 4;
             choose_texts(&image, &chunk);
-            if (path->filter(&image, &chunk)) return 4;
-            keep_examined(&chunk);
-            if (path->lookup(&image, &chunk)) return 4;
+            if (look_through(path, &image, &chunk)) return 4;
             matcher_begin(&matcher, &image, &chunk, &matches, 0);
             if (match_chunk(&matcher)) return 4;
             show(&chunk, &matches);
+            const uint64_t all = ((uint64_t)1 << image.context_count) - 1;
+            for (uint32_t k = 0; k < chunk.text_count; k++) {
+                if (match_context(path, &image, all, &chunk, k, 1, &context_matcher, &context, 0)) return 4;
+                show_context(k, &context);
+            }
             if (restore_chunk(&restorer, &image, &chunk)) return 4;
             if (restorer.chunk.text_count == 0) continue;
             if (path->model(&image, &restorer.chunk)) return 4;
             blot(&restorer);
-            if (path->filter(&image, &restorer.chunk) || path->lookup(&image, &restorer.chunk)) return 4;
+            if (look_between(path, &image, &restorer.chunk, 0, restorer.chunk.symbol_count)) return 4;
             matcher_begin(&writings_matcher, &image, &restorer.chunk, &writings, 0);
             if (match_chunk(&writings_matcher)) return 4;
-            tell_matches(&restorer, &chunk, &writings);
+            tell_matches(&restorer, &chunk, &writings, 0, restorer.chunk.text_count);
             show_restored(&restorer, &writings);
         }
         matcher_free(&matcher);
         column_match_free(&matches);
         matcher_free(&writings_matcher);
         column_match_free(&writings);
+        matcher_free(&context_matcher);
+        column_match_free(&context);
         restorer_free(&restorer);
         chunk_free(&chunk);
     }

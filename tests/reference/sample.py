@@ -10,7 +10,7 @@ from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, RECOGNISERS
 
 ALWAYS = (-(2**31), 2**31 - 1)
 PRICE = RECOGNISERS.index("price")
-CLAIM, DISEASE, SELL, ALLOW = range(len(RECOGNISERS), len(RECOGNISERS) + 4)
+CLAIM, DISEASE, SELL, ALLOW, TOLD, ASKED, UNREAD = range(len(RECOGNISERS), len(RECOGNISERS) + 7)
 EXPOSURE = {
     "limit": 0.3,
     "review": 0.0,
@@ -61,10 +61,24 @@ def sample_source() -> RuleSetSource:
             Pattern("根治疗法", DEFAULT, True, (ALLOW,)),
             Pattern("药到病除", DEFAULT | EVASION, True, (CLAIM,)),
             Pattern("痊愈", DEFAULT | EVASION, True, (CLAIM,)),
+            # Context: of MEDICAL rules alone, of several categories, of none.
+            Pattern("谣言", DEFAULT | EVASION, True, (TOLD,)),
+            Pattern("/据.{0,4}报道/", DEFAULT, True, (TOLD,), regular=True),
+            Pattern("请问", DEFAULT, True, (ASKED,)),
+            Pattern("求助", DEFAULT, True, (ASKED, UNREAD)),
+            Pattern("天气", DEFAULT, True, (UNREAD,)),
         ],
-        lists=[*RECOGNISERS, "claim", "disease", "sell", "claim:allow"],
+        lists=[*RECOGNISERS, "claim", "disease", "sell", "claim:allow", "told", "asked", "unread"],
         list_allows={CLAIM: (ALLOW,)},
-        operands=[(CLAIM, -1, 0), (DISEASE, -1, 0), (SELL, -1, 0), (DISEASE, CLAIM, 2), (PRICE, -1, 0)],
+        operands=[
+            (CLAIM, -1, 0),
+            (DISEASE, -1, 0),
+            (SELL, -1, 0),
+            (DISEASE, CLAIM, 2),
+            (PRICE, -1, 0),
+            (TOLD, -1, 0),
+            (ASKED, -1, 0),
+        ],
         rules=[
             rule(
                 "t.sell",
@@ -88,6 +102,18 @@ def sample_source() -> RuleSetSource:
                 Instruction(Op.UNREGISTERED),
                 Instruction(Op.AND),
             ),
+            rule(
+                "t.told",
+                "MEDICAL",
+                0.3,
+                (CLAIM,),
+                Instruction(Op.ANY, a=0),
+                Instruction(Op.ANY, a=5),
+                Instruction(Op.ANY, a=6),
+                Instruction(Op.OR),
+                Instruction(Op.AND),
+            ),
+            rule("t.asked", "ABSOLUTE", 0.2, (CLAIM,), Instruction(Op.NEAR, a=6, b=0, n=6)),
         ],
         channels=["default", "group-chat"],
         languages=["", "zh"],

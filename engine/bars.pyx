@@ -1,0 +1,119 @@
+"""Which rules cannot hold, whatever else is so: for what `commerce` is, and for want of a seller.
+
+Nearly all conditions ask for some commerce, and many for a seller's standing. What their answers leave of a condition is
+worked out once a bundle, with every other question unknown; so a set of rules is cut down with a few words of bits where
+each would have to be asked.
+"""
+
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from fairpost.engine.conditions cimport (
+    MAX_STACK,
+    OP_AND,
+    OP_COMMERCE,
+    OP_ENFORCEMENT,
+    OP_LICENCE,
+    OP_LISTING,
+    OP_NOT,
+    OP_REGISTERED,
+    OP_STRIKES,
+    OP_TENURE,
+    OP_UNAVAILABLE,
+    OP_UNREGISTERED,
+    compare,
+)
+from fairpost.engine.image cimport Image, image_t, instruction_t, rule_t
+
+import numpy as np
+
+from fairpost.engine.layout import Op
+
+cdef enum:
+    MAX_STEPS = 64  # further numbers cut nothing down
+    UNKNOWN = 2
+    NO_PLACE = -1
+
+
+cdef class Bars:
+    """The sets of a bundle. Immutable."""
+
+    def __cinit__(self, Image image not None):
+        cdef const image_t *view = &image.view
+        cdef size_t k, rule
+        code = image.sections["CODE"]
+        steps = np.unique(code["value"][code["op"] == Op.COMMERCE])[:MAX_STEPS].tolist()
+        self.words = view.rule_count // 64 + 1
+        self.step_count = len(steps)
+        self.steps = <float*>calloc(self.step_count + 1, sizeof(float))
+        self.by_commerce = <uint64_t*>calloc((2 * self.step_count + 1) * self.words, sizeof(uint64_t))
+        self.without_seller = <uint64_t*>calloc(self.words, sizeof(uint64_t))
+        self.always = <uint64_t*>calloc(self.words, sizeof(uint64_t))
+        if not (self.steps and self.by_commerce and self.without_seller and self.always):
+            raise MemoryError
+        for k in range(self.step_count):
+            self.steps[k] = steps[k]
+        for rule in range(view.rule_count):
+            for k in range(2 * self.step_count + 1):
+                if self.may_hold(view, &view.rules[rule], <int>k, True):
+                    self.by_commerce[k * self.words + (rule >> 6)] |= <uint64_t>1 << (rule & 63)
+            if self.may_hold(view, &view.rules[rule], NO_PLACE, False):
+                self.without_seller[rule >> 6] |= <uint64_t>1 << (rule & 63)
+        for k in range(view.always_count):
+            self.always[view.always[k] >> 6] |= <uint64_t>1 << (view.always[k] & 63)
+
+    def __dealloc__(self):
+        free(self.steps)
+        free(self.by_commerce)
+        free(self.without_seller)
+        free(self.always)
+
+    cdef const uint64_t *admitted(self, double commerce) noexcept nogil:
+        """The set of the rules that may hold where the commerce score is `commerce`."""
+        cdef float score = <float>commerce  # as conditions compare it
+        cdef size_t place = 0, k
+        for k in range(self.step_count):
+            place += (score >= self.steps[k]) + (score > self.steps[k])
+        return self.by_commerce + place * self.words
+
+    cdef int place_of(self, float value) noexcept:
+        """The place at the step `value`, or NO_PLACE."""
+        cdef size_t k
+        for k in range(self.step_count):
+            if self.steps[k] == value:
+                return <int>(2 * k + 1)
+        return NO_PLACE
+
+    cdef bint may_hold(self, const image_t *image, const rule_t *rule, int place, bint has_seller) noexcept:
+        """Whether the condition can be true where commerce is at this place (NO_PLACE: anywhere)."""
+        # SAFETY: check.py walked the code: depth stays within 1..MAX_STACK.
+        cdef int[MAX_STACK + 1] stack
+        cdef int depth = 0, at, left, right
+        cdef uint32_t k
+        cdef const instruction_t *i
+        for k in range(rule.code_count):
+            i = &image.code[rule.code + k]
+            if i.op > OP_NOT:
+                depth -= 1
+                left, right = stack[depth - 1], stack[depth]
+                if i.op == OP_AND:
+                    stack[depth - 1] = 0 if left == 0 or right == 0 else (1 if left == right == 1 else UNKNOWN)
+                else:
+                    stack[depth - 1] = 1 if left == 1 or right == 1 else (0 if left == right == 0 else UNKNOWN)
+                continue
+            if i.op == OP_NOT:
+                if stack[depth - 1] != UNKNOWN:
+                    stack[depth - 1] = 1 - stack[depth - 1]
+                continue
+            stack[depth] = UNKNOWN
+            if i.op == OP_COMMERCE and place != NO_PLACE:
+                at = self.place_of(i.value)
+                if at != NO_PLACE:
+                    stack[depth] = compare(place, i.cmp, at)
+            elif not has_seller:
+                if i.op in (OP_REGISTERED, OP_UNREGISTERED, OP_UNAVAILABLE, OP_LICENCE):
+                    stack[depth] = 0
+                elif i.op in (OP_STRIKES, OP_TENURE, OP_ENFORCEMENT, OP_LISTING):
+                    stack[depth] = compare(0, i.cmp, i.n)
+            depth += 1
+        return stack[0] != 0
