@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from evaluate_model import EVERYDAY, FRESH, LEFT_OUT
+from evaluate_model import EVERYDAY, FRESH, LEFT_OUT, SOURCE_WEIGHTS
 
 MODEL = Path(__file__).resolve().parents[1] / "rules" / "packs" / "commerce.model"
 REMARKS = {
@@ -38,6 +38,8 @@ def main() -> int:
     command += ["--labels", "spam", "--source-column", "source", "-o", str(chosen.output), "--name", "commerce"]
     for source in EVERYDAY:
         command += ["--normal", source]
+    for source, weight in SOURCE_WEIGHTS.items():
+        command += ["--weight", f"{source}={weight:g}"]
     for source, remark in REMARKS.items():
         command += ["--remark", f"{source}={remark}"]
     if not chosen.quick:

@@ -63,6 +63,14 @@ def train(
         list[str] | None,
         typer.Option("--remark", metavar="SOURCE=TEXT", help="What the card says of a source, as its licence."),
     ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weight",
+            metavar="SOURCE=NUMBER",
+            help="How much a post of a source counts , default 1; ours are cases, posts, evaded, written.",
+        ),
+    ] = None,
     written: Annotated[
         int, typer.Option("--written", metavar="N", min=0, help="Posts drawn from our templates beside yours.")
     ] = 12_000,
@@ -71,7 +79,7 @@ def train(
         bool, typer.Option("--cases/--no-cases", help="Train on the cases of the packs' rules too.")
     ] = True,
     bits: Annotated[int, typer.Option("--bits", min=8, max=22, help="Log2 of the number of weights.")] = 17,
-    strength: Annotated[float, typer.Option("--strength", min=1e-6, help="scikit-learn's C.")] = 20.0,
+    strength: Annotated[float, typer.Option("--strength", min=1e-6, help="scikit-learn's C.")] = 5.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the optimiser; the split has none.")] = 0,
     name: Annotated[
         str | None, typer.Option("--name", help="The model's name on its card; default: the file's.")
@@ -89,7 +97,7 @@ def train(
     require("sklearn", "train", "rules train")
     from fairpost.cli import readers
     from fairpost.cli.rules import write_bundle
-    from fairpost.rules.training import Task, model_bytes, model_card
+    from fairpost.rules.training import OURS, Task, model_bytes, model_card
     from fairpost.rules.training import train as train_model
 
     started = time.perf_counter()
@@ -103,6 +111,10 @@ def train(
         for source in wanted or []:
             if source not in known:
                 raise CommandError(f"{option} {source}: no post has this source; there are {', '.join(sorted(known))}")
+    weights = _weights(weight or [])
+    for source in weights:
+        if source not in known | OURS:
+            raise CommandError(f"--weight {source}: no post has this source; there are {', '.join(sorted(known))}")
     from fairpost.cli.rules import sources as sources_of
     from fairpost.rules import PackErrors, load_packs
 
@@ -114,6 +126,7 @@ def train(
         left=[each.split(",") for each in leave_out or []],
         fresh=fresh or [],
         remarks=_remarks(remark or []),
+        weights=weights,
         written=written,
         cases=cases,
         own=own,
@@ -146,6 +159,19 @@ def _remarks(given: list[str]) -> dict[str, str]:
         if not equals:
             raise CommandError(f"--remark {each}: expected SOURCE=TEXT")
         found[source] = text
+    return found
+
+
+def _weights(given: list[str]) -> dict[str, float]:
+    found = {}
+    for each in given:
+        source, equals, text = each.partition("=")
+        try:
+            found[source] = float(text)
+        except ValueError:
+            found[source] = -1.0
+        if not (equals and 0.0 <= found[source] <= 1000.0):
+            raise CommandError(f"--weight {each}: expected SOURCE=NUMBER, a number from 0 to 1000")
     return found
 
 

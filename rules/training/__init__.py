@@ -7,11 +7,12 @@ from ..model_file import InvalidModel, describe_model, load_model, model_bytes
 from .card import model_card
 from .evaluation import evaluate, leave_out, measured
 from .fitting import Fitted, fit
-from .posts import CASES, UNLABELLED, WRITTEN, Posts, case_posts, parts_of, split_of, written
+from .posts import CASES, OURS, UNLABELLED, WRITTEN, Posts, case_posts, parts_of, split_of, with_ours, written
 from .run import Task, train
 
 __all__ = [
     "CASES",
+    "OURS",
     "UNLABELLED",
     "WRITTEN",
     "Fitted",
@@ -30,5 +31,6 @@ __all__ = [
     "parts_of",
     "split_of",
     "train",
+    "with_ours",
     "written",
 ]

@@ -32,7 +32,8 @@ def model_card(about: Mapping[str, Any]) -> str:
         lines.append(f"| {name} | {figures} | {source['remark']} |")
     lines += [
         "",
-        "Split by a hash of the folded text without digits, so that near copies are on one side:",
+        "Split by a hash of the folded text without digits. Near copies of a post held apart (half of their pieces of",
+        f"four characters are the same), {about['near_copies']:,}, are trained on nowhere:",
         f"{count['training']:,} posts for training, {count['calibration']:,} for calibration,",
         f"{test['posts']:,} held apart. Seed {trained['seed']}, C = {trained['strength']:g}.",
         f"{weights['not zero']:,} of {weights['of']:,} int8 weights are not zero.",

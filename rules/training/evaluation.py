@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -103,6 +104,7 @@ def leave_out(
     bits: int = BITS,
     strength: float = STRENGTH,
     seed: int = SEED,
+    source_weights: Mapping[str, float] = MappingProxyType({}),
     parts: NDArray[np.int64],
     features: ModelFeatures,
 ) -> dict[str, float]:
@@ -118,6 +120,7 @@ def leave_out(
         bits=bits,
         strength=strength,
         seed=seed,
+        source_weights=source_weights,
         features=chosen_rows(features, kept),
         parts=parts[kept],
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -17,16 +18,15 @@ from numpy.typing import NDArray
 from fairpost.engine import ModelFeatures, RuleSet, TextModel, model_features
 from fairpost.engine.layout import SIGNAL_MAX
 
-from .posts import CALIBRATION, CASES, POSTS, TEST, UNLABELLED, WRITTEN, Posts, split_of
+from .posts import APART, CALIBRATION, CASES, EVADED, POSTS, TEST, UNLABELLED, WRITTEN, Posts, split_of
 
-__all__ = ["BITS", "SEED", "SOURCE_WEIGHTS", "STRENGTH", "Fitted", "chosen_rows", "fit", "logits"]
+__all__ = ["BITS", "SEED", "STRENGTH", "Fitted", "chosen_rows", "fit", "logits", "weight_of"]
 
 BITS: Final = 17
 SEED: Final = 0
-STRENGTH: Final = 20.0
+STRENGTH: Final = 5.0
 """Inverse of the strength of regularisation (scikit-learn's C)."""
-SOURCE_WEIGHTS: Final[Mapping[str, float]] = {CASES: 5.0, POSTS: 5.0, WRITTEN: 1.0}
-"""How much a post of a source counts; 1 for the others."""
+_OURS: Final[Mapping[str, float]] = {CASES: 3.0, POSTS: 4.0, EVADED: 4.0, WRITTEN: 0.5}
 LEAST_SHARE: Final = 0.5
 """A rule adds at least this share of what its author's weight says, -log(1 - weight): the corpora lack many posts."""
 NEW_RULE: Final = 1.0
@@ -72,6 +72,23 @@ def logits(model: TextModel, features: ModelFeatures, signals: NDArray[np.float6
     return found
 
 
+def weight_of(source: str, weights: Mapping[str, float]) -> float:
+    """How much a post of that source counts: what `weights` say, else what fits posts of ours, else 1."""
+    return float(weights.get(source, _OURS.get(source, 1.0)))
+
+
+def leanings(buckets: Any, labels: NDArray[np.int8]) -> NDArray[np.float64]:
+    """How free each bucket's weight is: float64[2**bits], 0.5 and more.
+
+    0.5 + |log of how much more often the bucket occurs in posts of one label| / 2: what occurs as often in both may be
+    weighted less freely than what tells them apart. After S. Wang and C. D. Manning, Baselines and Bigrams, 2012.
+    """
+    counts = [np.asarray((buckets[labels == label] > 0).sum(axis=0)).ravel() + 1.0 for label in (0, 1)]
+    ratio = np.log((counts[1] / counts[1].sum()) / (counts[0] / counts[0].sum()))
+    found: NDArray[np.float64] = 0.5 + np.abs(ratio) / 2
+    return found
+
+
 def fit(
     posts: Posts,
     rules: RuleSet,
@@ -80,6 +97,7 @@ def fit(
     bits: int = BITS,
     strength: float = STRENGTH,
     seed: int = SEED,
+    source_weights: Mapping[str, float] = MappingProxyType({}),
     features: ModelFeatures | None = None,
     parts: NDArray[np.int64] | None = None,
 ) -> Fitted:
@@ -89,6 +107,7 @@ def fit(
         posts: posts; unlabelled ones are left out.
         rules: their COMMERCE rules are features.
         rule_weights: the weight of each rule in its pack, by id.
+        source_weights: how much a post of a source counts (`weight_of`).
         features, parts: of the posts, where the caller has them.
 
     Raises:
@@ -99,7 +118,7 @@ def fit(
     found = model_features(posts.texts, bits, rules) if features is None else features
     split = split_of(posts) if parts is None else parts
     labelled = posts.labels != UNLABELLED
-    train = labelled & ~np.isin(split, TEST) & (split != CALIBRATION)
+    train = labelled & ~np.isin(split, (*TEST, CALIBRATION, APART))
     held = labelled & (split == CALIBRATION)
     for name, rows in (("training", train), ("calibration", held)):
         if len(np.unique(posts.labels[rows])) < 2:
@@ -107,14 +126,16 @@ def fit(
                 f"{int(rows.sum())} posts for {name} are all of one label; both are needed (1 sells something, "
                 "0 does not)"
             )
-    weights = np.array([SOURCE_WEIGHTS.get(name, 1.0) for name in posts.sources])
+    weights = np.array([weight_of(name, source_weights) for name in posts.sources.tolist()])
     numbers = rules.commerce_rules
-    from scipy.sparse import hstack
+    from scipy.sparse import diags, hstack
 
     buckets, fired = matrix(found, bits), signal_matrix(found, rules.rule_count)
     kept = numbers[np.asarray(fired[train].sum(axis=0)).ravel()[numbers] >= _SEEN]
+    scales = leanings(buckets[train], posts.labels[train])
+    scaled = buckets @ diags(scales.astype(np.float32))
     while True:  # a rule with a negative weight is left out, and the others are fitted anew
-        rows = hstack([buckets, fired[:, kept]], format="csr")
+        rows = hstack([scaled, fired[:, kept]], format="csr")
         regression = LogisticRegression(C=strength, max_iter=300, tol=1e-5, random_state=seed)
         regression.fit(rows[train], posts.labels[train], sample_weight=weights[train])
         coefficients = regression.coef_[0]
@@ -126,7 +147,7 @@ def fit(
     by_rule[kept] = np.maximum(coefficients[1 << bits :], 0.0)
     own = np.array([-math.log(max(1.0 - rule_weights.get(name, 0.0), 1e-9)) for name in rules.rule_ids])
     by_rule[numbers] = np.maximum(by_rule[numbers], LEAST_SHARE * own[numbers])
-    text, bias = coefficients[: 1 << bits], float(regression.intercept_[0])
+    text, bias = coefficients[: 1 << bits] * scales, float(regression.intercept_[0])
 
     def quantised(clip: float) -> TextModel:
         step = max(float(np.abs(text).max()) * clip, 1e-6) / 127

@@ -16,11 +16,15 @@ from fairpost.engine import RuleSet
 from fairpost.engine.folds import DEFAULT, fold
 
 from ..source import Source
+from .copies import near_copies
+from .evaded import evaded_posts
 from .written import written_posts
 
 __all__ = [
     "CALIBRATION",
     "CASES",
+    "EVADED",
+    "OURS",
     "PARTS",
     "POSTS",
     "TEST",
@@ -28,9 +32,11 @@ __all__ = [
     "WRITTEN",
     "Posts",
     "case_posts",
+    "evaded",
     "own_posts",
     "parts_of",
     "split_of",
+    "with_ours",
     "written",
 ]
 
@@ -38,10 +44,15 @@ PARTS: Final = 20
 TEST: Final = range(4)
 """Parts held apart to measure on; CALIBRATION is for calibration alone, all others are for training."""
 CALIBRATION: Final = 4
+APART: Final = -1
+"""The part of posts that are used for nothing: near copies of a post held apart."""
 UNLABELLED: Final = -1
 CASES: Final = "cases"
 WRITTEN: Final = "written"
 POSTS: Final = "posts"
+EVADED: Final = "evaded"
+OURS: Final = frozenset({CASES, POSTS, EVADED, WRITTEN})
+"""The sources that come with fairpost."""
 _NO_ADVERT: Final = frozenset({"STANDING", "DISCLOSURE", "UNREGISTERED"})
 """Categories whose match cases need not sell anything."""
 
@@ -82,10 +93,19 @@ class Posts:
 
 
 def split_of(posts: Posts) -> NDArray[np.int64]:
-    """The part of each post; cases of rules and our own posts are always for training: the model must do what its packs
-    promise, and other posts by the same author measure it (benchmarks/unseen)."""
-    parts = parts_of(posts.texts)
-    parts[np.isin(posts.sources, [CASES, POSTS])] = PARTS - 1
+    """The part of each post, APART for near copies of those held apart.
+
+    Cases of rules and our own posts are always for training: the model must do what its packs promise, and other posts
+    by the same author measure it (benchmarks/unseen). Posts drawn from templates are near copies by nature: what is
+    measured on those held apart says only that the templates were learnt.
+    """
+    keys = [_key(text) for text in posts.texts]
+    parts = _parts(keys)
+    ours = np.isin(posts.sources, [CASES, POSTS, EVADED])
+    parts[ours] = PARTS - 1
+    others = np.flatnonzero(~ours & (posts.sources != WRITTEN))
+    copies = near_copies([keys[k] for k in others], np.isin(parts[others], TEST))
+    parts[others[copies]] = APART
     return parts
 
 
@@ -94,12 +114,34 @@ def parts_of(texts: Sequence[str]) -> NDArray[np.int64]:
 
     So posts that differ in numbers, punctuation, width or script alone are never on both sides of a split.
     """
-    found = []
-    for text in texts:
-        kept = "".join(chr(code) for code in fold(text, DEFAULT)[0] if not (0x30 <= code <= 0x39 or code == 0x78))
-        digest = hashlib.blake2b(kept.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        found.append(int.from_bytes(digest, "little") % PARTS)
-    return np.array(found, dtype=np.int64)
+    return _parts([_key(text) for text in texts])
+
+
+def _key(text: str) -> str:
+    return "".join(chr(code) for code in fold(text, DEFAULT)[0] if not (0x30 <= code <= 0x39 or code == 0x78))
+
+
+def _parts(keys: Sequence[str]) -> NDArray[np.int64]:
+    digests = (hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest() for key in keys)
+    return np.array([int.from_bytes(digest, "little") % PARTS for digest in digests], dtype=np.int64)
+
+
+def with_ours(
+    posts: Posts, source: Source, rules: RuleSet, *, cases: bool = True, own: bool = True, drawn: int = 12_000
+) -> Posts:
+    """Those posts and ours: cases of packs, posts that we wrote, both as evaders write, and `drawn` from templates."""
+    ours = case_posts(source, rules) if cases else Posts.of([], [], CASES)
+    if own:
+        ours += own_posts()
+    ours += evaded(ours)
+    return posts + ours + written(drawn) if drawn else posts + ours
+
+
+def evaded(posts: Posts, seed: int = 1) -> Posts:
+    """Those of `posts` that sell something as evaders would write them."""
+    selling = [posts.texts[k] for k in np.flatnonzero(posts.labels == 1)]
+    texts = [text for _, text in evaded_posts(selling, seed)]
+    return Posts.of(texts, [1] * len(texts), EVADED)
 
 
 def written(count: int = 12_000, seed: int = 1) -> Posts:

@@ -11,14 +11,15 @@ from fairpost.engine import RuleSet, TextModel, model_features
 from ..compiler import bundle_of
 from ..source import Source
 from .evaluation import evaluate, leave_out
-from .fitting import BITS, SEED, SOURCE_WEIGHTS, STRENGTH, fit
-from .posts import CASES, POSTS, WRITTEN, Posts, case_posts, own_posts, split_of, written
+from .fitting import BITS, SEED, STRENGTH, fit, weight_of
+from .posts import APART, CASES, EVADED, POSTS, WRITTEN, Posts, split_of, with_ours
 
 __all__ = ["Task", "train"]
 
 _OURS: Final = {
     CASES: "cases of the packs' rules, our own sentences, licensed as the project",
     POSTS: "our own posts of every kind (rules/training/posts.jsonl), licensed as the project",
+    EVADED: "cases and posts of ours that sell something, rewritten as evaders write",
     WRITTEN: "drawn from templates of our own (rules/training/written.yaml), licensed as the project",
 }
 
@@ -31,6 +32,7 @@ class Task:
         left: groups of sources, each of one platform, to leave out in further trainings.
         fresh: sources never trained on in those, whose posts of label 0 are their normal class.
         remarks: what the card says of a source.
+        weights: how much a post of a source counts; 1 for those that it does not name, and what fits ours.
         written: how many posts of our templates are added.
         cases: whether the cases of the rules are.
         own: whether the posts that we wrote one by one are.
@@ -39,6 +41,7 @@ class Task:
     left: Sequence[Sequence[str]] = ()
     fresh: Sequence[str] = ()
     remarks: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
     written: int = 12_000
     cases: bool = True
     own: bool = True
@@ -60,16 +63,16 @@ def train(
     """
     rules = RuleSet.from_bytes(bundle_of(source))
     weights = {rule.id: rule.weight for rule in source.rules}
-    if task.cases:
-        posts = posts + case_posts(source, rules)
-    if task.own:
-        posts = posts + own_posts()
-    if task.written:
-        posts = posts + written(task.written)
+    posts = with_ours(posts, source, rules, cases=task.cases, own=task.own, drawn=task.written)
     tell("features")
     parts, features = split_of(posts), model_features(posts.texts, task.bits, rules)
     tell("fitting")
-    options: dict[str, Any] = {"bits": task.bits, "strength": task.strength, "seed": task.seed}
+    options: dict[str, Any] = {
+        "bits": task.bits,
+        "strength": task.strength,
+        "seed": task.seed,
+        "source_weights": task.weights,
+    }
     fitted = fit(posts, rules, weights, features=features, parts=parts, **options)
     left: dict[str, float] = {}
     for group in task.left:
@@ -82,12 +85,13 @@ def train(
             name: {
                 "posts": int((posts.sources == name).sum()),
                 "selling": int(((posts.sources == name) & (posts.labels == 1)).sum()),
-                "weight": SOURCE_WEIGHTS.get(name, 1.0),
+                "weight": weight_of(name, task.weights),
                 "remark": task.remarks.get(name, _OURS.get(name, "")),
             }
             for name in names
         },
         "training": fitted.report,
+        "near_copies": int((parts == APART).sum()),
         "test": evaluate(fitted.model, posts, rules, parts, features),
         "left_out": left,
         "fresh": list(task.fresh),

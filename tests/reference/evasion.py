@@ -31,7 +31,8 @@ class Sound:
 
     written: the character that stands there, or that parts, a rare form or an emoji stand for; None of a Latin
     syllable. how: how it is written; 0 for a plain character. first, last: code points of the text. letters: of a Latin
-    syllable. others: of an emoji: further syllables that it is used for. is_suspect: a plain one that may stand for another.
+    syllable. others: of an emoji: further syllables that it is used for. is_suspect: a plain one that may stand for
+    another.
     """
 
     sound: Reading

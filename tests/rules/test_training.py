@@ -15,7 +15,18 @@ import pytest
 from fairpost.engine import RuleSet, TextModel, model_features
 from fairpost.rules import bundle_of, compile_packs, load_packs
 from fairpost.rules.model_file import FEATURES, InvalidModel, describe_model, load_model, model_bytes
-from fairpost.rules.training import Posts, Task, case_posts, evaluate, leave_out, measured, model_card, parts_of, train
+from fairpost.rules.training import (
+    Posts,
+    Task,
+    case_posts,
+    evaluate,
+    leave_out,
+    measured,
+    model_card,
+    parts_of,
+    split_of,
+    train,
+)
 from fairpost.rules.training.evaluation import auc, f1, reliability
 from fairpost.rules.training.fitting import calibrate
 from fairpost.rules.training.written import written_posts
@@ -98,7 +109,8 @@ def test_a_model_learns_what_sells(trained: tuple[TextModel, dict[str, Any]], pa
     model, about = trained
     assert about["test"]["auc"] > 0.97
     assert about["test"]["calibration_error"] < 0.1
-    assert set(about["sources"]) == {"first", "second", "cases"}
+    assert set(about["sources"]) == {"first", "second", "cases", "evaded"}
+    assert about["near_copies"] > 0
     assert model.signals is not None
     assert set(model.signals) == {"shop.call", "shop.rare"}
     # A rule that training hardly saw still has half of what its author says.
@@ -135,7 +147,7 @@ def test_a_source_left_out(pack: Path, posts: Posts) -> None:
     assert about["left_out"]["second"] > 0.95
     source = load_packs(pack)
     rules = RuleSet.from_bytes(bundle_of(source))
-    features, parts = model_features(posts.texts, 12, rules), parts_of(posts.texts)
+    features, parts = model_features(posts.texts, 12, rules), split_of(posts)
     weights = {rule.id: rule.weight for rule in source.rules}
     alone = leave_out(posts, rules, weights, ["second"], [], bits=12, parts=parts, features=features)
     assert alone == about["left_out"]
