@@ -5,7 +5,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from fairpost.engine.answer cimport answer_t, append_evidence, evidence_t, reserve_evidence
-from fairpost.engine.conditions cimport MAX_WITNESSES, SELLER_FOUND, SELLER_NONE, evaluate, holds
+from fairpost.engine.conditions cimport MAX_WITNESSES, NOT_READ, SELLER_FOUND, SELLER_NONE, evaluate, holds
 from fairpost.engine.context cimport SEVERAL, Context
 from fairpost.engine.image cimport NO_PATTERN, Image, rule_t
 from fairpost.engine.native cimport (
@@ -223,6 +223,8 @@ cdef class Judge:
         facts.image = self.view
         facts.hits = self.hits_.at
         facts.texts = self.texts
+        facts.text_count = <uint32_t>count
+        facts.quotation_count = NOT_READ
         facts.head = self.head
         facts.stamps = self.stamps
         facts.seller_state = SELLER_FOUND if seller >= 0 else seller

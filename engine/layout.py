@@ -66,6 +66,7 @@ __all__ = [
     "SLOT_DTYPE",
     "SPLIT_DTYPE",
     "SPLIT_MAP_BITS",
+    "UNQUOTED",
     "BundleFlag",
     "Cmp",
     "EvasionSymbol",
@@ -285,6 +286,8 @@ A record of EPAT is one writing of a pattern, as a PATTERN_DTYPE: `fine` is the 
 fold classes (1 phonetic, 2 glyph, 4 emoji), `list_count` the place that must hold a look-alike as EWRT has it, or
 NO_PLACE; flags: only those of word boundaries."""
 OPERAND_DTYPE: Final = np.dtype([("list", "<u2"), ("free_of", "<i2"), ("within", "<u4")])
+UNQUOTED: Final = 0x80000000
+"""In `within` of an operand, beside the distance: only hits that do not stand between quotation marks."""
 INSTRUCTION_DTYPE: Final = np.dtype(
     [("op", "u1"), ("cmp", "u1"), ("a", "<u2"), ("b", "<u2"), ("reserved", "<u2"), ("n", "<i4"), ("value", "<f4")]
 )

@@ -21,6 +21,7 @@ from fairpost.engine.conditions cimport (
     OP_COUNT_DISTINCT,
     OP_NEAR,
     OP_NOT,
+    UNQUOTED,
     step_t,
 )
 from fairpost.engine.image cimport Image, image_t, instruction_t
@@ -32,7 +33,7 @@ cdef enum:
 
 cdef uint32_t question_cost(const image_t *image, const instruction_t *i) noexcept:
     if i.op == OP_ANY:
-        return 2 if image.operands[i.a].free_of < 0 else 20
+        return 2 if image.operands[i.a].free_of < 0 and not image.operands[i.a].within & UNQUOTED else 20
     if i.op == OP_COUNT or i.op == OP_COUNT_DISTINCT:
         return 10
     if i.op == OP_NEAR or i.op == OP_BEFORE:
