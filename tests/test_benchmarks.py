@@ -1,4 +1,4 @@
-"""What decides in benchmarks/: instruction counts compared, the report's ratios, the peers' answers, what the study draws."""
+"""What decides in benchmarks/: instruction counts, the report's ratios, the peers' answers, what the study draws."""
 
 from __future__ import annotations
 
