@@ -247,6 +247,8 @@ def _show_node(found: Explanation, node: Node, console: Console, depth: int) -> 
     negated = "not " if node.op == "not" else ""
     joint = JOINTS.get(inner.op)
     line.append(f"  {negated}{joint} of" if joint else f"  {node.text}", style="" if node.holds else "dim")
+    if inner.name and (joint or inner.name != inner.text):
+        line.append(f"   = {inner.name}", style="" if node.holds else "dim")
     if not joint and inner.witnesses:
         shown = ", ".join(f"{found.text[begin:end]} [{begin}, {end})" for _, begin, end in inner.witnesses)
         line.append(f"   {render.visible(shown)}", style="cyan")

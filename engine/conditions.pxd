@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fairpost.engine.image cimport image_t, instruction_t, rule_t, standing_t
-from fairpost.engine.native cimport hit_t, text_t
+from fairpost.engine.native cimport QUOTATIONS_MAX, hit_t, quotation_t, text_t
 
 cdef enum:
     MAX_STACK = 32
@@ -63,11 +63,16 @@ cdef enum:
     ANSWER_YES = 0xFFFF
     NO_PROGRAM = 0xFFFFFFFF
 
+cdef enum:
+    UNQUOTED = 0x80000000  # in operand_t.within: only hits outside quotation marks
+    NOT_READ = 0xFFFFFFFF  # quotation_count before the post's quotations were asked for
+
 # What is known of one post. Borrowed pointers; hits are chained by list, and sorted where witnesses are wanted.
 ctypedef struct facts_t:
     const image_t *image
     const hit_t *hits
     const text_t *texts  # of the post: hit_t.text is an index into it
+    uint32_t text_count
     const uint32_t *head
     const uint32_t *stamps
     uint32_t stamp
@@ -85,6 +90,8 @@ ctypedef struct facts_t:
     uint64_t pairs  # pairs of hits looked at, bounded by PAIR_LIMIT
     uint32_t witnesses[MAX_WITNESSES]  # hits that made the last condition true
     uint32_t witness_count
+    quotation_t quotations[QUOTATIONS_MAX]
+    uint32_t quotation_count
 
 cdef int holds(facts_t *facts, uint32_t rule) noexcept nogil
 cdef bint evaluate(facts_t *facts, const rule_t *rule) noexcept nogil

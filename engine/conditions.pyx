@@ -8,7 +8,7 @@ by moving one number.
 from libc.stdint cimport int32_t, uint32_t
 
 from fairpost.engine.image cimport SYMBOL_SKIP_CLAUSE, SYMBOL_SKIP_SENTENCE, operand_t
-from fairpost.engine.native cimport NO_HIT, PAIR_LIMIT, delimiter_between, text_t
+from fairpost.engine.native cimport NO_HIT, PAIR_LIMIT, delimiter_between, find_quotations, quotation_t, text_t
 
 cdef enum:
     ACTIVE = 2  # position in vocabulary.REGISTRATION
@@ -36,6 +36,22 @@ cdef inline uint32_t first_hit(const facts_t *facts, uint32_t list_id) noexcept 
     return facts.head[list_id] if facts.stamps[list_id] == facts.stamp else NO_HIT
 
 
+cdef bint is_quoted(facts_t *facts, const hit_t *hit) noexcept nogil:
+    """Whether the hit stands between quotation marks; the post is read for them at the first question."""
+    cdef uint32_t k
+    cdef size_t count = 0
+    cdef const quotation_t *quotation
+    if facts.quotation_count == NOT_READ:
+        for k in range(facts.text_count):
+            count = find_quotations(&facts.texts[k], k, facts.quotations, count)
+        facts.quotation_count = <uint32_t>count
+    for k in range(facts.quotation_count):
+        quotation = &facts.quotations[k]
+        if quotation.text == hit.text and quotation.begin <= hit.begin and hit.end <= quotation.end:
+            return True
+    return False
+
+
 cdef bint is_free(facts_t *facts, const operand_t *operand, const hit_t *hit) noexcept nogil:
     """Whether no hit of the operand's second list stands closely before `hit`, in its clause."""
     cdef uint32_t k = first_hit(facts, <uint32_t>operand.free_of)
@@ -49,7 +65,7 @@ cdef bint is_free(facts_t *facts, const operand_t *operand, const hit_t *hit) no
         if (
             other.text == hit.text
             and other.end <= hit.begin
-            and hit.symbol_begin - other.symbol_end <= operand.within
+            and hit.symbol_begin - other.symbol_end <= operand.within & ~<uint32_t>UNQUOTED
             and not delimiter_between(facts.image, text, other.end, hit.begin, SYMBOL_SKIP_CLAUSE, &facts.pairs)
         ):
             return False
@@ -60,7 +76,9 @@ cdef bint is_free(facts_t *facts, const operand_t *operand, const hit_t *hit) no
 cdef inline uint32_t next_hit(facts_t *facts, const operand_t *operand, uint32_t k) noexcept nogil:
     """The first hit of the operand at or after `k` in its list's chain."""
     while k != NO_HIT:
-        if operand.free_of < 0 or is_free(facts, operand, &facts.hits[k]):
+        if (operand.free_of < 0 or is_free(facts, operand, &facts.hits[k])) and (
+            not operand.within & UNQUOTED or not is_quoted(facts, &facts.hits[k])
+        ):
             return k
         k = facts.hits[k].next
     return NO_HIT

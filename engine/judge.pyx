@@ -11,6 +11,7 @@ from fairpost.engine.conditions cimport (
     HOLDS,
     HOLDS_NOT,
     MAX_WITNESSES,
+    NOT_READ,
     SELLER_FOUND,
     SELLER_NONE,
     evaluate,
@@ -238,6 +239,8 @@ cdef class Judge:
         facts.image = self.view
         facts.hits = self.hits_.at
         facts.texts = self.texts
+        facts.text_count = <uint32_t>count
+        facts.quotation_count = NOT_READ
         facts.head = self.head
         facts.stamps = self.stamps
         facts.seller_state = SELLER_FOUND if seller >= 0 else seller

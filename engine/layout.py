@@ -73,6 +73,7 @@ __all__ = [
     "SLOT_DTYPE",
     "SPLIT_DTYPE",
     "SPLIT_MAP_BITS",
+    "UNQUOTED",
     "USUAL_BITS",
     "WORD_DTYPE",
     "BundleFlag",
@@ -318,6 +319,8 @@ CONTEXT_DTYPE: Final = np.dtype([("category", "<u4"), *((tag, "<u4") for tag in 
 """One index of context patterns: those for which rules of one category alone ask, of several (`asking.SHARED`), or of
 none (`asking.UNASKED`); and how many items it has in each section of CONTEXT."""
 OPERAND_DTYPE: Final = np.dtype([("list", "<u2"), ("free_of", "<i2"), ("within", "<u4")])
+UNQUOTED: Final = 0x80000000
+"""In `within` of an operand, beside the distance: only hits that do not stand between quotation marks."""
 INSTRUCTION_DTYPE: Final = np.dtype(
     [("op", "u1"), ("cmp", "u1"), ("a", "<u2"), ("b", "<u2"), ("reserved", "<u2"), ("n", "<i4"), ("value", "<f4")]
 )

@@ -148,6 +148,15 @@ cdef extern from "hits.h" nogil:
     uint32_t count_leads(const uint8_t *text, size_t bytes) noexcept
     uint32_t count_units(const uint8_t *text, uint32_t bytes, bint is_utf16) noexcept
 
+cdef extern from "quotations.h" nogil:
+    enum:
+        QUOTATIONS_MAX
+    ctypedef struct quotation_t:
+        uint32_t text
+        uint32_t begin
+        uint32_t end
+    size_t find_quotations(const text_t *text, uint32_t number, quotation_t *found, size_t count) noexcept
+
 cdef extern from "seeds.h" nogil:
     enum:
         ALL_RECOGNISERS

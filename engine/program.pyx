@@ -25,6 +25,7 @@ from fairpost.engine.conditions cimport (
     OP_NEAR,
     OP_NOT,
     SECOND_IS_NONE,
+    UNQUOTED,
     step_t,
 )
 from fairpost.engine.context cimport Context
@@ -38,7 +39,7 @@ cdef enum:
 
 cdef uint32_t question_cost(const image_t *image, const instruction_t *i) noexcept:
     if i.op == OP_ANY:
-        return 2 if image.operands[i.a].free_of < 0 else 20
+        return 2 if image.operands[i.a].free_of < 0 and not image.operands[i.a].within & UNQUOTED else 20
     if i.op == OP_COUNT or i.op == OP_COUNT_DISTINCT:
         return 10
     if i.op == OP_NEAR or i.op == OP_BEFORE:

@@ -15,11 +15,13 @@ import numpy as np
 from fairpost.engine import vocabulary as v
 from fairpost.engine.build import build
 from fairpost.engine.folds import DEFAULT, EVASION
+from fairpost.engine.layout import UNQUOTED
 from fairpost.engine.regular import is_regular
 from fairpost.engine.source import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource
 
 from . import expression as e
 from .problems import PackError, PackErrors
+from .render import render
 from .schema import ACTIONS
 from .source import ListSource, RuleSource, Source
 from .triggers import triggers_of
@@ -73,7 +75,11 @@ class _Lowering:
                 if words.allows
             },
             operands=[
-                (self.list_ids[x.list], -1 if x.free_of is None else self.list_ids[x.free_of], x.within)
+                (
+                    self.list_ids[x.list],
+                    -1 if x.free_of is None else self.list_ids[x.free_of],
+                    x.within | (UNQUOTED if x.unquoted else 0),
+                )
                 for x in self.operands
             ],
             rules=rules,
@@ -140,6 +146,8 @@ class _Lowering:
     def code(self, node: e.Node) -> list[Instruction]:
         """Postfix code: it leaves one bit, and its stack is never deeper than the tree."""
         match node:
+            case e.Named(_, _, x):
+                return self.code(x)
             case e.Not(x):
                 return [*self.code(x), Instruction(Op.NOT)]
             case e.And(xs) | e.Or(xs):
@@ -233,6 +241,7 @@ def describe(source: Source) -> dict[str, Any]:
 
 def _describe_rule(rule: RuleSource) -> dict[str, Any]:
     return {
+        **({"conditions": dict(rule.conditions), "named": _named(rule)} if rule.conditions else {}),
         "id": rule.id,
         "pack": rule.pack,
         "category": rule.category,
@@ -249,6 +258,31 @@ def _describe_rule(rule: RuleSource) -> dict[str, Any]:
         "file": PurePosixPath(rule.place.file).name,
         "line": rule.place.line,
     }
+
+
+def _named(rule: RuleSource) -> list[tuple[int, int, str]]:
+    """(first, end, text) of each run of the rule's instructions that a condition under a name was compiled into."""
+    found: list[tuple[int, int, str]] = []
+
+    def count(node: e.Node, at: int) -> int:
+        """How many instructions the node has, the first of them at `at`."""
+        match node:
+            case e.Named(_, _, x):
+                total = count(x, at)
+                found.append((at, at + total, render(node, rule.pack)))
+                return total
+            case e.Not(x):
+                return count(x, at) + 1
+            case e.And(xs) | e.Or(xs):
+                end = at
+                for number, child in enumerate(xs):
+                    end += count(child, end) + (number > 0)
+                return end - at
+            case _:
+                return 1
+
+    count(rule.condition, 0)
+    return sorted(found)
 
 
 def _amounts(thresholds: Mapping[str, float | None]) -> dict[str, float]:

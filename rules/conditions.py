@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fairpost.engine.vocabulary import CATEGORIES, COMMERCE, RECOGNISERS
 
 from . import expression as e
+from .definitions import Definition, check_definitions, warn_of_unused
 from .document import Document
 from .law import check_basis
 from .ordering import order_rules
@@ -49,9 +50,10 @@ class _Scope:
         rules: Sequence[str],
         channels: Sequence[str],
         has_model: bool,
+        definitions: Mapping[str, Definition],
     ) -> None:
         self.channels, self.has_model = channels, has_model
-        self._pack, self._rules = pack, rules
+        self._pack, self._rules, self._definitions = pack, rules, definitions
         self._lists = [name for name, words in lists.items() if not words.is_allow]
         self._known = frozenset(self._lists)
 
@@ -70,6 +72,13 @@ class _Scope:
     def rule_ids(self) -> Sequence[str]:
         return self._rules
 
+    def condition(self, name: str) -> Definition | None:
+        return self._definitions.get(name) or self._definitions.get(f"{self._pack}.{name}")
+
+    def condition_names(self) -> Sequence[str]:
+        own = f"{self._pack}."
+        return [name.removeprefix(own) for name in self._definitions]
+
 
 def resolve_rules(
     drafts: Sequence[RuleDraft],
@@ -79,6 +88,7 @@ def resolve_rules(
     channels: Sequence[str],
     problems: Problems,
     has_model: bool = False,
+    definitions: Mapping[str, Definition] | None = None,
 ) -> tuple[tuple[RuleSource, ...], tuple[RuleSource, ...]]:
     """Rules in evaluation order, and those that are off; rules that are wrong are left out."""
     first: dict[str, RuleDraft] = {}
@@ -88,15 +98,21 @@ def resolve_rules(
     rules: list[RuleSource] = []
     references: dict[str, list[tuple[str, Place]]] = {}
     used: set[str] = set()
+    definitions = definitions or {}
+    for definition in definitions.values():
+        definition.scope = _Scope(definition.pack, lists, rule_ids, channels, has_model, definitions)
+    check_definitions(definitions, problems)
     for draft in drafts:
-        scope = _Scope(draft.pack.pack, lists, rule_ids, channels, has_model)
+        scope = _Scope(draft.pack.pack, lists, rule_ids, channels, has_model, definitions)
         parsed = {key: _parse(draft, key, scope, problems) for key in ("when", "unless")}
         for part in parsed.values():
             if part is not None:
                 used |= {name for name, _ in part.lists}
+                for name in part.conditions:
+                    definitions[name].is_used = True
         _check_rule(draft, groups, laws, channels, problems)
         named = _check_references(draft, parsed, first, problems)
-        rule = _resolved(draft, parsed, named)
+        rule = _resolved(draft, parsed, named, definitions)
         if rule is not None and first.get(draft.model.id) is draft:
             rules.append(rule)
             references[rule.id] = named
@@ -105,6 +121,7 @@ def resolve_rules(
     for name, rule_id in _taken_alone(ordered).items():
         if name in lists:
             warn_of_single_symbols(lists[name], rule_id, problems)
+    warn_of_unused(definitions, problems)
     for words in lists.values():
         if words.name not in used and not words.is_allow:
             problems.warn(words.place, f"list {words.name!r} is used by no rule")
@@ -230,7 +247,10 @@ def _check_references(
 
 
 def _resolved(
-    draft: RuleDraft, parsed: Mapping[str, Parsed | None], named: Sequence[tuple[str, Place]]
+    draft: RuleDraft,
+    parsed: Mapping[str, Parsed | None],
+    named: Sequence[tuple[str, Place]],
+    definitions: Mapping[str, Definition],
 ) -> RuleSource | None:
     model = draft.model
     when, unless = parsed["when"], parsed["unless"]
@@ -240,6 +260,8 @@ def _resolved(
     if unless is not None and unless.node is not None:
         parts = condition.xs if isinstance(condition, e.And) else (condition,)
         condition = e.And((*parts, e.Not(unless.node)))
+    used = {name for part in parsed.values() if part is not None for name in part.conditions}
+    conditions = [definitions[name] for name in sorted(used)]
     return RuleSource(
         id=model.id,
         pack=draft.pack.pack,
@@ -258,6 +280,7 @@ def _resolved(
         cases=_cases(draft, model.cases or CasesModel()),
         place=draft.place("id"),
         names=tuple(sorted({rule_id for rule_id, _ in named})),
+        conditions=tuple((definition.head, " ".join(definition.text.split())) for definition in conditions),
         floor=draft.pack.floor if model.floor is None else model.floor,
     )
 

@@ -25,6 +25,7 @@ _RULE_FIELDS: Final = (
     "group",
     "when",
     "unless",
+    "conditions",
     "from",
     "until",
     "basis",

@@ -23,6 +23,7 @@ __all__ = [
     "Licence",
     "Listing",
     "Model",
+    "Named",
     "Near",
     "Node",
     "Not",
@@ -46,11 +47,15 @@ COMPARISONS: Final = (">=", ">", "<=", "<", "==")
 
 @dataclass(frozen=True)
 class Operand:
-    """Hits of a list or recogniser; with `free_of`, only those that have no hit of that list before them."""
+    """Hits of a list or recogniser; with `free_of`, only those that have no hit of that list before them.
+
+    unquoted: only those that do not stand between quotation marks.
+    """
 
     list: str
     free_of: str | None = None
     within: int = 0
+    unquoted: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,15 @@ class Language:
 
 
 @dataclass(frozen=True)
+class Named:
+    """`x`, which stands under the name `pack.name` and was given these lists."""
+
+    name: str
+    given: tuple[Operand, ...]
+    x: Node
+
+
+@dataclass(frozen=True)
 class Not:
     x: Node
 
@@ -213,6 +227,7 @@ Node: TypeAlias = (
     | Listing
     | Channel
     | Language
+    | Named
     | Not
     | And
     | Or
@@ -235,7 +250,7 @@ def compare(a: float, cmp: str, b: float) -> bool:
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything below it, parents first."""
     yield node
-    if isinstance(node, Not):
+    if isinstance(node, Not | Named):
         yield from walk(node.x)
     elif isinstance(node, And | Or):
         for child in node.xs:
@@ -253,6 +268,8 @@ def operands(node: Node) -> Iterator[Operand]:
 
 def depth(node: Node) -> int:
     """Levels of the tree; a leaf is 1."""
+    if isinstance(node, Named):
+        return depth(node.x)
     if isinstance(node, Not):
         return 1 + depth(node.x)
     if isinstance(node, And | Or):

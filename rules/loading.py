@@ -11,6 +11,7 @@ from fairpost.engine.model import TextModel
 from fairpost.engine.vocabulary import RECOGNISERS
 
 from .conditions import RuleDraft, resolve_rules
+from .definitions import Definition, read_definitions
 from .document import Document, read_document
 from .law import check_laws
 from .model_file import InvalidModel, load_model
@@ -86,16 +87,18 @@ def _load(paths: Paths, given: GivenModel, problems: Problems) -> Source | None:
 
     lists: dict[str, ListSource] = {}
     groups: dict[str, float] = {}
+    definitions: dict[str, Definition] = {}
     drafts: list[RuleDraft] = []
     first: dict[str, Place] = {}
     for document, pack, folder in files.packs:
         _check_names(document, pack, first, problems)
         lists |= read_lists(document, pack, folder, problems)
+        definitions |= read_definitions(document, pack, problems)
         groups |= {f"{pack.pack}.{name}": group.cap for name, group in pack.groups.items()}
         drafts += [RuleDraft(document, pack, index, rule) for index, rule in enumerate(pack.rules)]
     check_allow_words(lists, problems)
     channels = policy.channels if policy is not None else []
-    rules, off_rules = resolve_rules(drafts, lists, groups, laws, channels, problems, model is not None)
+    rules, off_rules = resolve_rules(drafts, lists, groups, laws, channels, problems, model is not None, definitions)
     if policy is None:
         return None
     packs = tuple(PackSource(pack.pack, pack.description, document.file) for document, pack, _ in files.packs)

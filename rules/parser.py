@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from fairpost.engine import vocabulary
@@ -17,8 +17,9 @@ from fairpost.engine import vocabulary
 from . import expression as e
 from .problems import known
 from .syntax import MAX_DEPTH, MAX_LENGTH, Mistake, Syntax
+from .values import Values, Wrong, short, unknown
 
-__all__ = ["MAX_COUNT", "MAX_DEPTH", "MAX_DISTANCE", "MAX_LENGTH", "Mistake", "Parsed", "Scope", "parse"]
+__all__ = ["MAX_COUNT", "MAX_DEPTH", "MAX_DISTANCE", "MAX_LENGTH", "Callable", "Mistake", "Parsed", "Scope", "parse"]
 
 MAX_DISTANCE: Final = 1000
 MAX_COUNT: Final = 255
@@ -27,7 +28,7 @@ MAX_LOGIT: Final = 100
 
 _COMPARE: Final[dict[type[ast.cmpop], str]] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=", ast.Lt: "<", ast.Eq: "=="}
 _LIST_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_][A-Za-z0-9_-]*)?")
-_CALLS: Final = ("any", "all", "near", "before", "count", "rule", "free")
+_CALLS: Final = ("any", "all", "near", "before", "count", "rule", "free", "unquoted")
 _SELLER: Final = (
     "registered",
     "unregistered",
@@ -62,6 +63,22 @@ class Scope(Protocol):
     def rule_ids(self) -> Sequence[str]:
         """Ids of all rules."""
 
+    def condition(self, name: str) -> Callable | None:
+        """The condition under a name that `name` means here."""
+
+    def condition_names(self) -> Sequence[str]:
+        """Names that `condition` would take, for hints."""
+
+
+class Callable(Protocol):
+    """A condition under a name, see `definitions`."""
+
+    name: str
+    parameters: tuple[str, ...]
+    text: str
+    scope: Scope | None
+    is_broken: bool
+
 
 @dataclass
 class Parsed:
@@ -73,21 +90,26 @@ class Parsed:
     lists: list[tuple[str, int]] = field(default_factory=list)
     commerce: int | None = None
     """Offset of the first use of `commerce`."""
+    conditions: list[str] = field(default_factory=list)
+    """Full names of the conditions that are named, those inside them too."""
+    parameters: set[str] = field(default_factory=set)
+    """Parameters that stand in the text."""
 
 
-class _Wrong(Exception):
-    def __init__(self, node: ast.AST, message: str) -> None:
-        self.node, self.message = node, message
+def parse(
+    text: str, scope: Scope, given: Mapping[str, e.Operand] | None = None, inside: tuple[str, ...] = ()
+) -> Parsed:
+    """Parse one condition; never raises for what an author can write.
+
+    given: what the parameters of a named condition stand for; inside: the names of those that the text is part of.
+    A text that names a condition with mistakes of its own has no node and no mistake.
+    """
+    return _Parser(text, scope, given or {}, inside).run()
 
 
-def parse(text: str, scope: Scope) -> Parsed:
-    """Parse one condition; never raises for what an author can write."""
-    return _Parser(text, scope).run()
-
-
-class _Parser:
-    def __init__(self, text: str, scope: Scope) -> None:
-        self.text, self.scope = text, scope
+class _Parser(Values):
+    def __init__(self, text: str, scope: Scope, given: Mapping[str, e.Operand], inside: tuple[str, ...]) -> None:
+        self.text, self.scope, self.given, self.inside = text, scope, given, inside
         self.syntax = Syntax(text)
         self.result = Parsed(None)
 
@@ -100,6 +122,8 @@ class _Parser:
                 self.result.mistakes.append(self.syntax.mistake)
             return self.result
         node = self.condition(self.syntax.tree, 1)
+        if not self.result.mistakes and node is not None and not self.inside and e.depth(node) > MAX_DEPTH:
+            self.mistake(0, f"nested too deep with the conditions that it names: at most {MAX_DEPTH} levels")
         if not self.result.mistakes:
             self.result.node = node
         return self.result
@@ -110,18 +134,15 @@ class _Parser:
     def start(self, node: ast.AST) -> int:
         return self.syntax.start(node)
 
-    def source(self, node: ast.AST) -> str:
-        return self.syntax.source(node)
-
     # -- conditions --------------------------------------------------------------------------
 
     def condition(self, node: ast.expr, level: int) -> e.Node | None:
         """The node as a condition; None, with the mistake noted, where it is none."""
         try:
             if level > MAX_DEPTH:
-                raise _Wrong(node, f'nested too deep: at most {MAX_DEPTH} levels; split the rule with rule("...")')
+                raise Wrong(node, f'nested too deep: at most {MAX_DEPTH} levels; split the rule with rule("...")')
             return self._condition(node, level)
-        except _Wrong as wrong:
+        except Wrong as wrong:
             self.mistake(self.start(wrong.node), wrong.message)
             return None
 
@@ -142,23 +163,23 @@ class _Parser:
         if isinstance(node, ast.Name | ast.Attribute):
             return self.bare_name(node)
         read = self.source(node)
-        raise _Wrong(node, f"{_short(read)} is not a condition; a condition is {_CONDITIONS}")
+        raise Wrong(node, f"{short(read)} is not a condition; a condition is {_CONDITIONS}")
 
     def call(self, node: ast.Call) -> e.Node | None:
         name = self.source(node.func)
         if node.keywords:
-            raise _Wrong(node.keywords[0], f"{name}() takes no named arguments; write the values in order")
+            raise Wrong(node.keywords[0], f"{name}() takes no named arguments; write the values in order")
         if name == "seller.licence":
             self.arguments(node, 1, 'seller.licence("food")')
             return e.Licence(self.word(node.args[0], "licence", vocabulary.LICENCES))
         if name == "seller.strikes":
-            raise _Wrong(node, "seller.strikes(...) is a number; compare it, as in seller.strikes(MEDICAL) >= 2")
+            raise Wrong(node, "seller.strikes(...) is a number; compare it, as in seller.strikes(MEDICAL) >= 2")
         if name == "any":
             self.arguments(node, 1, "any(x)", "; for several lists write any(x) or any(y)")
             return e.Any(self.operand(node.args[0]))
         if name == "all":
             if len(node.args) < 2:
-                raise _Wrong(node, "all() takes two lists or more, as in all(x, y)")
+                raise Wrong(node, "all() takes two lists or more, as in all(x, y)")
             return e.And(tuple(e.Any(x) for x in self.operands(node.args)))
         if name in ("near", "before"):
             self.arguments(node, 3, f"{name}(x, y, 8)")
@@ -166,28 +187,58 @@ class _Parser:
             n = self.whole(node.args[2], 0, MAX_DISTANCE)
             return e.Near(x, y, n) if name == "near" else e.Before(x, y, n)
         if name == "count":
-            raise _Wrong(node, "count(...) is a number; compare it, as in count(x) >= 2")
+            raise Wrong(node, "count(...) is a number; compare it, as in count(x) >= 2")
         if name == "free":
-            raise _Wrong(node, "free(...) is a set of hits; write it inside a condition, as in any(free(x, y, 4))")
+            raise Wrong(node, "free(...) is a set of hits; write it inside a condition, as in any(free(x, y, 4))")
+        if name == "unquoted":
+            raise Wrong(node, "unquoted(...) is a set of hits; write it inside a condition, as in any(unquoted(x))")
         if name == "rule":
             return self.rule(node)
+        if (named := self.scope.condition(name)) is not None:
+            return self.named(node, named, node.args)
         seller = [f"seller.{word}" for word in _SELLER]
         if name in ("commerce", "model", "channel", "language", *seller):
-            raise _Wrong(node.func, f"{name} takes no parentheses here")
-        raise _Wrong(node.func, known("function", name, (*_CALLS, "seller.licence", "seller.strikes")))
+            raise Wrong(node.func, f"{name} takes no parentheses here")
+        choices = (*_CALLS, "seller.licence", "seller.strikes", *self.scope.condition_names())
+        raise Wrong(node.func, known("function", name, choices))
+
+    def named(self, node: ast.expr, named: Callable, arguments: Sequence[ast.expr]) -> e.Node | None:
+        """The condition under a name, with lists for its parameters."""
+        if len(arguments) != len(named.parameters):
+            form = named.name + (f"({', '.join(named.parameters)})" if named.parameters else "")
+            raise Wrong(node, f"the condition is written {form}, with {len(named.parameters) or 'no'} list(s)")
+        if named.name in self.inside:
+            trail = " -> ".join((*self.inside[self.inside.index(named.name) :], named.name))
+            raise Wrong(node, f"conditions go round in a circle: {trail}")
+        operands = self.operands(arguments)
+        self.result.conditions.append(named.name)
+        if named.is_broken or named.scope is None:
+            return None
+        inner = parse(
+            named.text, named.scope, dict(zip(named.parameters, operands, strict=True)), (*self.inside, named.name)
+        )
+        for mistake in inner.mistakes:
+            raise Wrong(node, f"{named.name}: {mistake.message}")
+        start = self.start(node)
+        self.result.conditions += inner.conditions
+        self.result.rules += [(rule, start) for rule, _ in inner.rules]
+        self.result.lists += [(name, start) for name, _ in inner.lists]
+        if inner.commerce is not None and self.result.commerce is None:
+            self.result.commerce = start
+        return None if inner.node is None else e.Named(named.name, tuple(operands), inner.node)
 
     def rule(self, node: ast.Call) -> e.Node:
         self.arguments(node, 1, 'rule("medical.cure-claim")')
         argument = node.args[0]
         if not (isinstance(argument, ast.Constant) and isinstance(argument.value, str)):
-            read = _short(self.source(argument), quote=False)
-            raise _Wrong(argument, f'write the id of the rule in quotes: rule("{read}")')
+            read = short(self.source(argument), quote=False)
+            raise Wrong(argument, f'write the id of the rule in quotes: rule("{read}")')
         if argument.value not in self.scope.rule_ids():
-            raise _Wrong(argument, _unknown("rule", argument.value, self.scope.rule_ids()))
+            raise Wrong(argument, unknown("rule", argument.value, self.scope.rule_ids()))
         self.result.rules.append((argument.value, self.start(argument)))
         return e.RuleFired(argument.value)
 
-    def bare_name(self, node: ast.expr) -> e.Node:
+    def bare_name(self, node: ast.expr) -> e.Node | None:
         name = self.source(node)
         if name == "seller.registered":
             return e.Registered()
@@ -206,31 +257,34 @@ class _Parser:
                 "seller.listing": 'seller.listing == "blacklisted"',
             }
             if name in examples:
-                raise _Wrong(node, f"{name} alone is not a condition; write it as in {examples[name]}")
-            raise _Wrong(node, known("seller predicate", name, [f"seller.{word}" for word in _SELLER]))
+                raise Wrong(node, f"{name} alone is not a condition; write it as in {examples[name]}")
+            raise Wrong(node, known("seller predicate", name, [f"seller.{word}" for word in _SELLER]))
         if name in ("commerce", "model", "channel", "language"):
-            raise _Wrong(node, f"{name} alone is not a condition; compare it")
-        if self.scope.resolve_list(name) is not None:
-            raise _Wrong(node, f"a list is not a condition; write any({name})")
+            raise Wrong(node, f"{name} alone is not a condition; compare it")
+        if name in self.given or self.scope.resolve_list(name) is not None:
+            raise Wrong(node, f"a list is not a condition; write any({name})")
+        if (named := self.scope.condition(name)) is not None:
+            return self.named(node, named, ())
         if name.lower() in ("true", "false"):
-            raise _Wrong(node, "there are no constants in the language; use 'mode: off' to switch a rule off")
-        raise _Wrong(node, known("name", name, (*vocabulary.RECOGNISERS, "seller.registered", "commerce", "channel")))
+            raise Wrong(node, "there are no constants in the language; use 'mode: off' to switch a rule off")
+        choices = (*vocabulary.RECOGNISERS, "seller.registered", "commerce", "channel", *self.scope.condition_names())
+        raise Wrong(node, known("name", name, choices))
 
     # -- comparisons -------------------------------------------------------------------------
 
     def comparison(self, node: ast.Compare) -> e.Node | None:
         if len(node.ops) > 1:
-            raise _Wrong(node, "compare two things at a time, and join the comparisons with 'and'")
+            raise Wrong(node, "compare two things at a time, and join the comparisons with 'and'")
         left, right, op = node.left, node.comparators[0], node.ops[0]
         name = self.source(left.func) if isinstance(left, ast.Call) else self.source(left)
         if isinstance(left, ast.Constant):
-            raise _Wrong(left, f"write the value on the right, as in {_short(self.source(right), quote=False)} >= 1")
+            raise Wrong(left, f"write the value on the right, as in {short(self.source(right), quote=False)} >= 1")
         if isinstance(left, ast.Call) and name in _NUMBERS_AND_FIELDS:
-            raise _Wrong(left, f"{name} takes no parentheses here")
+            raise Wrong(left, f"{name} takes no parentheses here")
         if name in ("channel", "language"):
             return self.post_field(name, op, right, node)
         if isinstance(op, ast.In | ast.NotIn | ast.Is | ast.IsNot | ast.NotEq):
-            raise _Wrong(node, "compare with >=, >, <=, < or ==; for 'is not', write not (... == ...)")
+            raise Wrong(node, "compare with >=, >, <=, < or ==; for 'is not', write not (... == ...)")
         cmp = _COMPARE[type(op)]
         if name == "commerce":
             if self.result.commerce is None:
@@ -238,13 +292,13 @@ class _Parser:
             return e.Commerce(cmp, self.number(right, 0.0, 1.0))
         if name == "model":
             if not self.scope.has_model:
-                raise _Wrong(left, "there is no text model to ask; give one with the packs, or compare commerce")
+                raise Wrong(left, "there is no text model to ask; give one with the packs, or compare commerce")
             return e.Model(cmp, self.number(right, -MAX_LOGIT, MAX_LOGIT))
         if isinstance(left, ast.Call) and name == "count":
             return self.count(left, cmp, right)
         if isinstance(left, ast.Call) and name == "seller.strikes":
             if len(left.args) > 1 or left.keywords:
-                raise _Wrong(left, "seller.strikes() takes one category, or nothing for all of them")
+                raise Wrong(left, "seller.strikes() takes one category, or nothing for all of them")
             category = self.category(left.args[0]) if left.args else None
             return e.Strikes(category, cmp, self.whole(right, 0, MAX_COUNT * 32))
         if name == "seller.tenure":
@@ -253,21 +307,21 @@ class _Parser:
             return e.Enforcement(cmp, self.word(right, "enforcement", vocabulary.ENFORCEMENT))
         if name == "seller.listing":
             if cmp != "==":
-                raise _Wrong(node, 'seller.listing has no order; write it as in seller.listing == "blacklisted"')
+                raise Wrong(node, 'seller.listing has no order; write it as in seller.listing == "blacklisted"')
             return e.Listing(cmp, self.word(right, "listing", vocabulary.LISTING))
-        raise _Wrong(
+        raise Wrong(
             left,
-            f"{_short(self.source(left))} is not a number; what can be compared is count(x), commerce, model, "
+            f"{short(self.source(left))} is not a number; what can be compared is count(x), commerce, model, "
             "seller.strikes(), seller.tenure, seller.enforcement, seller.listing, channel, language",
         )
 
     def count(self, call: ast.Call, cmp: str, right: ast.expr) -> e.Node:
         if call.keywords or not 1 <= len(call.args) <= 2:
-            raise _Wrong(call, "count() is written count(x) or count(x, distinct)")
+            raise Wrong(call, "count() is written count(x) or count(x, distinct)")
         distinct = len(call.args) == 2
         if distinct and self.source(call.args[1]) != "distinct":
-            read = _short(self.source(call.args[1]))
-            raise _Wrong(call.args[1], f"{read}: the second argument of count can only be 'distinct'")
+            read = short(self.source(call.args[1]))
+            raise Wrong(call.args[1], f"{read}: the second argument of count can only be 'distinct'")
         return e.Count(self.operand(call.args[0]), distinct, cmp, self.whole(right, 0, MAX_COUNT))
 
     def post_field(self, name: str, op: ast.cmpop, right: ast.expr, node: ast.Compare) -> e.Node:
@@ -275,18 +329,18 @@ class _Parser:
             return self.field_value(name, right)
         if isinstance(op, ast.In):
             if not isinstance(right, ast.Tuple | ast.List | ast.Set) or not right.elts:
-                raise _Wrong(right, f'write the values in parentheses, as in {name} in ("a", "b")')
+                raise Wrong(right, f'write the values in parentheses, as in {name} in ("a", "b")')
             values = tuple(self.field_value(name, item) for item in right.elts)
             return values[0] if len(values) == 1 else e.Or(values)
-        raise _Wrong(node, f'{name} is compared with == or in; for others write not {name} == "..."')
+        raise Wrong(node, f'{name} is compared with == or in; for others write not {name} == "..."')
 
     def field_value(self, name: str, node: ast.expr) -> e.Node:
         if name == "channel":
             return e.Channel(self.word(node, "channel", ("default", *self.scope.channels)))
         if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
-            raise _Wrong(node, 'write the language in quotes, such as "zh"')
+            raise Wrong(node, 'write the language in quotes, such as "zh"')
         if not re.fullmatch(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", node.value):
-            raise _Wrong(node, f"{node.value!r} is not a language tag; write one such as 'zh', 'en' or 'zh-Hant'")
+            raise Wrong(node, f"{node.value!r} is not a language tag; write one such as 'zh', 'en' or 'zh-Hant'")
         return e.Language(node.value)
 
     # -- parts -------------------------------------------------------------------------------
@@ -295,10 +349,10 @@ class _Parser:
         if len(node.args) != count:
             name = form.partition("(")[0]
             plural = "s" if count > 1 else ""
-            raise _Wrong(node, f"{name}() takes {count} argument{plural}, as in {form}, not {len(node.args)}{hint}")
+            raise Wrong(node, f"{name}() takes {count} argument{plural}, as in {form}, not {len(node.args)}{hint}")
         for argument in node.args:
             if isinstance(argument, ast.Starred):
-                raise _Wrong(argument, "'*' is not in the language")
+                raise Wrong(argument, "'*' is not in the language")
 
     def operands(self, nodes: Sequence[ast.expr]) -> list[e.Operand]:
         """All operands of a call: mistakes in several of them are all noted before giving up."""
@@ -306,7 +360,7 @@ class _Parser:
         for node in nodes:
             try:
                 result.append(self.operand(node))
-            except _Wrong as caught:
+            except Wrong as caught:
                 wrong.append(caught)
         for earlier in wrong[:-1]:
             self.mistake(self.start(earlier.node), earlier.message)
@@ -317,60 +371,29 @@ class _Parser:
     def operand(self, node: ast.expr) -> e.Operand:
         if isinstance(node, ast.Call) and self.source(node.func) == "free":
             if node.keywords or len(node.args) != 3:
-                raise _Wrong(node, "write it as in free(x, y, 4): hits of x with no hit of y up to 4 symbols before")
-            return e.Operand(
-                self.list_name(node.args[0]), self.list_name(node.args[1]), self.whole(node.args[2], 0, MAX_DISTANCE)
-            )
+                raise Wrong(node, "write it as in free(x, y, 4): hits of x with no hit of y up to 4 symbols before")
+            hits, others = self.operand(node.args[0]), self.operand(node.args[1])
+            if hits.free_of is not None or others != e.Operand(others.list):
+                raise Wrong(node, "free() takes the names of two lists; write unquoted(free(x, y, 4)) for both")
+            return replace(hits, free_of=others.list, within=self.whole(node.args[2], 0, MAX_DISTANCE))
+        if isinstance(node, ast.Call) and self.source(node.func) == "unquoted":
+            if node.keywords or len(node.args) != 1:
+                raise Wrong(node, "write it as in unquoted(x): hits of x that do not stand between quotation marks")
+            return replace(self.operand(node.args[0]), unquoted=True)
+        name = self.source(node)
+        if isinstance(node, ast.Name | ast.Attribute) and name in self.given:
+            self.result.parameters.add(name)
+            return self.given[name]
         return e.Operand(self.list_name(node))
 
     def list_name(self, node: ast.expr) -> str:
         name = self.source(node)
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            raise _Wrong(node, f"write the list's name without quotes: {node.value}")
+            raise Wrong(node, f"write the list's name without quotes: {node.value}")
         if not isinstance(node, ast.Name | ast.Attribute) or not _LIST_NAME.fullmatch(name):
-            raise _Wrong(node, f"expected the name of a list or recogniser, read {_short(name)}")
+            raise Wrong(node, f"expected the name of a list or recogniser, read {short(name)}")
         full = self.scope.resolve_list(name)
         if full is None:
-            raise _Wrong(node, _unknown("list", name, self.scope.list_names()))
+            raise Wrong(node, unknown("list", name, self.scope.list_names()))
         self.result.lists.append((full, self.start(node)))
         return full
-
-    def word(self, node: ast.expr, what: str, choices: Sequence[str]) -> str:
-        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
-            raise _Wrong(node, f'write the {what} in quotes, such as "{choices[min(1, len(choices) - 1)]}"')
-        if node.value not in choices:
-            raise _Wrong(node, known(what, node.value, choices))
-        return node.value
-
-    def category(self, node: ast.expr) -> str:
-        name = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else self.source(node)
-        if name not in vocabulary.CATEGORIES:
-            raise _Wrong(node, known("category", name, vocabulary.CATEGORIES))
-        return name
-
-    def whole(self, node: ast.expr, low: int, high: int) -> int:
-        text = self.source(node)
-        if not re.fullmatch(r"-?\d{1,9}", text):
-            raise _Wrong(node, f"expected a whole number from {low} to {high}, read {_short(text)}")
-        if not low <= int(text) <= high:
-            raise _Wrong(node, f"{text} is out of range: from {low} to {high}")
-        return int(text)
-
-    def number(self, node: ast.expr, low: float, high: float) -> float:
-        text = self.source(node)
-        if not re.fullmatch(r"-?\d{1,9}(\.\d{1,9})?", text):
-            raise _Wrong(node, f"expected a number from {low:g} to {high:g}, read {_short(text)}")
-        if not low <= float(text) <= high:
-            raise _Wrong(node, f"{text} is out of range: from {low:g} to {high:g}")
-        return float(text)
-
-
-def _unknown(what: str, name: str, choices: Sequence[str]) -> str:
-    own_first = sorted(set(choices), key=lambda choice: (what == "list" and "." in choice, choice))
-    return known(what, name, own_first, limit=12)
-
-
-def _short(text: str, quote: bool = True) -> str:
-    text = " ".join(text.split())
-    text = text if len(text) <= 40 else text[:37] + "..."
-    return repr(text) if quote else text

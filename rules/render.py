@@ -13,7 +13,7 @@ def render(node: e.Node, pack: str = "") -> str:
     """The condition as it would be written in `pack` (its own lists by their short names)."""
     match node:
         case e.Any(x):
-            return x.list if x.list in RECOGNISERS and x.free_of is None else f"any({_operand(x, pack)})"
+            return x.list if x == e.Operand(x.list) and x.list in RECOGNISERS else f"any({_operand(x, pack)})"
         case e.Count(x, distinct, cmp, n):
             return f"count({_operand(x, pack)}{', distinct' if distinct else ''}) {cmp} {n}"
         case e.Near(x, y, n):
@@ -46,6 +46,9 @@ def render(node: e.Node, pack: str = "") -> str:
             return f'channel == "{name}"'
         case e.Language(name):
             return f'language == "{name}"'
+        case e.Named(name, given):
+            lists = ", ".join(_operand(x, pack) for x in given)
+            return name.removeprefix(f"{pack}.") + (f"({lists})" if given else "")
         case e.Not(x):
             return f"not {_inside(x, pack)}"
         case e.And(xs):
@@ -60,7 +63,7 @@ def _inside(node: e.Node, pack: str) -> str:
 
 
 def _operand(operand: e.Operand, pack: str) -> str:
-    name = operand.list.removeprefix(f"{pack}.")
-    if operand.free_of is None:
-        return name
-    return f"free({name}, {operand.free_of.removeprefix(f'{pack}.')}, {operand.within})"
+    text = operand.list.removeprefix(f"{pack}.")
+    if operand.free_of is not None:
+        text = f"free({text}, {operand.free_of.removeprefix(f'{pack}.')}, {operand.within})"
+    return f"unquoted({text})" if operand.unquoted else text

@@ -233,6 +233,8 @@ class PackFile(Model):
     """What the lists look through that say nothing themselves."""
     allow: list[Word] = Field(default=[])
     lists: dict[str, _List] = Field(default={})
+    conditions: dict[str, Word] = Field(default={})
+    """Conditions under a name, `name` or `name(x, y)` with lists as parameters; all packs may use them."""
     groups: dict[str, GroupModel] = Field(default={})
     floor: Fraction | None = None
     """The floor of the pack's rules that have none of their own."""

@@ -81,6 +81,8 @@ class RuleSource:
     place: Place
     names: tuple[str, ...] = ()
     """Ids of the rules that the condition names."""
+    conditions: tuple[tuple[str, str], ...] = ()
+    """(name as declared, text) of the conditions under a name that it uses, by name; those inside them too."""
     floor: float | None = None
     """Share of its mutated match cases that it must find (`fairpost.rules.mutation`); compiled into nothing."""
 

@@ -68,6 +68,8 @@ class _Needs:
     def of(self, node: e.Node, negated: bool) -> Triggers:
         if isinstance(node, e.Not):
             return self.of(node.x, not negated)
+        if isinstance(node, e.Named):
+            return self.of(node.x, negated)
         if isinstance(node, e.And | e.Or):
             children = [self.of(child, negated) for child in node.xs]
             if isinstance(node, e.And) is not negated:  # all of them must be true: the cheapest one will do

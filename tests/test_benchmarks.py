@@ -1,13 +1,18 @@
-"""What decides in benchmarks/: the comparison of instruction counts, the report's ratios, the peers' answers."""
+"""What decides in benchmarks/: instruction counts, the report's ratios, the peers' answers, what the study draws."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import error_study
 import instructions
 import pytest
 from peers import PEERS, Posts, checksum
 from report import Run, tables
+
+from fairpost.engine import RuleSet
+from fairpost.rules import shipped_bundle
 
 STORED = {
     "instructions a post": {"match": 1000},
@@ -94,3 +99,37 @@ def test_report() -> None:
     assert "1,000,000" in table
     assert "3.00 x two" in table
     assert "2.00 x one" in table
+
+
+def test_study_draws_evenly_and_by_seed() -> None:
+    found = {
+        source: [{"source": source, "text": f"{source}{k}"} for k in range(n)]
+        for source, n in (("a", 50), ("b", 3), ("c", 50))
+    }
+    taken = error_study.drawn(found, 21, seed=1)
+    assert [sum(entry["source"] == source for entry in taken) for source in "abc"] == [9, 3, 9]
+    assert len({entry["text"] for entry in taken}) == 21
+    assert taken == error_study.drawn(found, 21, seed=1) != error_study.drawn(found, 21, seed=2)
+    assert len(error_study.drawn(found, 1000, seed=1)) == 103
+
+
+def test_study_tells_struck_posts_from_missed_adverts() -> None:
+    rules = RuleSet.open(shipped_bundle())
+    bad, fine = "这款茶根治糖尿病，一盒98元包邮", "新到一批布鞋，128元一双"
+    posts = [("x", bad, False), ("x", bad, False), ("y/advert", fine, True), ("y", fine + "。", False)]
+    flagged, missed = error_study.judged(rules, posts)
+    assert [entry["text"] for entry in flagged["x"]] == [bad]
+    assert "MEDICAL" in flagged["x"][0]["labels"]
+    assert any("根治" in quote for quote in flagged["x"][0]["quotes"])
+    assert {source: len(entries) for source, entries in missed.items()} == {"y/advert": 1}
+
+
+def test_study_keeps_other_peoples_texts_out_of_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside = Path(error_study.__file__).parent / "study.jsonl"
+    monkeypatch.setattr("sys.argv", ["error_study.py", str(tmp_path), "-o", str(inside)])
+    with pytest.raises(SystemExit):
+        error_study.main()
+    assert "is inside the repository; the texts may not be kept there" in capsys.readouterr().err
+    assert not inside.exists()

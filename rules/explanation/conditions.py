@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fairpost.engine import vocabulary as v
-from fairpost.engine.layout import Op
+from fairpost.engine.layout import UNQUOTED, Op
 
 from .. import expression as e
 from ..render import render
@@ -30,9 +30,12 @@ class Names:
 
     def operand(self, number: int) -> e.Operand:
         found = self.operands[number]
-        free_of = int(found["free_of"])
+        free_of, within = int(found["free_of"]), int(found["within"])
         return e.Operand(
-            self.lists[int(found["list"])], None if free_of < 0 else self.lists[free_of], int(found["within"])
+            self.lists[int(found["list"])],
+            None if free_of < 0 else self.lists[free_of],
+            within & ~UNQUOTED,
+            bool(within & UNQUOTED),
         )
 
 
@@ -48,34 +51,39 @@ class Part:
     begin: int
     end: int
     parts: tuple[Part, ...] = ()
+    name: str = ""
+    """Of a condition under a name, with what it was given: `common.quoted(cure)`."""
 
     def walk(self) -> list[Part]:
         """The node and everything below it, parents first."""
         return [self, *(below for part in self.parts for below in part.walk())]
 
 
-def parts_of(code: Any, names: Names, pack: str) -> Part:
+def parts_of(code: Any, names: Names, pack: str, named: Mapping[tuple[int, int], str]) -> Part:
     """The tree of one rule's code.
 
     Args:
         code: layout.INSTRUCTION_DTYPE[n] of a checked bundle.
+        named: (begin, end) of what stands under a name in the rule's pack.
     """
     stack: list[Part] = []
     for at, instruction in enumerate(code):
         op = Op(int(instruction["op"]))
         if op not in _NODES:
-            stack.append(Part(op, render(_leaf(op, instruction, names), pack), at, at + 1))
+            text = render(_leaf(op, instruction, names), pack)
+            stack.append(Part(op, text, at, at + 1, name=named.get((at, at + 1), "")))
             continue
         below = stack[-_NODES[op] :]
         del stack[-_NODES[op] :]
-        if op is not Op.NOT and below[0].op is op:  # a and b and c: the code joins two at a time
+        begin = below[0].begin
+        if op is not Op.NOT and below[0].op is op and not below[0].name:  # a and b and c: the code joins two at a time
             below = [*below[0].parts, below[1]]
-        stack.append(Part(op, _joined(op, below), min(part.begin for part in below), at + 1, tuple(below)))
+        stack.append(Part(op, _joined(op, below), begin, at + 1, tuple(below), named.get((begin, at + 1), "")))
     return stack[0]
 
 
 def _joined(op: Op, below: Sequence[Part]) -> str:
-    texts = [f"({part.text})" if part.op in (Op.AND, Op.OR) else part.text for part in below]
+    texts = [part.name or (f"({part.text})" if part.op in (Op.AND, Op.OR) else part.text) for part in below]
     return f"not {texts[0]}" if op is Op.NOT else f" {op.name.lower()} ".join(texts)
 
 

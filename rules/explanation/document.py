@@ -75,6 +75,8 @@ def _rule(answer: RuleAnswer) -> dict[str, Any]:
 
 def _node(node: Node) -> dict[str, Any]:
     shown: dict[str, Any] = {"op": node.op, "text": node.text, "holds": node.holds}
+    if node.name:
+        shown["name"] = node.name
     if node.parts:
         shown["parts"] = [_node(part) for part in node.parts]
     elif node.witnesses:

@@ -61,6 +61,8 @@ class Node:
     holds: bool
     witnesses: tuple[Span, ...]
     parts: tuple[Node, ...]
+    name: str = ""
+    """Of a condition under a name, with what it was given: `common.quoted(cure)`."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ class Explainer:
         def node(part: Part) -> Node:
             found = truths.get((rule, part.begin, part.end))
             below = tuple(node(each) for each in part.parts)
-            return Node(part.op.name.lower(), part.text, found is not None, found or (), below)
+            return Node(part.op.name.lower(), part.text, found is not None, found or (), below, part.name)
 
         return RuleAnswer(
             name,

@@ -39,6 +39,7 @@ class Bundle:
             meta["list_names"], self._sections["OPND"], self.rules.rule_ids, meta["channels"], meta["languages"]
         )
         packs = {entry["id"]: entry["pack"] for entry in meta["rules"]}
+        self._named = {entry["id"]: entry.get("named", ()) for entry in meta["rules"]}
         self._names, self._packs = names, packs
         self._bare: RuleSet | None = None
 
@@ -46,7 +47,9 @@ class Bundle:
         """The condition of rule number `rule`."""
         first, count = (int(self._sections["RULE"][rule][name]) for name in ("code", "code_count"))
         code = self._sections["CODE"][first : first + count]
-        return parts_of(code, self._names, self._packs[self.rules.rule_ids[rule]])
+        name = self.rules.rule_ids[rule]
+        named = {(begin, end): text for begin, end, text in self._named[name]}
+        return parts_of(code, self._names, self._packs[name], named)
 
     @property
     def signals(self) -> list[float] | None:

@@ -180,7 +180,7 @@ def _legal(pattern: Pattern) -> bool:
 
 # For conditions: words out of which the texts are made, so that lists hit often, near and far, across delimiters.
 VOCABULARY = ("最", "好", "最好", "最好了", "a", "ab", "b", "12", "1", "国家", "國", "好国", "kg", "a1")
-TOKENS = (*VOCABULARY, *"很是Ａ①㎏，，。、 \n❤\u200b", " ", "、", "最最", "9元", "5%")
+TOKENS = (*VOCABULARY, *"很是Ａ①㎏，，。、 \n❤\u200b", " ", "、", "最最", "9元", "5%", *'“”「」"', "“最好”", "”“")
 dense = st.lists(st.sampled_from(TOKENS), min_size=3, max_size=25).map("".join)
 
 patterns = st.builds(Pattern, words, fold_sets, st.booleans()).filter(_legal)
@@ -222,7 +222,12 @@ def _conditions(
     """Conditions over these lists; `earlier`: rules that may be named; `commerce`, `model`: whether it may be read."""
     name = weighted((9, st.sampled_from(names)), (1, st.sampled_from(["price", "percent", "contact.phone"])))
     distance = st.sampled_from([0, 0, 1, 1, 2, 3, 5, 8])
-    operand = weighted((3, st.builds(e.Operand, name)), (1, st.builds(e.Operand, name, name, distance)))
+    operand = weighted(
+        (6, st.builds(e.Operand, name)),
+        (2, st.builds(e.Operand, name, name, distance)),
+        (1, st.builds(e.Operand, name, st.none(), st.just(0), st.just(True))),
+        (1, st.builds(e.Operand, name, name, distance, st.just(True))),
+    )
     of_hits: list[st.SearchStrategy[e.Node]] = [
         st.builds(e.Any, operand),
         st.builds(e.Count, operand, st.booleans(), comparisons, st.integers(0, 4)),

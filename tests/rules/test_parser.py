@@ -29,6 +29,12 @@ class Scope:
     def rule_ids(self) -> list[str]:
         return ["health-food.cure-claim", "a.b"]
 
+    def condition(self, name: str) -> None:
+        return None
+
+    def condition_names(self) -> list[str]:
+        return []
+
 
 CURE, DISEASE = e.Operand("health-food.cure"), e.Operand("health-food.disease")
 NEGATION = e.Operand("common.negation")
@@ -44,6 +50,9 @@ GOOD = [
     ("count(cure) >= 2", e.Count(CURE, False, ">=", 2)),
     ("count(cure, distinct) == 0", e.Count(CURE, True, "==", 0)),
     ("any(free(cure, common.negation, 4))", e.Any(e.Operand("health-food.cure", "common.negation", 4))),
+    ("any(unquoted(cure))", e.Any(e.Operand("health-food.cure", unquoted=True))),
+    ("count(unquoted(free(cure, disease, 1))) >= 1", e.Count(e.Operand("health-food.cure", "health-food.disease", 1, True), False, ">=", 1)),
+    ("any(free(unquoted(cure), disease, 1))", e.Any(e.Operand("health-food.cure", "health-food.disease", 1, True))),
     ("near(free(cure, disease, 1), price, 2)", e.Near(e.Operand("health-food.cure", "health-food.disease", 1), e.Operand("price"), 2)),
     ('rule("a.b")', e.RuleFired("a.b")),
     ("commerce >= 0.4", e.Commerce(">=", 0.4)),
