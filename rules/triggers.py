@@ -23,7 +23,7 @@ Triggers = frozenset[str] | None
 _RECOGNISER_COST: Final = {"price": 1 << 20, "percent": 1 << 18}
 _OTHER_RECOGNISER_COST: Final = 1 << 17
 """How often they hit, in the unit of `wordlists.expected`. On real posts the lists that are chosen by expected hits
-give 1.1 conditions a post; 1.5 by the lengths of their words, and 0.6 by counted hits."""
+give 1.0 conditions a post; 1.5 by the lengths of their words, and 0.6 by counted hits."""
 
 
 def triggers_of(

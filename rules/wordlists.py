@@ -85,7 +85,10 @@ def expected(word: str, folds: frozenset[str]) -> float:
 
 
 def _expected(literal: tuple[int, ...]) -> float:
-    """A further symbol makes a literal rarer than its rarest pair; the hash of pairs lets none be below 1,024."""
+    """A further symbol makes a literal rarer than its rarest pair; the hash of pairs lets none be
+    below 1,024. A word of one symbol is a rarer character than most."""
+    if len(literal) == 1:
+        return frequency(literal) / 8
     return max(frequency(literal), 1024.0) / float(4 ** max(0, len(literal) - 2))
 
 
