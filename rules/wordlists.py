@@ -103,9 +103,11 @@ def holds(text: str, word: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def folded(word: str, folds: frozenset[str]) -> tuple[int, ...]:
-    """The pattern's symbols as the engine compares them."""
-    symbols = fold(word, folds - {"repeat"})[0]
-    return tuple(symbol for symbol, _ in groupby(symbols)) if "repeat" in folds else tuple(symbols)
+    """The pattern's symbols as the engine compares them with the text as it stands: among disguises a stretched
+    character is one more, and runs of equal symbols are compared as they are."""
+    symbols = fold(word, folds - {"repeat"} - EVASION)[0]
+    collapses = "repeat" in folds and not folds & EVASION
+    return tuple(symbol for symbol, _ in groupby(symbols)) if collapses else tuple(symbols)
 
 
 def read_lists(document: Document, pack: PackFile, folder: Path, problems: Problems) -> dict[str, ListSource]:
@@ -137,7 +139,8 @@ def read_lists(document: Document, pack: PackFile, folder: Path, problems: Probl
             allow_name = f"{name}:allow"
             allow = _inline(document, (*path, "allow"), model.allow)
             allow_place = document.key_place((*path, "allow"))
-            exact = folds - EVASION  # what excuses is not looked for in disguise
+            # What excuses is not looked for in disguise, of which `repeat` is one beside others.
+            exact = folds - EVASION - {"repeat"} if folds & EVASION else folds
             result[allow_name] = _checked(allow_name, allow, exact, model.word_boundaries, (), allow_place, problems)
             own = (allow_name,)
         result[name] = _checked(name, words, folds, model.word_boundaries, own + shared, place, problems)

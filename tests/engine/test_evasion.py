@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reference.matching import Pattern, find
-from reference.restoring import find_restored, words_of
+from reference.restoring import find_restored, restore, words_of
 from reference.sources import matcher_bundle
 from reference.strategies import examples
 
@@ -61,10 +61,10 @@ def spans(ruleset: RuleSet, text: str) -> list[tuple[int, int, int]]:
 
 
 def expected(patterns: list[Pattern], text: str) -> list[tuple[int, int, int]]:
-    words = words_of(frozenset((p.text, p.folds) for p in patterns))
+    meant = restore(text, words_of(frozenset((p.text, p.folds) for p in patterns)))
     return sorted(
         {(k, *span) for k, p in enumerate(patterns) for span in find(p, text)}
-        | {(k, *span) for k, p in enumerate(patterns) for span in find_restored(p, text, words)}
+        | {(k, *span) for k, p in enumerate(patterns) for span in find_restored(p, meant)}
     )
 
 

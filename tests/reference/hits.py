@@ -14,7 +14,7 @@ from fairpost.rules.source import ListSource
 from .folding import folded
 from .matching import Pattern, compared, find
 from .recognisers import recognise
-from .restoring import find_restored, words_of_lists
+from .restoring import find_restored, restore, words_of_lists
 
 __all__ = ["Hit", "Post", "Texts", "find_hits"]
 
@@ -89,6 +89,7 @@ def find_hits(
     raw: dict[str, set[Hit]] = {name: set() for name in (*RECOGNISERS, *lists)}
     disguised = words_of_lists(lists)
     for number, text in enumerate(texts):
+        meant = restore(text, disguised, has_suspects is None or has_suspects[number])
         for found in recognise(text):
             raw[found.recogniser].add(Hit(number, found.begin, found.end, found.recogniser))
         for name, source in lists.items():
@@ -96,8 +97,8 @@ def find_hits(
             for needle, pattern in _patterns(source.words, source.folds, source.word_boundaries):
                 if pattern.is_regular or needle in whole:  # nothing else can match, and there are many words
                     raw[name].update(Hit(number, begin, end, needle) for begin, end in find(pattern, text))
-                others = find_restored(pattern, text, disguised, has_suspects is None or has_suspects[number])
-                raw[name].update(Hit(number, begin, end, needle) for begin, end in others)
+                if meant is not None and (pattern.is_regular or needle in meant.seen.string):
+                    raw[name].update(Hit(number, begin, end, needle) for begin, end in find_restored(pattern, meant))
     kept = {}
     for name, hits in raw.items():
         allowed = {a for other in (lists[name].allows if name in lists else ()) for a in raw[other]}

@@ -40,10 +40,11 @@ class Words:
 
 @dataclass(frozen=True)
 class Restored:
-    """A text as it was meant, and how each of its symbols was written."""
+    """A text as it was meant, how each of its symbols was written, and what of it is matched: `seen`."""
 
     folded: Folded
     how: tuple[Writing, ...]
+    seen: Folded
 
 
 def taken(folds: frozenset[str]) -> Writing:
@@ -164,22 +165,36 @@ def counts(sounds: Sequence[Sound], how: Sequence[Writing], takes: Writing) -> b
 
 def proposals(sounds: Sequence[Sound], words: Words) -> Iterator[tuple[int, int, int, int, int]]:
     """(-length, natural, at, word, form) of the words that may be meant; sorted, the first are taken first."""
-    said = {s.sound for s in sounds} | {other for s in sounds for other in s.others}
-    said |= {sound(c) for s in sounds if s.is_suspect for c in passes_for(s.written or "")}
-    written = {s.stands for s in sounds}
+    places: dict[Reading, set[int]] = {}  # where a sound may stand, or a character
+    for at, s in enumerate(sounds):
+        looks = passes_for(s.written or "") if s.is_suspect else frozenset()
+        for key in {s.sound, s.stands, *s.others, *looks, *map(sound, looks)}:
+            places.setdefault(key, set()).add(at)
+    begins = by_first(words)
+    for number, order, form in [entry for first in places for entry in begins.get(first, ())]:
+        word, takes = words.words[number]
+        for at in places.get(form[0], set()) | places.get(word[0], set()):
+            part = sounds[at : at + len(word)]
+            how = []
+            for s, want, c in zip(part, form, word, strict=False):
+                one = writing(s, want, c, takes)
+                if one is None:
+                    break
+                how.append(one)
+            if len(how) == len(word) and is_found(part, form, word) and counts(part, how, takes):
+                natural = sum(s.is_suspect and bool(one) for s, one in zip(part, how, strict=True))
+                yield -len(word), natural, at, number, order
+
+
+@lru_cache(maxsize=8)
+def by_first(words: Words) -> dict[Reading, list[tuple[int, int, tuple[Reading, ...]]]]:
+    """(word, number of the form, form) by the first sound and by the first character."""
+    found: dict[Reading, list[tuple[int, int, tuple[Reading, ...]]]] = {}
     for number, (word, takes) in enumerate(words.words):
         for order, form in enumerate(forms_of(word, takes)):
-            if not all(one in said or c in written for one, c in zip(form, word, strict=True)):
-                continue
-            for at in range(len(sounds) - len(word) + 1):
-                part = sounds[at : at + len(word)]
-                how = [writing(s, want, c, takes) for s, want, c in zip(part, form, word, strict=True)]
-                if None in how or not is_found(part, form, word):
-                    continue
-                known = [one for one in how if one is not None]
-                if counts(part, known, takes):
-                    natural = sum(s.is_suspect and bool(one) for s, one in zip(part, known, strict=True))
-                    yield -len(word), natural, at, number, order
+            for first in {form[0], word[0]}:
+                found.setdefault(first, []).append((number, order, form))
+    return found
 
 
 @lru_cache(maxsize=256)
@@ -209,30 +224,27 @@ def restore(text: str, words: Words, has_suspects: bool = True) -> Restored | No
             symbols += [(run, Writing(0)) for run in s.letters]
         elif not s.how & Writing.EMOJI:
             symbols.append((Run(ord(s.written or ""), s.first, s.last), s.how))
-    string = "".join(chr(run.code) for run, _ in symbols)
-    return Restored(Folded(tuple(run for run, _ in symbols), string), tuple(one for _, one in symbols))
+    hows = tuple(one for _, one in symbols)
+    # What is far from everything that was restored is not looked at.
+    near = [any(hows[max(0, k - NEAR) : k + NEAR + 1]) for k in range(len(hows))]
+    seen = [
+        run if keep else Run(Symbol.OTHER, run.first, run.last) for (run, _), keep in zip(symbols, near, strict=True)
+    ]
+    return Restored(of_runs([run for run, _ in symbols]), hows, of_runs(seen))
 
 
-@lru_cache(maxsize=256)
-def blotted(restored: Restored) -> Folded:
-    """What is matched: symbols far from everything that was restored are none."""
-    near = [any(restored.how[max(0, k - NEAR) : k + NEAR + 1]) for k in range(len(restored.how))]
-    runs = tuple(
-        run if keep else Run(Symbol.OTHER, run.first, run.last)
-        for run, keep in zip(restored.folded.runs, near, strict=True)
-    )
-    return Folded(runs, "".join(chr(run.code) for run in runs))
+def of_runs(runs: Sequence[Run]) -> Folded:
+    return Folded(tuple(runs), "".join(chr(run.code) for run in runs))
 
 
-def find_restored(pattern: Pattern, text: str, words: Words, has_suspects: bool = True) -> list[tuple[int, int]]:
+def find_restored(pattern: Pattern, restored: Restored | None) -> list[tuple[int, int]]:
     """Spans in code points of the pattern's matches in which something was restored that its folds take."""
     takes = taken(pattern.folds)
-    restored = restore(text, words, has_suspects) if takes else None
-    if restored is None:
+    if restored is None or not takes:
         return []
     spans = set()
     runs = restored.folded.runs
-    for begin, end in find_in(pattern, blotted(restored)):
+    for begin, end in find_in(pattern, restored.seen):
         joint = Writing(0)
         for one in restored.how[begin:end]:
             joint |= one
