@@ -27,7 +27,7 @@ from fairpost.engine.symbols import FineFolds, ScanFold
 from fairpost.engine.vocabulary import MAX_CATEGORIES, RECOGNISERS
 from fairpost.engine.writings import Vocabulary, classes_of, evasion_sections, rare_code_points
 
-__all__ = ["build", "build_patterns"]
+__all__ = ["build", "build_patterns", "reindexed"]
 
 _NEVER = 2**31 - 1
 
@@ -288,6 +288,24 @@ def _indexes(columns: PatternColumns, contexts: NDArray[np.int16]) -> dict[str, 
     for tag, name in zip(layout.CONTEXT, layout.INDEX, strict=False):
         sections[tag] = np.concatenate([index[name] for index in made])
     return sections
+
+
+def reindexed(sections: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The sections of a rule set whose rules or allow lists were changed, with indexes to match: which patterns only give
+    context hangs on what rules ask."""
+    records = sections["PATT"]
+    ends = records["start"].astype(np.int64) + records["length"]
+    columns = PatternColumns(
+        symbols=sections["PSYM"],
+        starts=np.concatenate([records["start"].astype(np.int64), ends[-1:]]),
+        flags=records["flags"],
+        fine=records["fine"],
+        lists=sections["PLST"],
+        list_starts=records["lists"].astype(np.int64),
+        list_counts=records["list_count"].astype(np.int64),
+    )
+    none = {tag: np.zeros(0, dtype=layout.SECTIONS[tag]) for tag in ("CTXI", *layout.CONTEXT)}
+    return {**sections, **none, **_indexes(columns, pattern_contexts(sections))}
 
 
 def collapse(symbols: Iterable[int]) -> list[int]:

@@ -7,7 +7,7 @@ vocabulary.h, restore.h).
 
 from .sections import LIKEST, evasion_sections, passes_for, rare_code_points
 from .spelling import Spelling
-from .usual import usual_bits, usual_pairs
+from .usual import usual_bits, usual_pairs, with_words
 from .vocabulary import MOST_FORMS, Vocabulary, can_be_disguised, classes_of
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "rare_code_points",
     "usual_bits",
     "usual_pairs",
+    "with_words",
 ]

@@ -15,7 +15,7 @@ from fairpost.engine.layout import EvasionSymbol, Symbol
 from fairpost.engine.symbols import ScanFold
 
 from .places import place_sections
-from .usual import usual_pairs
+from .usual import with_words
 from .vocabulary import Vocabulary, sound_of, spelling
 
 __all__ = ["LIKEST", "evasion_sections", "passes_for", "rare_code_points"]
@@ -44,15 +44,15 @@ def evasion_sections(vocabulary: Vocabulary, scan: ScanFold) -> dict[str, NDArra
     of_forms = np.zeros(len(forms), dtype=layout.FORM_DTYPE)
     of_forms["word"] = [form.word for form in forms]
     of_forms["start"] = _starts(lengths)
+    meant = [scan.symbols(np.array(word, dtype=np.int64)) for word, _ in words]
     sections = {
         "EWRD": records,
-        "EWSY": scan.symbols(np.array([code for word, _ in words for code in word], dtype=np.int64)),
+        "EWSY": np.concatenate(meant),
         "EFRM": of_forms,
         "EFSY": np.array([sound for form in forms for sound in form.sounds], dtype=np.uint16),
-        "EUSU": usual_pairs(),
+        "EUSU": with_words([symbols.tolist() for symbols in meant]),
         "ELET": spelling().section(),
     }
-    meant = [scan.symbols(np.array(word, dtype=np.int64)) for word, _ in words]
     sections.update(place_sections(forms, meant))
     sections.update(_symbols(scan))
     sections.update(_look_alikes(scan))

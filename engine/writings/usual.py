@@ -6,8 +6,10 @@ tell nothing of any one text.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from fairpost.engine.layout import USUAL_BITS
 
-__all__ = ["LEAST_OFTEN", "usual_bits", "usual_pairs"]
+__all__ = ["LEAST_OFTEN", "usual_bits", "usual_pairs", "with_words"]
 
 LEAST_OFTEN: Final = 23
 """How often in 2**23 pairs of running text makes a pair usual."""
@@ -31,8 +33,17 @@ def usual_bits(first: int, second: int) -> tuple[int, int]:
     return bit, bit & ~63 | hashed >> (32 - USUAL_BITS - 6) & 63
 
 
+def with_words(words: Iterable[Sequence[int]]) -> NDArray[np.uint64]:
+    """uint64[2**21 / 64]: section EUSU of a bundle: usual_pairs() and those in words of symbols, which surprise nobody who
+    lists them (纳豆 in 纳豆粉)."""
+    flags = np.unpackbits(usual_pairs().view(np.uint8), bitorder="little")
+    pairs = {pair for word in words for pair in pairwise(word)}
+    flags[[bit for pair in pairs for bit in usual_bits(*pair)]] = 1
+    return np.packbits(flags, bitorder="little").view("<u8")
+
+
 @cache
 def usual_pairs() -> NDArray[np.uint64]:
-    """uint64[2**21 / 64]: section EUSU of a bundle, bit k % 64 of word k // 64 is that of place k."""
+    """uint64[2**21 / 64]: bit k % 64 of word k // 64 is that of place k."""
     stored = resources.files("fairpost.engine.writings").joinpath("usual.bin").read_bytes()
     return np.frombuffer(stored, dtype="<u8")

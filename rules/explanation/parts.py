@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import Flag, RuleSet, VerdictBatch, layout
+from fairpost.engine.build import reindexed
 from fairpost.engine.image import Image
 from fairpost.engine.seal import assemble
 from fairpost.engine.verdict import NO_LIST
@@ -71,7 +72,7 @@ class Bundle:
         """The same rule set in which no allow word removes a hit."""
         if self._bare is None:
             sections = {**self._sections, "ALST": np.zeros_like(self._sections["ALST"]), "ALLW": np.zeros(0, np.uint16)}
-            self._bare = RuleSet.from_bytes(assemble(sections))
+            self._bare = RuleSet.from_bytes(assemble(reindexed(sections)))
         return self._bare
 
     def truths(
@@ -100,12 +101,16 @@ class Bundle:
         return {parts[number - count]: tuple(spans.get(number, ())) for number in fired}
 
     def _with_rules(self, parts: Sequence[tuple[int, int, int]]) -> RuleSet:
-        """The rule set with a rule for every part behind its own rules. They are enforced: a lack of room is told."""
+        """The rule set with a rule for every part behind its own rules. They are enforced: a lack of room is told.
+
+        A part is of its rule's category, so that lists stay the context that they are (engine/asking.py); one of a COMMERCE
+        rule is of another, since those give no evidence, and read no context.
+        """
         rules = self._sections["RULE"]
         more = np.zeros(len(parts), layout.RULE_DTYPE)
         for number, (rule, begin, end) in enumerate(parts):
             more[number] = (
-                int(rules[rule]["code"]) + begin, end - begin, 0.0, _ALWAYS, _NEVER, -1, _CATEGORY, 0,
+                int(rules[rule]["code"]) + begin, end - begin, 0.0, _ALWAYS, _NEVER, -1, int(rules[rule]["category"]) or _CATEGORY, 0,
                 MODES.index("enforce"), 0,
             )  # fmt: skip
         always = np.arange(len(rules), len(rules) + len(parts), dtype=np.uint16)

@@ -9,11 +9,11 @@ from functools import cache, lru_cache
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.folds import evasion as tables
 from fairpost.engine.layout import Symbol, Writing
-from fairpost.engine.writings import usual_pairs
+from fairpost.engine.writings import usual_bits, usual_pairs
 
 from .folding import Run, folded
 
-__all__ = ["LETTERS", "LIKEST", "Sound", "is_unusual", "passes_for", "read", "sound", "spelt"]
+__all__ = ["LETTERS", "LIKEST", "Known", "Sound", "is_unusual", "passes_for", "read", "sound", "spelt"]
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 LONGEST_LATIN = 64
@@ -80,35 +80,57 @@ def spelt(word: str) -> list[str]:
 
 
 @cache
-def passes_for(character: str) -> frozenset[str]:
-    """Characters for which a plain one is written because it looks like them: the first MOST_ALIKE of them."""
-    if not 0x4E00 <= ord(character) < 0xA000:
-        return frozenset()
-    found = [chr(c) for c in sorted(tables.LOOKALIKES) if character in tables.likest(chr(c))[:LIKEST]]
-    return frozenset(found[:MOST_ALIKE])
+def _passing() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for code in sorted(tables.LOOKALIKES):
+        for other in tables.likest(chr(code))[:LIKEST]:
+            found.setdefault(other, []).append(chr(code))
+    return found
 
 
 @cache
-def is_unusual(first: str, second: str) -> bool:
-    """Whether running text seldom has the pair; the edge of a text is a symbol as any other."""
+def passes_for(character: str) -> frozenset[str]:
+    """Characters for which a plain one is written because it looks like them: the first MOST_ALIKE of them."""
+    if not "\u4e00" <= character < "\ua000":
+        return frozenset()
+    return frozenset(_passing().get(character, ())[:MOST_ALIKE])
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a reader knows of the words: the characters that they have in their parts, and the pairs in them."""
+
+    wholes: frozenset[str]
+    pairs: frozenset[tuple[int, int]]
+
+    def __hash__(self) -> int:
+        return id(self.pairs)
+
+
+@lru_cache(maxsize=64)
+def _bits_of(known: Known) -> frozenset[int]:
+    """The bits of the pairs in the words."""
+    return frozenset(bit for pair in known.pairs for bit in usual_bits(*pair))
+
+
+def is_unusual(known: Known, first: str, second: str) -> bool:
+    """Whether running text and the words seldom have the pair; the edge of a text is a symbol as any other."""
     a, b = (ord(c) if ord(c) < 0x10000 else Symbol.OTHER for c in (first, second))
-    hashed = (a * 0x9E3779B1 + b * 0xC2B2AE35) % 2**32
-    word = int(usual_pairs()[hashed >> 17])
-    return not (word >> (hashed >> 11 & 63) & 1 and word >> (hashed >> 5 & 63) & 1)
+    return not all(bit in _bits_of(known) or int(usual_pairs()[bit // 64]) >> bit % 64 & 1 for bit in usual_bits(a, b))
 
 
 EDGE = chr(Symbol.BOUNDARY)
 
 
 @lru_cache(maxsize=256)
-def read(text: str, wholes: frozenset[str], has_suspects: bool) -> tuple[Sound, ...]:
+def read(text: str, known: Known, has_suspects: bool) -> tuple[Sound, ...]:
     """The sounds of a text.
 
-    wholes: the characters that are known in their parts; has_suspects: whether plain characters may stand for others.
+    has_suspects: whether plain characters may stand for others.
     """
-    read = _read(text, wholes, is_stretched=False)
+    read = _read(text, known, is_stretched=False)
     if any(s.how & Writing.REPEAT for s in read):
-        read = _read(text, wholes, is_stretched=True)
+        read = _read(text, known, is_stretched=True)
     runs = folded(text, DEFAULT).string
     at = {run.first: k for k, run in reversed(list(enumerate(folded(text, DEFAULT).runs)))}
     if not has_suspects:
@@ -121,11 +143,13 @@ def read(text: str, wholes: frozenset[str], has_suspects: bool) -> tuple[Sound, 
             continue
         seen = at[s.first]
         around = (EDGE + runs + EDGE)[seen : seen + 3]
-        marked.append(replace(s, is_suspect=is_unusual(around[0], around[1]) and is_unusual(around[1], around[2])))
+        marked.append(
+            replace(s, is_suspect=is_unusual(known, around[0], around[1]) and is_unusual(known, around[1], around[2]))
+        )
     return tuple(marked)
 
 
-def _read(text: str, wholes: frozenset[str], is_stretched: bool) -> list[Sound]:
+def _read(text: str, known: Known, is_stretched: bool) -> list[Sound]:
     runs = folded(text, DEFAULT).runs
     emoji = [(k, c) for k, c in enumerate(text) if c in EMOJI and not folded(c, DEFAULT).runs]
     made: list[Sound] = []
@@ -133,24 +157,22 @@ def _read(text: str, wholes: frozenset[str], is_stretched: bool) -> list[Sound]:
     for place, character in [*emoji, (len(text), "")]:
         stop = next((k for k in range(at, len(runs)) if runs[k].first > place), len(runs))
         while at < stop:
-            at += _read_one(runs, at, stop, wholes, is_stretched, made)
+            at += _read_one(runs, at, stop, known, is_stretched, made)
         others = frozenset(tables.EMOJI_OTHER.get(ord(character), ())) if character else frozenset()
         word = EMOJI.get(character, "")
         made += [Sound(sound(c), c, Writing.EMOJI, place, place, others=others) for c in word]
     return made
 
 
-def _read_one(
-    runs: Sequence[Run], at: int, stop: int, wholes: frozenset[str], is_stretched: bool, made: list[Sound]
-) -> int:
+def _read_one(runs: Sequence[Run], at: int, stop: int, known: Known, is_stretched: bool, made: list[Sound]) -> int:
     """Append what begins at symbol `at`; returns how many symbols it takes."""
     symbol = chr(runs[at].code)
     if symbol in LETTERS:
         return _read_latin(runs, at, stop, made)
-    split = _split(runs, at, stop, wholes)
+    split = _split(runs, at, stop, known.wholes)
     if split is not None:
-        after = _split(runs, at + 1, stop, wholes)
-        if after is not None and _fit(runs, at + 1, *after) > _fit(runs, at, *split):
+        after = _split(runs, at + 1, stop, known.wholes)
+        if after is not None and _fit(known, runs, at + 1, *after) > _fit(known, runs, at, *split):
             split = None
     if split is not None:
         count, whole = split
@@ -161,7 +183,7 @@ def _read_one(
         end = at
         while end < stop and chr(runs[end].code) == symbol:
             end += 1
-        if end - at > 2 or (end - at == 2 and (is_stretched or is_unusual(symbol, symbol))):
+        if end - at > 2 or (end - at == 2 and (is_stretched or is_unusual(known, symbol, symbol))):
             how, count = Writing.REPEAT, end - at
         if ord(symbol) in tables.LOOKALIKES_RARE:
             how |= Writing.LOOKALIKE
@@ -179,10 +201,10 @@ def _split(runs: Sequence[Run], at: int, stop: int, wholes: frozenset[str]) -> t
     return None
 
 
-def _fit(runs: Sequence[Run], at: int, count: int, whole: str) -> int:
+def _fit(known: Known, runs: Sequence[Run], at: int, count: int, whole: str) -> int:
     left = chr(runs[at - 1].code) if at else EDGE
     right = chr(runs[at + count].code) if at + count < len(runs) else EDGE
-    return (not is_unusual(left, whole)) + (not is_unusual(whole, right))
+    return (not is_unusual(known, left, whole)) + (not is_unusual(known, whole, right))
 
 
 def _read_latin(runs: Sequence[Run], at: int, stop: int, made: list[Sound]) -> int:

@@ -81,6 +81,8 @@ def find_regular_in(pattern: str, where: Folded, word_boundaries: bool) -> list[
 
 def _longest(compiled: regex.Pattern[str], string: str, runs: tuple[Run, ...], begin: int, edges: bool) -> int:
     """End of the longest match that begins there; 0 if none does."""
+    if not compiled.match(string, begin):
+        return 0
     for end in range(len(string), begin, -1):
         if compiled.fullmatch(string, begin, end) and not (edges and _cuts_a_word(runs, begin, end)):
             return end

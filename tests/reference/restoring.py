@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 
 from fairpost.engine.folds import DEFAULT, EVASION
 from fairpost.engine.folds import evasion as tables
@@ -12,7 +13,7 @@ from fairpost.engine.layout import Symbol, Writing
 from fairpost.engine.regular import parse, words_in
 from fairpost.rules.source import ListSource
 
-from .evasion import LETTERS, Reading, Sound, passes_for, read, sound, spelt
+from .evasion import LETTERS, Known, Reading, Sound, passes_for, read, sound, spelt
 from .folding import Folded, Run, folded
 from .matching import Pattern, find_in
 
@@ -32,10 +33,13 @@ CLASSES = {
 
 @dataclass(frozen=True)
 class Words:
-    """What is told in disguise: words with the writings that some list takes; the characters known in their parts."""
+    """What is told in disguise: words with the writings that some list takes; and what a reader knows of them."""
 
     words: tuple[tuple[str, Writing], ...]
-    wholes: frozenset[str]
+    known: Known
+
+    def __hash__(self) -> int:
+        return id(self.words)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,13 @@ def words_of(sources: frozenset[tuple[str, frozenset[str]]]) -> Words:
             wholes.update(part)
             if can_be_disguised(part):
                 words[part] = words.get(part, Writing(0)) | taken(folds)
-    return Words(tuple(sorted(words.items())), frozenset(wholes))
+    pairs = {(number(a), number(b)) for word in words for a, b in pairwise(word)}
+    return Words(tuple(sorted(words.items())), Known(frozenset(wholes), frozenset(pairs)))
+
+
+def number(character: str) -> int:
+    """Its symbol; the few beyond U+FFFF that words hold have numbers of a pool, which no test needs."""
+    return ord(character) if ord(character) < 0x10000 else int(Symbol.OTHER)
 
 
 @cache
@@ -202,7 +212,7 @@ def restore(text: str, words: Words, has_suspects: bool = True) -> Restored | No
     """The text as it was meant; None if it stands as it was meant."""
     if not words.words:
         return None
-    sounds = read(text, words.wholes, has_suspects)
+    sounds = read(text, words.known, has_suspects)
     meant: list[str | None] = [None] * len(sounds)
     how = [Writing(0)] * len(sounds)
     found = sorted(proposals(sounds, words))
