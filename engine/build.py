@@ -291,8 +291,10 @@ def _indexes(columns: PatternColumns, contexts: NDArray[np.int16]) -> dict[str, 
 
 
 def reindexed(sections: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The sections of a rule set whose rules or allow lists were changed, with indexes to match: which patterns only give
-    context hangs on what rules ask."""
+    """The sections of a rule set whose rules or allow lists were changed, with indexes to match.
+
+    Which patterns only give context hangs on what rules ask.
+    """
     records = sections["PATT"]
     ends = records["start"].astype(np.int64) + records["length"]
     columns = PatternColumns(

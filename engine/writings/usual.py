@@ -34,8 +34,10 @@ def usual_bits(first: int, second: int) -> tuple[int, int]:
 
 
 def with_words(words: Iterable[Sequence[int]]) -> NDArray[np.uint64]:
-    """uint64[2**21 / 64]: section EUSU of a bundle: usual_pairs() and those in words of symbols, which surprise nobody who
-    lists them (纳豆 in 纳豆粉)."""
+    """uint64[2**21 / 64]: section EUSU of a bundle, usual_pairs() and the pairs in words of symbols.
+
+    What stands in a listed word surprises nobody: 纳豆 in 纳豆粉.
+    """
     flags = np.unpackbits(usual_pairs().view(np.uint8), bitorder="little")
     pairs = {pair for word in words for pair in pairwise(word)}
     flags[[bit for pair in pairs for bit in usual_bits(*pair)]] = 1

@@ -103,14 +103,15 @@ class Bundle:
     def _with_rules(self, parts: Sequence[tuple[int, int, int]]) -> RuleSet:
         """The rule set with a rule for every part behind its own rules. They are enforced: a lack of room is told.
 
-        A part is of its rule's category, so that lists stay the context that they are (engine/asking.py); one of a COMMERCE
-        rule is of another, since those give no evidence, and read no context.
+        A part is of its rule's category, so that lists stay the context that they are (engine/asking.py); one of a
+        COMMERCE rule is of another, since those give no evidence, and read no context.
         """
         rules = self._sections["RULE"]
         more = np.zeros(len(parts), layout.RULE_DTYPE)
         for number, (rule, begin, end) in enumerate(parts):
+            category = int(rules[rule]["category"]) or _CATEGORY
             more[number] = (
-                int(rules[rule]["code"]) + begin, end - begin, 0.0, _ALWAYS, _NEVER, -1, int(rules[rule]["category"]) or _CATEGORY, 0,
+                int(rules[rule]["code"]) + begin, end - begin, 0.0, _ALWAYS, _NEVER, -1, category, 0,
                 MODES.index("enforce"), 0,
             )  # fmt: skip
         always = np.arange(len(rules), len(rules) + len(parts), dtype=np.uint16)

@@ -27,7 +27,7 @@ def test_the_pack_speaks_for_lists_that_say_nothing(write: Write) -> None:
     assert lists["tea.cure"].folds == DEFAULT | EVASION | {"repeat"}
     assert lists["tea.plain"].folds == DEFAULT
     assert lists["tea.some"].folds == DEFAULT | {"emoji"}
-    assert lists["tea.cure:allow"].folds == DEFAULT | {"repeat"}
+    assert lists["tea.cure:allow"].folds == DEFAULT
 
 
 def test_what_is_found(write: Write) -> None:
@@ -40,10 +40,11 @@ def test_what_is_found(write: Write) -> None:
     assert found("本品根智") == ["tea.cure 根智"]
     assert found("根治术") == ["tea.cure:allow 根治术"]
     assert found("根智术") == ["tea.cure 根智"]  # what excuses is read as it stands
-    assert found("根根治") == ["tea.cure 根根治"]
+    assert found("根根治") == ["tea.cure 根根治", "tea.cure 根治"]
     assert found("断艮") == []
     assert found("治老病") == ["tea.cure 治老病"]
     assert found("智老病") == []
+    assert found("氵台老疒丙") == ["tea.cure 氵台老疒丙"]
     assert found("💊到病除") == ["tea.cure 💊到病除"]
 
 
