@@ -20,7 +20,7 @@ from .vocabulary import Vocabulary, sound_of, spelling
 
 __all__ = ["LIKEST", "evasion_sections", "passes_for", "rare_code_points"]
 
-LIKEST: Final = 8
+LIKEST: Final = 14
 """Look-alikes of a character that pass for it."""
 _EMOJI: Final = frozenset([*range(0x2300, 0x3000), *range(0x1F000, 0x20000)])
 """Where emoji lie that the kernels look up."""

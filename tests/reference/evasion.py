@@ -17,7 +17,7 @@ __all__ = ["LETTERS", "LIKEST", "Known", "Sound", "is_unusual", "passes_for", "r
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 LONGEST_LATIN = 64
-LIKEST = 8
+LIKEST = 14
 MOST_ALIKE = 16
 EMOJI = {chr(code): word for code, word in tables.EMOJI.items() if 0x2300 <= code < 0x3000 or 0x1F000 <= code < 0x20000}
 
