@@ -149,6 +149,9 @@ def _show(found: Explanation, console: Console, fired_only: bool) -> None:
     changes = _changes(found)
     if changes:
         _line(console, changes, "dim")
+    if found.restored is not None:
+        _title(console, "Restored")
+        _line(console, found.restored)
     _show_hits(found, console)
     _title(console, "Rules")
     answers = [answer for answer in found.rules if answer.fired or not fired_only]

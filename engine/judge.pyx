@@ -46,6 +46,7 @@ from fairpost.engine.native cimport (
     hit_t,
     match_t,
     model_logit,
+    origin_t,
     prepare_recognisers,
     prepare_seeds,
     reader_close,
@@ -155,6 +156,36 @@ cdef class Judge:
         for k in range(self.hits_.count):
             hit = &self.hits_.at[k]
             found.append((None if hit.pattern == NO_PATTERN else hit.pattern, hit.list, hit.begin, hit.end))
+        return found
+
+    def restored(self, bytes text not None):
+        """[(symbol, byte where it begins)] of one text as it was meant; None where it stands as it was meant.
+
+        Raises:
+            ValueError: the text is not UTF-8; the argument is the byte at fault.
+        """
+        cdef Scanner scanner = self.scanner
+        cdef const text_t *meant
+        cdef const origin_t *origin
+        cdef uint16_t symbol
+        cdef size_t k
+        if chunk_begin(&scanner.chunk, 1, len(text), <const uint8_t*>text + len(text)):
+            raise MemoryError
+        chunk_add(&scanner.chunk, <const uint8_t*>text, len(text), 0)
+        if scanner.run(True) != 0:
+            raise MemoryError
+        if scanner.chunk.texts[0].fault != TEXT_OK:
+            raise ValueError(scanner.chunk.texts[0].fault_at)
+        if not scanner.chunk.texts[0].restored:
+            return None
+        meant = &scanner.restorer.chunk.texts[0]
+        found = []
+        for k in range(meant.symbol_begin, meant.symbol_end):
+            origin = &scanner.restorer.origins.at[k]
+            symbol = chunk_symbols(&scanner.restorer.chunk)[k]
+            if not origin.how:  # it may have been blotted out
+                symbol = chunk_symbols(&scanner.chunk)[origin.begin]
+            found.append((symbol, chunk_offsets(&scanner.restorer.chunk)[k]))
         return found
 
     cdef int run(self, const request_t *request, answer_t *answer) noexcept nogil:

@@ -88,8 +88,13 @@ cdef extern from "match.h" nogil:
     void matcher_free(matcher_t *m) noexcept
 
 cdef extern from "restore.h" nogil:
+    ctypedef struct origin_t:
+        uint32_t begin, end, how
+    ctypedef struct column_origin:
+        origin_t *at
     ctypedef struct restorer_t:
         chunk_t chunk
+        column_origin origins
     void blot(restorer_t *restorer) noexcept
     void restorer_free(restorer_t *restorer) noexcept
     int restore_chunk(restorer_t *restorer, const image_t *image, chunk_t *chunk) noexcept

@@ -16,6 +16,7 @@ from fairpost.engine.single cimport Single
 from fairpost.engine.dates import date_of_day, day_of_today
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.hits import hit_columns
+from fairpost.engine.layout import FIRST_SYMBOL
 from fairpost.engine.image import InvalidBundle
 from fairpost.engine.bulk import Columns, judge_batch
 from fairpost.engine.request import (
@@ -200,6 +201,24 @@ cdef class RuleSet:
             )
             for pattern, list_id, begin, end in found
         ]
+
+    def restored(self, text):
+        """The text as it was meant, under the default folds; None where nothing in it is disguised.
+
+        For tools and tests: slow. A character without a symbol of its own is told as it is written.
+        """
+        encoded = text.encode()
+        found = Judge(self.image).restored(encoded)
+        if found is None:
+            return None
+        return "".join(
+            [
+                chr(symbol)
+                if symbol >= FIRST_SYMBOL and not 0xD800 <= symbol < 0xE000
+                else encoded[begin:].decode()[0]
+                for symbol, begin in found
+            ]
+        )
 
     def hits(self, texts, *, max_characters=100_000):
         """(post, pattern, list) of every hit that counts in each of n texts: which words were found, before any rule.

@@ -198,6 +198,46 @@ static inline int may_stand(const seeker_t *s, const placed_t *placed, size_t at
     return (placed->sound & EVASION_VALUE) == reading_sounds(s->reading)[at] || looks_like(s->evasion, written, placed->meant);
 }
 
+/* Whether sound `at` may be read as `want`. */
+static inline int may_sound(const seeker_t *s, size_t at, uint16_t want) {
+    const evasion_t *e = s->evasion;
+    const uint16_t written = reading_written(s->reading)[at];
+    const uint16_t symbol = (uint16_t)(written - HAN_BEGIN);
+    if (reading_sounds(s->reading)[at] == want) return 1;
+    if (s->reading->marks.at[at] == MARK_ELEMENT) {
+        const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
+        return element->how & WRITING_EMOJI && has_sound(e, element->record, want);
+    }
+    for (uint32_t k = symbol < HAN_END - HAN_BEGIN ? e->alike_offsets[symbol] : 0; symbol < HAN_END - HAN_BEGIN && k < e->alike_offsets[symbol + 1]; k++)
+        if (e->alike_sounds[k] == want) return 1;
+    return 0;
+}
+
+/* Whether what stands beside sound `at`, the form's place `place`, is what a key of the form says: a hash may be another key's. */
+static inline int is_filed(const seeker_t *s, uint32_t number, uint32_t place, size_t at) {
+    const form_t *form = &s->evasion->forms[number];
+    const word_t *word = &s->evasion->words[form->word];
+    const uint16_t *want = s->evasion->form_sounds + form->start, *meant = s->evasion->word_symbols + word->start;
+    /* SAFETY: boundaries stand before the first sound and behind the last, more than a word has symbols. */
+    const int64_t begin = (int64_t)at - place;
+    const uint16_t *sounds = reading_sounds(s->reading) + begin, *written = reading_written(s->reading) + begin;
+    if (word->length == 2) {
+        const uint32_t other = 1 - place;
+        return sounds[other] == want[other] && (!written[other] || written[other] == meant[other]) && may_sound(s, at, want[place]);
+    }
+    if (word->length == 3) {
+        const uint32_t a = place == 0, b = place == 2 ? 1 : 2;
+        const int alike_a = sounds[a] == want[a], alike_b = sounds[b] == want[b];
+        const int is_open_a = begin + a >= 0 && s->reading->marks.at[begin + a] != MARK_PLAIN, is_open_b = begin + b >= 0 && s->reading->marks.at[begin + b] != MARK_PLAIN;
+        if (!written[a] && !written[b]) return alike_a && alike_b;
+        return (written[a] == meant[a] && alike_b && (is_open_b || !is_open_a)) || (written[b] == meant[b] && alike_a && is_open_a);
+    }
+    const uint32_t last = word->length - 4u, before = place ? place - 1 : 0, start = before < last ? before : last;
+    for (uint32_t k = start; k < start + 4; k++)
+        if (k != place && sounds[k] != want[k]) return 0;
+    return 1;
+}
+
 /* Proposes the forms that are filed under the noted keys. Their cache misses overlap. Returns 0, or -1 (memory). */
 static inline int seek_keys(seeker_t *s) {
     const evasion_t *evasion = s->evasion;
@@ -209,7 +249,7 @@ static inline int seek_keys(seeker_t *s) {
         for (uint32_t k = evasion->bucket_offsets[hash & mask]; k < end; k++) {
             const placed_t *placed = &evasion->places[k];
             s->work++;
-            if (placed->sound >> 12 == hash >> 28 && may_stand(s, placed, at) &&
+            if (placed->sound >> 12 == hash >> 28 && may_stand(s, placed, at) && is_filed(s, placed->form >> 8, placed->form & 0xFF, at) &&
                 propose(s, placed->form >> 8, (int64_t)at - (placed->form & 0xFF)))
                 return -1;
         }

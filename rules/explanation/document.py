@@ -29,6 +29,7 @@ def document(explanation: Explanation) -> dict[str, Any]:
         "channel": explanation.channel,
         "folded": explanation.folded,
         "origins": list(explanation.origins),
+        "restored": explanation.restored,
         "hits": [_hit(hit) for hit in explanation.hits],
         "removed": [{**_hit(each.hit), "by": _hit(each.by)} for each in explanation.removed],
         "rules": [_rule(answer) for answer in explanation.rules],

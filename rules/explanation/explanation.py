@@ -87,6 +87,7 @@ class Explanation:
     """Everything that led to `verdict`.
 
     folded: symbols as the scan reads them, `origins[i]` the code point of the text that symbol i comes from.
+    restored: the folded text as it was meant, None where nothing in it is disguised.
     rules: those that were evaluated, in the engine's order. commerce: of the rules of COMMERCE, None where none fired.
     scores: of the violated categories; thresholds: for each of them (action, least score, whether it is reached).
     model: the text model's logit and probability, None without one. signals: where `commerce` is the probability of the
@@ -96,6 +97,7 @@ class Explanation:
     text: str
     folded: str
     origins: tuple[int, ...]
+    restored: str | None
     hits: tuple[Hit, ...]
     removed: tuple[Removed, ...]
     rules: tuple[RuleAnswer, ...]
@@ -162,6 +164,7 @@ class Explainer:
             text,
             "".join(map(chr, symbols)),
             tuple(origins),
+            rules.restored(text),
             tuple(hits),
             tuple(self._removed(text, hits)),
             tuple(self._answer(rule, tree, truths, rule in fired, day) for rule, tree in conditions.items()),

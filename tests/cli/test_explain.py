@@ -108,6 +108,7 @@ def test_json_from_standard_input(packs: Path, run: Run, monkeypatch: pytest.Mon
         (rule,) = [rule for rule in found["rules"] if rule["id"] == "probe.cure"]
         assert rule["condition"]["witnesses"][0] == {"list": "probe.cure", "begin": 0, "end": 2}
         assert found["origins"] == [0, 1, 2, 3, 4]
+        assert found["restored"] is None
 
 
 def test_the_shipped_packs(run: Run) -> None:

@@ -125,6 +125,17 @@ def test_cases(path: str, name: str, text: str, found: list[tuple[str, str]]) ->
     assert made == expected(patterns, text)
 
 
+def test_what_was_meant() -> None:
+    ruleset = RuleSet.from_bytes(matcher_bundle([Pattern(word, ALL) for word in WORDS]))
+    assert ruleset.restored("本品根智，𠮷tang尿疒丙都行") == "本品根治𠮷糖尿病都行"
+    assert ruleset.restored("本品根治糖尿病") is None
+    assert ruleset.restored("") is None
+    far = "天" * 100
+    assert ruleset.restored(f"氵台{far}") == f"治{far[:1]}"  # a stretched character, too
+    with pytest.raises(UnicodeEncodeError):
+        ruleset.restored("\ud800")
+
+
 def test_a_list_takes_what_it_names() -> None:
     texts = {"phonetic": "根智", "glyph": "根氵台", "emoji": "放❤", "repeat": "根根根治"}
     for name in texts:
@@ -209,3 +220,5 @@ def test_matches(path: str, data: st.DataObject, given_patterns: list[Pattern]) 
     ruleset = RuleSet.from_bytes(matcher_bundle(given_patterns))
     for text in data.draw(st.lists(disguises(given_patterns), min_size=1, max_size=4)):
         assert spans(ruleset, text) == expected(given_patterns, text), text
+        meant = restore(text, words_of(frozenset((p.text, p.folds) for p in given_patterns)))
+        assert ruleset.restored(text) == (None if meant is None else meant.folded.string)
