@@ -82,7 +82,7 @@ cdef class RuleSet:
         by_id = {rule["id"]: rule for rule in image.meta.get("rules", ())}
         self._rules = [by_id.get(name, {}) for name in self.rule_ids]
         self._rule_categories = [CATEGORIES[k] for k in image.sections["RULE"]["category"].tolist()]
-        self._spare = []
+        self._spare = [Judge(image)]  # what judges share is made now, not in the first call
         self._spare_singles = []
         self._channels = {name: number for number, name in enumerate(image.meta["channels"])}
         self._languages = {name: number for number, name in enumerate(image.meta["languages"])}
