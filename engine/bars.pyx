@@ -1,8 +1,8 @@
 """Which rules cannot hold, whatever else is so: for what `commerce` is, and for want of a seller.
 
-Nearly all conditions ask for some commerce, and many for a seller's standing. What their answers leave of a condition is
-worked out once a bundle, with every other question unknown; so a set of rules is cut down with a few words of bits where
-each would have to be asked.
+Nearly all conditions ask for some commerce, and many for a seller's standing. What their answers leave of a condition
+is worked out once a bundle, with every other question unknown; so a set of rules is cut down with a few words of bits
+where each would have to be asked.
 """
 
 from libc.stdint cimport uint32_t, uint64_t

@@ -45,8 +45,8 @@ ctypedef struct step_t:
     uint16_t yes, no
     uint16_t needs_context  # needs_t
 
-# What a question needs: nothing, or a list of context; then which of its operands' lists are none. Without a hit in one of
-# these the answer is "no" all the same.
+# What a question needs: nothing, or a list of context; then which of its operands' lists are none. Without a hit in one
+# of these the answer is "no" all the same.
 cdef enum needs_t:
     NEEDS_CONTEXT = 1
     FIRST_IS_NONE = 2

@@ -371,7 +371,7 @@ cdef class Judge:
         return 0
 
     cdef int find_context(self, uint64_t asked) noexcept nogil:
-        """Find the matches in the post of the context patterns of these indexes, a bit each. Returns 0, or -1 (memory)."""
+        """Find the post's matches of the context patterns of these indexes, a bit each. Returns 0, or -1 (memory)."""
         if self.view.context_count < 64:
             asked &= (<uint64_t>1 << self.view.context_count) - 1
         self.is_context_found = True

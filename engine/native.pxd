@@ -51,7 +51,8 @@ cdef extern from "chunk.h" nogil:
         TEXT_TOO_LONG
     ctypedef struct text_t:
         const uint8_t *bytes
-        uint32_t length, byte_begin, symbol_begin, symbol_end, shape_begin, shape_end, group, fault, fault_at, flags, restored
+        uint32_t length, byte_begin, symbol_begin, symbol_end, shape_begin, shape_end, group, fault, fault_at, flags
+        uint32_t restored
         uint32_t is_examined
         float window
         int64_t weights
@@ -121,8 +122,8 @@ cdef extern from "examine.h" nogil:
     void choose_texts(const image_t *image, chunk_t *chunk) noexcept
     int look_through(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
     int look_between(const path_t *path, const image_t *image, chunk_t *chunk, size_t begin, size_t end) noexcept
-    int match_context(const path_t *path, const image_t *image, uint64_t asked, chunk_t *chunk, size_t first, size_t count,
-                      matcher_t *m, column_match *matches, bint is_limited) noexcept
+    int match_context(const path_t *path, const image_t *image, uint64_t asked, chunk_t *chunk, size_t first,
+                      size_t count, matcher_t *m, column_match *matches, bint is_limited) noexcept
 
 cdef extern from "model.h" nogil:
     float model_logit(const image_t *image, int64_t total, uint64_t shapes) noexcept

@@ -15,7 +15,8 @@ cdef class Scanner:
     cdef chunk_t chunk
     cdef matcher_t matcher
     cdef column_match matches
-    # Those of context patterns, of the post for which find_context() was called last, in its texts as they stand and restored.
+    # Those of context patterns, of the post for which find_context() was called last: in its texts as they stand, and
+    # as they were meant.
     cdef matcher_t context_matcher
     cdef column_match context
     cdef column_match context_writings
