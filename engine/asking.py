@@ -10,18 +10,16 @@ No context: triggers, what COMMERCE rules read (they come first), recognisers, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine.layout import Op, PatternFlag
+from fairpost.engine.requirements import Sections
 from fairpost.engine.vocabulary import RECOGNISERS
 
-__all__ = ["NO_CONTEXT", "SHARED", "UNASKED", "list_contexts", "lists_of_rules", "pattern_contexts", "with_allows"]
-
-Sections = Mapping[str, NDArray[Any]]
+__all__ = ["NO_CONTEXT", "SHARED", "UNASKED", "list_contexts", "lists_of_rules", "pattern_contexts"]
 
 NO_CONTEXT: Final = -1
 SHARED: Final = 0
@@ -32,43 +30,47 @@ _ONE_OPERAND = (Op.ANY, Op.COUNT, Op.COUNT_DISTINCT)
 _TWO_OPERANDS = (Op.NEAR, Op.BEFORE)
 
 
-def lists_of_rules(s: Sections) -> list[set[int]]:
-    """Of each rule the lists that its condition reads."""
-    operands = list(zip(s["OPND"]["list"].tolist(), s["OPND"]["free_of"].tolist(), strict=True))
-    code = list(zip(*(s["CODE"][name].tolist() for name in ("op", "a", "b")), strict=True))
-    found: list[set[int]] = []
-    for begin, count in zip(s["RULE"]["code"].tolist(), s["RULE"]["code_count"].tolist(), strict=True):
-        read: set[int] = set()
-        for op, a, b in code[begin : begin + count]:
-            if op in _ONE_OPERAND or op in _TWO_OPERANDS:
-                read.update(operands[a])
-            if op in _TWO_OPERANDS:
-                read.update(operands[b])
-        found.append(read - {-1})
-    return found
+def lists_of_rules(s: Sections) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(rule, list) of every list that a rule's condition reads, and of those whose longer hits remove hits of these.
+
+    int64[m] each, ascending by rule, then list.
+    """
+    counts = s["RULE"]["code_count"].astype(np.int64)
+    owner, at = _unfolded(s["RULE"]["code"], counts)
+    code = s["CODE"][at]
+    one, two = np.isin(code["op"], _ONE_OPERAND + _TWO_OPERANDS), np.isin(code["op"], _TWO_OPERANDS)
+    operands = s["OPND"][np.concatenate([code["a"][one], code["b"][two]])]
+    owner = np.concatenate([owner[one], owner[two]])
+    rules = np.concatenate([owner, owner])
+    lists = np.concatenate([operands["list"], operands["free_of"]]).astype(np.int64)
+    rules, lists = rules[lists >= 0], lists[lists >= 0]
+    excused, allows = _allows_of(s, lists)
+    pairs = np.unique(np.concatenate([rules, rules[excused]]) << 16 | np.concatenate([lists, allows]))
+    return pairs >> 16, pairs & 0xFFFF
 
 
-def with_allows(s: Sections, lists: Iterable[int]) -> set[int]:
-    """The lists and those whose longer hits remove theirs."""
-    offsets, allows = s["ALST"], s["ALLW"]
-    found = set(lists)
-    for number in list(found):
-        found.update(allows[offsets[number] : offsets[number + 1]].tolist())
-    return found
+def _unfolded(starts: NDArray[Any], counts: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(row, place) of each of the places starts[row] .. starts[row] + counts[row]."""
+    counts = counts.astype(np.int64)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    return rows, np.repeat(starts.astype(np.int64) - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+
+
+def _allows_of(s: Sections, lists: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(place in `lists`, allow list) of every allow list of these."""
+    offsets = s["ALST"].astype(np.int64)
+    rows, places = _unfolded(offsets[lists], offsets[lists + 1] - offsets[lists])
+    return rows, s["ALLW"][places].astype(np.int64)
 
 
 def list_contexts(s: Sections) -> NDArray[np.int16]:
     """By list: NO_CONTEXT; the category whose rules alone ask for it; SHARED, or UNASKED."""
-    count = max(1, s["ALST"].size) - 1
-    eager = set(range(len(RECOGNISERS))) | set(np.flatnonzero(np.diff(s["TRGO"].astype(np.int64))).tolist())
-    contexts = np.full(count, UNASKED, dtype=np.int16)
-    for category, read in zip(s["RULE"]["category"].tolist(), lists_of_rules(s), strict=True):
-        if category == 0:
-            eager |= read
-            continue
-        for number in with_allows(s, read):
-            contexts[number] = category if contexts[number] in (UNASKED, category) else SHARED
-    contexts[sorted(with_allows(s, eager))] = NO_CONTEXT
+    rules, lists = lists_of_rules(s)
+    category = s["RULE"]["category"][rules].astype(np.int16)
+    contexts = _joint(category, lists, max(1, s["ALST"].size) - 1)
+    triggers = np.flatnonzero(np.diff(s["TRGO"].astype(np.int64)))
+    eager = np.concatenate([np.arange(len(RECOGNISERS)), triggers])
+    contexts[eager] = contexts[_allows_of(s, eager)[1]] = contexts[lists[category == 0]] = NO_CONTEXT
     return contexts
 
 
@@ -79,16 +81,16 @@ def pattern_contexts(s: Sections) -> NDArray[np.int16]:
     owner = np.arange(patterns.size, dtype=np.int64)
     regular = np.flatnonzero(patterns["flags"] & PatternFlag.REGULAR)
     owner[regular] = s["RGXR"]["pattern"][s["RGXA"]["regular"][patterns["fine"][regular]]]
-    # Patterns of the same lists share them: few different ones are to be looked at.
-    places = patterns["lists"].astype(np.int64) << 16 | patterns["list_count"]
-    different, which = np.unique(places[owner], return_inverse=True)
-    contexts, lists = list_contexts(s), s["PLST"]
-    found = [_joint(set(contexts[lists[p >> 16 : (p >> 16) + (p & 0xFFFF)]].tolist())) for p in different.tolist()]
-    return np.array(found, dtype=np.int16)[which]
+    rows, places = _unfolded(patterns["lists"][owner], patterns["list_count"][owner])
+    contexts = list_contexts(s)[s["PLST"][places]]
+    joint = _joint(contexts[contexts != UNASKED], rows[contexts != UNASKED], patterns.size)
+    joint[rows[contexts == NO_CONTEXT]] = joint[patterns["list_count"][owner] == 0] = NO_CONTEXT
+    return joint
 
 
-def _joint(contexts: set[int]) -> int:
-    if not contexts or NO_CONTEXT in contexts:
-        return NO_CONTEXT
-    asked = contexts - {UNASKED} or {UNASKED}
-    return asked.pop() if len(asked) == 1 else SHARED
+def _joint(asking: NDArray[np.int16], rows: NDArray[np.int64], count: int) -> NDArray[np.int16]:
+    """By row: who asks for it, SHARED where several do, UNASKED where nobody does."""
+    least, most = np.full(count, UNASKED, dtype=np.int16), np.full(count, NO_CONTEXT, dtype=np.int16)
+    np.minimum.at(least, rows, asking)
+    np.maximum.at(most, rows, asking)
+    return np.where((least == most) | (least == UNASKED), least, SHARED).astype(np.int16)

@@ -5,7 +5,9 @@ from libc.stdlib cimport calloc, free
 
 from fairpost.engine.image cimport Image, image_t
 
-from fairpost.engine.asking import NO_CONTEXT, SHARED, list_contexts, lists_of_rules, with_allows
+import numpy as np
+
+from fairpost.engine.asking import NO_CONTEXT, SHARED, list_contexts, lists_of_rules
 
 
 cdef class Context:
@@ -13,26 +15,28 @@ cdef class Context:
 
     def __cinit__(self, Image image not None):
         cdef const image_t *view = &image.view
-        cdef size_t k, rule, total = 0
-        of_rules = [with_allows(image.sections, read) for read in lists_of_rules(image.sections)]
-        contexts = list_contexts(image.sections).tolist()
+        cdef size_t k, total
+        rules, lists = lists_of_rules(image.sections)
+        contexts = list_contexts(image.sections)
+        asked = np.flatnonzero(contexts[lists] != NO_CONTEXT)
+        first = np.searchsorted(rules[asked], np.arange(view.rule_count + 1))
+        lists = lists[asked]
+        total = len(lists)
         bits = {category: 1 << number for number, category in enumerate(image.sections["CTXI"]["category"].tolist())}
         self.is_context = <uint8_t*>calloc(view.list_count + 1, 1)
         self.indexes = <uint64_t*>calloc(view.list_count + 1, sizeof(uint64_t))
         self.first = <uint32_t*>calloc(view.rule_count + 1, sizeof(uint32_t))
-        self.lists = <uint16_t*>calloc(sum(map(len, of_rules)) + 1, sizeof(uint16_t))
+        self.lists = <uint16_t*>calloc(total + 1, sizeof(uint16_t))
         if not (self.is_context and self.indexes and self.first and self.lists):
             raise MemoryError
         for k in range(view.list_count):
             self.is_context[k] = contexts[k] != NO_CONTEXT
             if contexts[k] != NO_CONTEXT:
-                self.indexes[k] = bits.get(contexts[k], 0) | bits.get(SHARED, 0)
-        for rule in range(view.rule_count):
-            for number in sorted(of_rules[rule]):
-                if contexts[number] != NO_CONTEXT:
-                    self.lists[total] = number
-                    total += 1
-            self.first[rule + 1] = <uint32_t>total
+                self.indexes[k] = bits.get(int(contexts[k]), 0) | bits.get(SHARED, 0)
+        for k in range(total):
+            self.lists[k] = lists[k]
+        for k in range(view.rule_count + 1):
+            self.first[k] = first[k]
 
     def __dealloc__(self):
         free(self.is_context)
