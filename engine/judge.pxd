@@ -61,6 +61,7 @@ cdef class Judge:
     cdef bint is_sorted  # whether the hits are: only witnesses need it
     cdef uint32_t flags
 
+    cdef int scan_one(self, bytes text) except -1
     cdef int run(self, const request_t *request, answer_t *answer) noexcept nogil
     cdef size_t stage(self, const request_t *request, size_t post) noexcept nogil
     cdef int judge_post(self, const request_t *request, answer_t *answer, size_t post, size_t first_text) noexcept nogil

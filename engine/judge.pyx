@@ -126,30 +126,37 @@ cdef class Judge:
         free(self.allows)
         free(self.wanted)
 
+    cdef int scan_one(self, bytes text) except -1:
+        """Scan one text as a chunk of its own. Raises ValueError, the byte at fault, if it is not UTF-8."""
+        cdef chunk_t *chunk = &self.scanner.chunk
+        if chunk_begin(chunk, 1, len(text), <const uint8_t*>text + len(text)):
+            raise MemoryError
+        chunk_add(chunk, <const uint8_t*>text, len(text), 0)
+        if self.scanner.run(True) != 0:
+            raise MemoryError
+        if chunk.texts[0].fault != TEXT_OK:
+            raise ValueError(chunk.texts[0].fault_at)
+        return 0
+
     def hits(self, bytes text not None):
         """[(pattern or None for a recogniser, list, begin, end)] of one text, in bytes; allowed ones removed.
 
         Raises:
             ValueError: the text is not UTF-8; the argument is the byte at fault.
         """
-        cdef Scanner scanner = self.scanner
         cdef const hit_t *hit
         cdef size_t k
         cdef int outcome
+        self.scan_one(text)
         self.flags = 0
         self.match = self.writing = 0
-        if chunk_begin(&scanner.chunk, 1, len(text), <const uint8_t*>text + len(text)):
-            raise MemoryError
-        chunk_add(&scanner.chunk, <const uint8_t*>text, len(text), 0)
         self.reader.wanted = ALL_RECOGNISERS
         self.everything = True
-        outcome = scanner.run(True) or self.find_hits(0, 1)
+        outcome = self.find_hits(0, 1)
         self.everything = False
         self.reader.wanted = recognisers_used(self.view)
         if outcome != 0:
             raise MemoryError
-        if scanner.chunk.texts[0].fault != TEXT_OK:
-            raise ValueError(scanner.chunk.texts[0].fault_at)
         if not self.is_sorted:
             self.sort_and_chain()
         found = []
@@ -169,13 +176,7 @@ cdef class Judge:
         cdef const origin_t *origin
         cdef uint16_t symbol
         cdef size_t k
-        if chunk_begin(&scanner.chunk, 1, len(text), <const uint8_t*>text + len(text)):
-            raise MemoryError
-        chunk_add(&scanner.chunk, <const uint8_t*>text, len(text), 0)
-        if scanner.run(True) != 0:
-            raise MemoryError
-        if scanner.chunk.texts[0].fault != TEXT_OK:
-            raise ValueError(scanner.chunk.texts[0].fault_at)
+        self.scan_one(text)
         if not scanner.chunk.texts[0].restored:
             return None
         meant = &scanner.restorer.chunk.texts[0]
@@ -421,7 +422,7 @@ cdef class Judge:
 
         Candidates that are decided without, by not holding, are no longer candidates.
         """
-        cdef size_t k, words = self.view.rule_count // 64 + 1, hits = self.hits_.count
+        cdef size_t k, hits = self.hits_.count
         cdef uint64_t bits
         cdef uint32_t rule, c
         cdef const rule_t *record
@@ -433,7 +434,7 @@ cdef class Judge:
                     self.wanted[k] = 0
             self.mark = 1
         self.facts.undecided = first
-        for k in range(first >> 6, words):
+        for k in range(first >> 6, self.bars.words):
             bits = self.candidates[k]
             if k == first >> 6:
                 bits &= ~<uint64_t>0 << (first & 63)

@@ -91,15 +91,20 @@ static inline int chunk_reserve_symbols(chunk_t *chunk, size_t count) {
     return 0;
 }
 
+/* Room for `count` texts in all. */
+static inline int chunk_reserve_texts(chunk_t *chunk, size_t count) {
+    if (count <= chunk->text_capacity) return 0;
+    text_t *texts = (text_t *)realloc(chunk->texts, count * sizeof *texts);
+    if (texts == NULL) return -1;
+    chunk->texts = texts;
+    chunk->text_capacity = count;
+    return 0;
+}
+
 /* Begins a chunk with room for `count` texts of `bytes` bytes in all, which end before `readable`. */
 static inline int chunk_begin(chunk_t *chunk, size_t count, size_t bytes, const uint8_t *readable) {
     const size_t room = BYTE_LEAD + bytes + count + BYTE_SLACK;
-    if (count + 1 > chunk->text_capacity) { /* one more: a text's end is written together with the next one's begin */
-        text_t *texts = (text_t *)realloc(chunk->texts, (count + 1) * sizeof *texts);
-        if (texts == NULL) return -1;
-        chunk->texts = texts;
-        chunk->text_capacity = count + 1;
-    }
+    if (chunk_reserve_texts(chunk, count + 1)) return -1; /* one more: a text's end is written together with the next one's begin */
     if (column_u8_reserve(&chunk->bytes_, room) || column_u64_reserve(&chunk->ends, room / 64 + 2)) return -1;
     memset(chunk->bytes_.at, 0, BYTE_LEAD);
     memset(chunk->ends.at, 0, (room / 64 + 2) * sizeof(uint64_t));

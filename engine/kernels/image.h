@@ -178,7 +178,7 @@ struct evasion {
     const uint32_t *alike_offsets; /* HAN_END - HAN_BEGIN + 1, ascending, the last = count of alike */
     const uint16_t *alike;
     const uint16_t *alike_sounds; /* beside alike */
-    const word_t *words;        /* 2 <= length <= LONGEST_VOCABULARY, start + length inside word_symbols */
+    const word_t *words;        /* 2 <= length < READING_LEAD (layout.LONGEST_DISGUISED), start + length inside word_symbols */
     const uint16_t *word_symbols; /* values > SYMBOL_BOUNDARY */
     const form_t *forms;        /* word < the count of words, start + the word's length inside form_sounds */
     const uint16_t *form_sounds; /* values > SYMBOL_BOUNDARY and < SYLLABLE_END */

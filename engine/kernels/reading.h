@@ -15,8 +15,7 @@ enum {
     LONGEST_SYLLABLE = 6,
     EMOJI_LEAST_SECOND = 0x8C, /* E2 8C is the begin of U+2300: no emoji of the table lies between that and U+10000 but there */
     EMOJI_BLOCK = 64,
-    READING_LEAD = 64, /* boundaries before the first sound and behind the last: more than a word reaches */
-    LONGEST_VOCABULARY = 32
+    READING_LEAD = 64 /* boundaries before the first sound and behind the last: more than a word reaches */
 };
 
 /* What stands at a sound. */
@@ -257,33 +256,21 @@ static inline size_t read_latin(const evasion_t *evasion, const chunk_t *chunk, 
     return end;
 }
 
-/* Reads symbols [at, stop) of the text, as far as each stands for one sound and is nothing but itself or a suspect. Returns where it
- * stopped. The loop that most of a text goes through: nothing in it is read again from memory. */
-static inline size_t read_run(const evasion_t *evasion, const uint16_t *symbols, size_t at, size_t stop, reading_t *reading) {
+/* Reads symbols [at, stop) of the text, as far as each stands for one sound and is nothing but itself or, where there may be some, a
+ * suspect. Returns where it stopped. The loop that most of a text goes through: nothing in it is read again from memory. */
+static inline __attribute__((always_inline)) size_t read_plain_run(const evasion_t *evasion, const uint16_t *symbols, size_t at, size_t stop,
+                                                                  reading_t *reading, const int has_suspects) {
     const uint16_t *const of = evasion->symbol_of;
     uint16_t *restrict const sounds = reading_sounds(reading) + reading->count, *restrict const written = reading_written(reading) + reading->count;
     uint8_t *restrict const marks = reading->marks.at + reading->count;
     uint32_t *restrict const sources = reading->sources.at + reading->count;
     const size_t begin = at;
     /* SAFETY: a boundary stands before the first symbol of a text, and behind the last. */
-    uint32_t before, marked = 0;
-    if (!reading->has_suspects) {
-        for (; at < stop; at++) {
-            const uint32_t sound = of[symbols[at]];
-            if ((sound & EVASION_SPECIAL) | ((sound >= SYLLABLE_BEGIN) & (symbols[at] == symbols[at + 1]))) break;
-            sounds[at - begin] = (uint16_t)sound;
-            written[at - begin] = symbols[at];
-            marks[at - begin] = MARK_PLAIN;
-            sources[at - begin] = (uint32_t)at;
-        }
-        reading->count += at - begin;
-        return at;
-    }
-    before = (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]);
+    uint32_t before = has_suspects && is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]), marked = 0;
     for (; at < stop; at++) {
         const uint32_t sound = of[symbols[at]], is_syllable = sound >= SYLLABLE_BEGIN;
         if ((sound & EVASION_SPECIAL) | (is_syllable & (symbols[at] == symbols[at + 1]))) break;
-        const uint32_t behind = (uint32_t)is_unusual(evasion, symbols[at], symbols[at + 1]), suspect = is_syllable & before & behind;
+        const uint32_t behind = has_suspects && is_unusual(evasion, symbols[at], symbols[at + 1]), suspect = is_syllable & before & behind;
         sounds[at - begin] = (uint16_t)sound;
         written[at - begin] = symbols[at];
         marks[at - begin] = (uint8_t)suspect;
@@ -294,6 +281,10 @@ static inline size_t read_run(const evasion_t *evasion, const uint16_t *symbols,
     reading->count += at - begin;
     reading->marked += marked;
     return at;
+}
+
+static inline size_t read_run(const evasion_t *evasion, const uint16_t *symbols, size_t at, size_t stop, reading_t *reading) {
+    return reading->has_suspects ? read_plain_run(evasion, symbols, at, stop, reading, 1) : read_plain_run(evasion, symbols, at, stop, reading, 0);
 }
 
 /* Reads what begins at symbol `at`: a Latin word, a character in its parts, a rare form, a stretched character, or after all a plain

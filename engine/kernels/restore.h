@@ -100,7 +100,7 @@ static inline int restore_text(restorer_t *r, const chunk_t *chunk, size_t numbe
         const uint16_t meant = r->meant.at[at];
         const uint32_t source = reading->sources.at[at];
         if (reading->marks.at[at] != MARK_ELEMENT) {
-            put_symbol(r, meant ? meant : symbols[source], offsets[source], source, source + 1, r->hows.at[at]);
+            put_symbol(r, meant ? meant : reading_written(reading)[at], offsets[source], source, source + 1, r->hows.at[at]);
             continue;
         }
         const element_t *e = &reading->elements.at[source];
@@ -139,16 +139,9 @@ static inline int restore_chunk(restorer_t *r, const image_t *image, chunk_t *ch
     restored->text_count = restored->symbol_count = r->texts.count = 0;
     restored->byte_count = chunk->byte_count;
     restored->bytes_ = chunk->bytes_; /* offsets of restored symbols lie in these */
-    if (chunk->text_count > restored->text_capacity) {
-        text_t *texts = (text_t *)realloc(restored->texts, chunk->text_count * sizeof *texts);
-        if (texts == NULL) return -1;
-        restored->texts = texts;
-        restored->text_capacity = chunk->text_count;
-    }
-    if (chunk_reserve_symbols(restored, 0)) return -1;
+    if (chunk_reserve_texts(restored, chunk->text_count) || chunk_reserve_symbols(restored, 0)) return -1;
     r->seeker.evasion = evasion;
     r->seeker.reading = &r->reading;
-    r->seeker.symbols = chunk_symbols(chunk);
     for (size_t number = 0; number < chunk->text_count; number++) {
         text_t *text = &chunk->texts[number];
         if (!text->is_examined || text->length == 0) continue;

@@ -1,7 +1,7 @@
 /* Words that a text may mean where it is written otherwise. The same code for every path.
  *
  * Around every sound that is marked, the sounds beside it are looked up: what stands there itself is left open, it may sound or look
- * like what is meant. A word that is found is then compared place by place. tests/reference/evasion.py says the same in plain Python. */
+ * like what is meant. A word that is found is then compared place by place. tests/reference/restoring.py says the same in plain Python. */
 #ifndef FAIRPOST_VOCABULARY_H
 #define FAIRPOST_VOCABULARY_H
 
@@ -34,7 +34,6 @@ typedef struct { uint32_t hash, at; } noted_key_t;
 typedef struct {
     const evasion_t *evasion;
     const reading_t *reading;
-    const uint16_t *symbols; /* of the chunk */
     column_proposal proposals;
     noted_key_t keys[MOST_KEYS];
     size_t key_count;
@@ -48,42 +47,53 @@ static inline uint32_t key_hash(uint32_t kind, uint32_t a, uint32_t b, uint32_t 
     return h ^ h >> 13;
 }
 
-/* What a plain symbol passes for because it looks like it: count of them, in *others. */
-static inline size_t passes_for(const evasion_t *evasion, uint16_t symbol, const uint16_t **others) {
-    if ((uint16_t)(symbol - HAN_BEGIN) >= HAN_END - HAN_BEGIN) return 0;
-    const uint32_t *offsets = evasion->alike_offsets + (symbol - HAN_BEGIN);
-    *others = evasion->alike + offsets[0];
-    return (size_t)(offsets[1] - offsets[0]);
+/* Items [begin, end) of a column. */
+typedef struct { uint32_t begin, end; } range_t;
+
+static inline int holds_value(const uint16_t *column, range_t range, uint16_t value) {
+    for (uint32_t k = range.begin; k < range.end; k++)
+        if (column[k] == value) return 1;
+    return 0;
+}
+
+/* What a plain symbol passes for because it looks like it: places in evasion_t.alike and alike_sounds. */
+static inline range_t passes_for(const evasion_t *evasion, uint16_t symbol) {
+    const uint16_t han = (uint16_t)(symbol - HAN_BEGIN);
+    const range_t none = {0, 0};
+    if (han >= HAN_END - HAN_BEGIN) return none;
+    const range_t found = {evasion->alike_offsets[han], evasion->alike_offsets[han + 1]};
+    return found;
 }
 
 static inline int looks_like(const evasion_t *evasion, uint16_t symbol, uint16_t meant) {
-    const uint16_t *others = NULL;
-    const size_t count = passes_for(evasion, symbol, &others);
-    for (size_t k = 0; k < count; k++)
-        if (others[k] == meant) return 1;
-    return 0;
+    return holds_value(evasion->alike, passes_for(evasion, symbol), meant);
 }
 
-/* Whether an emoji is used for the syllable beside the word that it stands for. */
-static inline int has_sound(const evasion_t *evasion, uint32_t record, uint16_t sound) {
-    for (uint32_t k = evasion->emoji_offsets[record]; k < evasion->emoji_offsets[record + 1]; k++)
-        if (evasion->emoji_sounds[k] == sound) return 1;
-    return 0;
+/* Syllables for which an emoji is used beside the word that it stands for: places in evasion_t.emoji_sounds. */
+static inline range_t sounds_beside(const evasion_t *evasion, uint32_t record) {
+    const range_t found = {evasion->emoji_offsets[record], evasion->emoji_offsets[record + 1]};
+    return found;
 }
+
+static inline int has_sound(const evasion_t *evasion, uint32_t record, uint16_t sound) {
+    return holds_value(evasion->emoji_sounds, sounds_beside(evasion, record), sound);
+}
+
+/* Whether what stands at sound `at` may be something else; before the first sound there is nothing. */
+static inline int is_open(const reading_t *reading, int64_t at) { return at >= 0 && reading->marks.at[at] != MARK_PLAIN; }
 
 /* How one sound stands for symbol `meant` that sounds `want`; WRITING_NONE if it does not. */
 #define WRITING_NONE 0xFFFFu
 static inline uint32_t writing_of(const seeker_t *s, size_t at, uint16_t want, uint16_t meant, uint32_t classes) {
     const uint16_t sound = reading_sounds(s->reading)[at];
-    const uint32_t source = s->reading->sources.at[at];
     if (s->reading->marks.at[at] == MARK_ELEMENT) {
-        const element_t *element = &s->reading->elements.at[source];
+        const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
         if (element->how & WRITING_EMOJI) return sound == want || has_sound(s->evasion, element->record, want) ? WRITING_EMOJI : WRITING_NONE;
         /* What is told without a word is nothing else. */
         return element->how & WRITING_PINYIN ? (sound == want ? WRITING_PINYIN : WRITING_NONE)
                                              : (element->written == meant ? element->how : WRITING_NONE);
     }
-    const uint16_t symbol = s->symbols[source];
+    const uint16_t symbol = reading_written(s->reading)[at];
     if (symbol == meant) return 0;
     if (s->reading->marks.at[at] != MARK_SUSPECT) return WRITING_NONE;
     if (sound == want && classes & TAKES_PHONETIC) return WRITING_HOMOPHONE;
@@ -97,7 +107,7 @@ static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
     const word_t *word = &s->evasion->words[form->word];
     const uint16_t *want = s->evasion->form_sounds + form->start, *meant = s->evasion->word_symbols + word->start;
     const uint16_t *sounds = reading_sounds(s->reading);
-    uint32_t hows = 0, natural = 0, latin = 0, letters = 0, emoji = 0, emoji_begin = 0, is_one = 1, is_needed = 0;
+    uint32_t hows = 0, natural = 0, latin = 0, letters = 0, emoji = 0, emoji_begin = 0, is_one = 1;
     s->work += word->length;
     for (uint32_t k = 0; k < word->length; k++) {
         /* SAFETY: boundaries stand before the first sound and behind the last, more than a word has symbols. */
@@ -107,7 +117,6 @@ static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
         if (how == WRITING_NONE) return 0;
         if (how == 0) continue;
         hows |= how;
-        is_needed |= how & (WRITING_HOMOPHONE | WRITING_PINYIN | WRITING_EMOJI);
         if (s->reading->marks.at[at] == MARK_SUSPECT) {
             natural++;
         } else {
@@ -120,7 +129,7 @@ static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
             }
         }
     }
-    if (!is_needed && !natural) return 0; /* restored anyway */
+    if (!natural && !(hows & (WRITING_PINYIN | WRITING_EMOJI))) return 0; /* restored anyway */
     if (classes_for(hows) & ~(uint32_t)word->classes) return 0;
     if (latin == word->length && letters < PINYIN_LETTERS) return 0;
     if (emoji == word->length && !is_one) return 0; /* decoration */
@@ -157,9 +166,7 @@ static inline void note_pairs(seeker_t *s, size_t at, uint32_t sound) {
  * stands, unless both are in letters or emoji. */
 static inline void note_three(seeker_t *s, uint32_t kind, size_t at, int a, int b) {
     const uint16_t *sounds = reading_sounds(s->reading) + at, *written = reading_written(s->reading) + at;
-    const uint8_t *marks = s->reading->marks.at;
-    /* A plain character that is no suspect is only itself; before the first sound there is nothing to be found. */
-    const int is_open_a = (int64_t)at + a >= 0 && marks[(int64_t)at + a] != MARK_PLAIN, is_open_b = (int64_t)at + b >= 0 && marks[(int64_t)at + b] != MARK_PLAIN;
+    const int is_open_a = is_open(s->reading, (int64_t)at + a), is_open_b = is_open(s->reading, (int64_t)at + b);
     if (written[a] && (is_open_b || !is_open_a)) note_key(s, kind, written[a], sounds[b], 0, at);
     if (written[b] && is_open_a) note_key(s, kind + 1, sounds[a], written[b], 0, at);
     if (!written[a] && !written[b]) note_key(s, kind + 2, sounds[a], sounds[b], 0, at);
@@ -169,16 +176,16 @@ static inline void note_three(seeker_t *s, uint32_t kind, size_t at, int a, int 
 static inline void note_keys(seeker_t *s, size_t at) {
     const evasion_t *e = s->evasion;
     const uint16_t *sounds = reading_sounds(s->reading) + at;
-    const uint32_t source = s->reading->sources.at[at];
     note_pairs(s, at, sounds[0]);
     if (s->reading->marks.at[at] == MARK_SUSPECT) {
-        const uint16_t symbol = (uint16_t)(s->symbols[source] - HAN_BEGIN);
-        if (symbol < HAN_END - HAN_BEGIN)
-            for (uint32_t k = e->alike_offsets[symbol]; k < e->alike_offsets[symbol + 1]; k++)
-                if (e->alike_sounds[k] != sounds[0]) note_pairs(s, at, e->alike_sounds[k]);
-    } else if (s->reading->elements.at[source].how & WRITING_EMOJI) {
-        const uint32_t record = s->reading->elements.at[source].record;
-        for (uint32_t k = e->emoji_offsets[record]; k < e->emoji_offsets[record + 1]; k++) note_pairs(s, at, e->emoji_sounds[k]);
+        const range_t alike = passes_for(e, reading_written(s->reading)[at]);
+        for (uint32_t k = alike.begin; k < alike.end; k++)
+            if (e->alike_sounds[k] != sounds[0]) note_pairs(s, at, e->alike_sounds[k]);
+    } else {
+        const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
+        const range_t beside = sounds_beside(e, element->record);
+        if (element->how & WRITING_EMOJI)
+            for (uint32_t k = beside.begin; k < beside.end; k++) note_pairs(s, at, e->emoji_sounds[k]);
     }
     note_three(s, KEY_THREE, at, 1, 2);
     note_three(s, KEY_THREE + 3, at, -1, 1);
@@ -201,16 +208,10 @@ static inline int may_stand(const seeker_t *s, const placed_t *placed, size_t at
 /* Whether sound `at` may be read as `want`. */
 static inline int may_sound(const seeker_t *s, size_t at, uint16_t want) {
     const evasion_t *e = s->evasion;
-    const uint16_t written = reading_written(s->reading)[at];
-    const uint16_t symbol = (uint16_t)(written - HAN_BEGIN);
     if (reading_sounds(s->reading)[at] == want) return 1;
-    if (s->reading->marks.at[at] == MARK_ELEMENT) {
-        const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
-        return element->how & WRITING_EMOJI && has_sound(e, element->record, want);
-    }
-    for (uint32_t k = symbol < HAN_END - HAN_BEGIN ? e->alike_offsets[symbol] : 0; symbol < HAN_END - HAN_BEGIN && k < e->alike_offsets[symbol + 1]; k++)
-        if (e->alike_sounds[k] == want) return 1;
-    return 0;
+    if (s->reading->marks.at[at] == MARK_SUSPECT) return holds_value(e->alike_sounds, passes_for(e, reading_written(s->reading)[at]), want);
+    const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
+    return element->how & WRITING_EMOJI && has_sound(e, element->record, want);
 }
 
 /* Whether what stands beside sound `at`, the form's place `place`, is what a key of the form says: a hash may be another key's. */
@@ -228,7 +229,7 @@ static inline int is_filed(const seeker_t *s, uint32_t number, uint32_t place, s
     if (word->length == 3) {
         const uint32_t a = place == 0, b = place == 2 ? 1 : 2;
         const int alike_a = sounds[a] == want[a], alike_b = sounds[b] == want[b];
-        const int is_open_a = begin + a >= 0 && s->reading->marks.at[begin + a] != MARK_PLAIN, is_open_b = begin + b >= 0 && s->reading->marks.at[begin + b] != MARK_PLAIN;
+        const int is_open_a = is_open(s->reading, begin + a), is_open_b = is_open(s->reading, begin + b);
         if (!written[a] && !written[b]) return alike_a && alike_b;
         return (written[a] == meant[a] && alike_b && (is_open_b || !is_open_a)) || (written[b] == meant[b] && alike_a && is_open_a);
     }
