@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from fairpost.engine import layout
 from fairpost.engine.asking import NO_CONTEXT, pattern_contexts
-from fairpost.engine.folds import DEFAULT, EVASION, fold
+from fairpost.engine.columns import ragged
+from fairpost.engine.folds import DEFAULT, EVASION, compared, fold
 from fairpost.engine.index import PatternColumns, build_index, pattern_records
 from fairpost.engine.layout import BundleFlag, Op, PatternFlag
 from fairpost.engine.literals import Literals, fold_literals
@@ -217,9 +218,8 @@ def _patterns(
         if pattern.regular:
             continue
         evasion = pattern.folds & EVASION
-        # Among disguises a stretched character is one more; alone, runs are counted as one where the scan compares.
-        repeat = "repeat" in pattern.folds and not evasion
-        folds = pattern.folds - {"repeat"} - EVASION
+        repeat = "repeat" in compared(pattern.folds)
+        folds = compared(pattern.folds) - {"repeat"}
         fine = folds != DEFAULT
         if fine and (repeat or evasion):
             name = "repeat" if repeat else min(evasion)
@@ -241,7 +241,7 @@ def _patterns(
         entry = merged.setdefault(key, (pattern, scanned, own, int(flags), set()))
         entry[4].update(pattern.lists)
     anchors = list(regulars.anchors())
-    starts, code_points = _ragged(
+    starts, code_points = ragged(
         [*(scanned for _, scanned, *_ in merged.values()), *(anchor.literal for anchor in anchors)]
     )
     needed = [code_points, regulars.rare_code_points(), *([rare_code_points()] if has_disguises else [])]
@@ -261,7 +261,7 @@ def _patterns(
     shared: dict[tuple[int, ...], int] = {}
     owners = [*(tuple(sorted(lists)) for *_, lists in merged.values()), *(tuple(anchor.lists) for anchor in anchors)]
     numbers = [shared.setdefault(lists, len(shared)) for lists in owners]
-    list_starts, lists = _ragged(list(shared))
+    list_starts, lists = ragged(list(shared))
     columns = PatternColumns(
         symbols=scan.symbols(code_points),
         starts=starts,
@@ -331,13 +331,6 @@ def _texts(texts: Sequence[str]) -> dict[str, NDArray[Any]]:
     return {"PTXT": np.frombuffer(b"".join(encoded), dtype=np.uint8), "PTXO": offsets}
 
 
-def _ragged(rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(offsets[n+1], values) of rows of different lengths."""
-    lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return offsets, np.array([value for row in rows for value in row], dtype=np.int64)
-
-
 def _lists(source: RuleSetSource) -> dict[str, NDArray[Any]]:
     count = len(source.lists)
     triggers: list[list[int]] = [[] for _ in range(count)]
@@ -348,8 +341,8 @@ def _lists(source: RuleSetSource) -> dict[str, NDArray[Any]]:
         else:
             for name in sorted(set(rule.triggers)):
                 triggers[name].append(number)
-    allow_offsets, allow_lists = _ragged([sorted(source.list_allows.get(k, ())) for k in range(count)])
-    trigger_offsets, trigger_rules = _ragged(triggers)
+    allow_offsets, allow_lists = ragged([sorted(source.list_allows.get(k, ())) for k in range(count)])
+    trigger_offsets, trigger_rules = ragged(triggers)
     return {
         "ALST": allow_offsets,
         "ALLW": allow_lists,

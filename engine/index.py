@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from fairpost.engine import layout
 from fairpost.engine.anchors import AnchorsNotPlaced, bucket_keys, choose_anchors, filter_map, perfect_hash
+from fairpost.engine.columns import bitmap
 
-__all__ = ["PatternColumns", "build_index", "pattern_records", "place_keys", "sketch", "sketch_position"]
+__all__ = ["PatternColumns", "build_index", "pattern_records", "sketch", "sketch_position"]
 
 _FILTER_SPREAD = 16  # bits of the filter per bit that is set
 
@@ -67,14 +68,11 @@ def pattern_records(patterns: PatternColumns) -> dict[str, NDArray[Any]]:
     return {"PATT": records, "PSYM": patterns.symbols, "PLST": patterns.lists}
 
 
-def build_index(
-    patterns: PatternColumns, members: NDArray[np.int64] | None = None, often: NDArray[np.uint64] | None = None
-) -> dict[str, NDArray[Any]]:
+def build_index(patterns: PatternColumns, members: NDArray[np.int64] | None = None) -> dict[str, NDArray[Any]]:
     """Sections UMAP, FMAP, DISP, SLOT, ENTR.
 
     Args:
         members: the numbers of those patterns that the index is of, ascending; without it all.
-        often: uint64[65536], how often text holds each hashed bigram of symbols; without it `sketch`.
     """
     symbols, starts, flags = patterns.symbols, patterns.starts, patterns.flags
     if members is not None:
@@ -83,7 +81,7 @@ def build_index(
     lengths = np.diff(starts)
     widths = _anchor_widths(lengths, flags)
     filter_bits = _filter_bits(widths)
-    places = choose_anchors(symbols, starts, widths, sketch() if often is None else often, filter_bits)
+    places = choose_anchors(symbols, starts, widths, sketch(), filter_bits)
     anchors = starts[:-1] + places
     words = filter_map(symbols, anchors, widths, filter_bits)
     keys = bucket_keys(symbols, anchors, widths, words)
@@ -102,7 +100,7 @@ def build_index(
     entries["flags"] = flags[order]
     entries["flags"][np.roll(first, -1)] |= layout.ENTRY_LAST  # the last one precedes a first one, round the end too
     return {
-        "UMAP": _unigram_map(symbols[starts[:-1][widths == 1]]),
+        "UMAP": bitmap(1 << 16, symbols[starts[:-1][widths == 1]]),
         "FMAP": words,
         "DISP": displacement,
         "SLOT": slots,
@@ -152,27 +150,16 @@ def _filter_bits(widths: NDArray[np.uint8]) -> int:
     return int(np.clip((bits_set * _FILTER_SPREAD).bit_length(), *layout.FILTER_BITS))
 
 
-def place_keys(keys: NDArray[np.uint32]) -> tuple[NDArray[Any], int, NDArray[Any]]:
-    """A perfect hash over different keys: displacements, the number of slots, the slot of each key."""
+def _place(keys: NDArray[np.uint32], bucket_starts: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """A perfect hash over different keys: displacements, and the slots."""
     slot_count = len(keys) * 6 // 5 + 1
     while True:
         try:
             displacement, slot_of = perfect_hash(keys, slot_count, slot_count // 4 + 1)
+            break
         except AnchorsNotPlaced:
             slot_count += slot_count // 8 + 1
-        else:
-            return displacement, slot_count, slot_of
-
-
-def _place(keys: NDArray[np.uint32], bucket_starts: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
-    displacement, slot_count, slot_of = place_keys(keys)
     slots = np.zeros(slot_count, dtype=layout.SLOT_DTYPE)
     slots["key"][slot_of] = keys
     slots["start"][slot_of] = bucket_starts
     return displacement, slots
-
-
-def _unigram_map(symbols: NDArray[np.uint16]) -> NDArray[np.uint64]:
-    flags = np.zeros(1 << 16, dtype=np.uint8)
-    flags[symbols] = 1
-    return np.packbits(flags, bitorder="little").view("<u8")

@@ -14,7 +14,6 @@ import numpy as np
 
 from fairpost.engine import vocabulary as v
 from fairpost.engine.build import build
-from fairpost.engine.folds import DEFAULT, EVASION
 from fairpost.engine.layout import UNQUOTED
 from fairpost.engine.regular import is_regular
 from fairpost.engine.source import Cmp, Instruction, Op, Pattern, Policy, Rule, RuleSetSource
@@ -98,9 +97,7 @@ class _Lowering:
         )
 
     def pattern(self, word: str, words: ListSource) -> Pattern:
-        regular = is_regular(word)
-        folds = words.folds & (EVASION | DEFAULT | {"repeat"}) | DEFAULT if regular else words.folds
-        return Pattern(word, folds, words.word_boundaries, (self.list_ids[words.name],), regular)
+        return Pattern(word, words.folds, words.word_boundaries, (self.list_ids[words.name],), is_regular(word))
 
     def rules(self) -> list[Rule]:
         model = self.source.model

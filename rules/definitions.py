@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from fairpost.engine.vocabulary import RECOGNISERS
@@ -41,7 +41,7 @@ class Definition:
     """What its text may name: set before it is parsed."""
     is_broken: bool = False
     is_used: bool = False
-    names: tuple[str, ...] = field(default=())
+    names: tuple[str, ...] = ()
     """Other definitions that its text names."""
 
     @property

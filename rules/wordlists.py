@@ -14,7 +14,7 @@ from typing import Final
 
 import ahocorasick
 
-from fairpost.engine.folds import DEFAULT, EVASION, fold
+from fairpost.engine.folds import DEFAULT, EVASION, compared, fold
 from fairpost.engine.regular import (
     Automaton,
     InvalidRegular,
@@ -53,7 +53,6 @@ class _Words:
     places: tuple[Place, ...]
 
 
-@lru_cache(maxsize=1 << 10)
 def _automaton(word: str) -> Automaton:
     return compile_regular(word[1:-1])
 
@@ -103,11 +102,9 @@ def holds(text: str, word: str) -> bool:
 
 @lru_cache(maxsize=1 << 16)
 def folded(word: str, folds: frozenset[str]) -> tuple[int, ...]:
-    """The pattern's symbols as the engine compares them with the text as it stands: among disguises a stretched
-    character is one more, and runs of equal symbols are compared as they are."""
-    symbols = fold(word, folds - {"repeat"} - EVASION)[0]
-    collapses = "repeat" in folds and not folds & EVASION
-    return tuple(symbol for symbol, _ in groupby(symbols)) if collapses else tuple(symbols)
+    """The pattern's symbols as the engine compares them with the text as it stands."""
+    symbols = fold(word, folds)[0]
+    return tuple(symbol for symbol, _ in groupby(symbols)) if "repeat" in compared(folds) else tuple(symbols)
 
 
 def read_lists(document: Document, pack: PackFile, folder: Path, problems: Problems) -> dict[str, ListSource]:
@@ -139,8 +136,7 @@ def read_lists(document: Document, pack: PackFile, folder: Path, problems: Probl
             allow_name = f"{name}:allow"
             allow = _inline(document, (*path, "allow"), model.allow)
             allow_place = document.key_place((*path, "allow"))
-            # What excuses is not looked for in disguise, of which `repeat` is one beside others.
-            exact = folds - EVASION - {"repeat"} if folds & EVASION else folds
+            exact = compared(folds)  # what excuses is not looked for in disguise
             result[allow_name] = _checked(allow_name, allow, exact, model.word_boundaries, (), allow_place, problems)
             own = (allow_name,)
         result[name] = _checked(name, words, folds, model.word_boundaries, own + shared, place, problems)

@@ -46,6 +46,7 @@ __all__ = [
     "SEPARATOR",
     "ZERO_WIDTH",
     "FoldTable",
+    "compared",
     "fold",
     "fold_table",
 ]
@@ -55,6 +56,16 @@ DEFAULT: Final = frozenset({"width", "case", "script", "digits", "letters", "zer
 
 EVASION: Final = frozenset({"phonetic", "glyph", "emoji"})
 """Classes that are not about single characters: how else a word may be written (`fairpost.engine.writings`)."""
+
+
+def compared(folds: frozenset[str]) -> frozenset[str]:
+    """The classes under which a list's words are compared with the text as it stands.
+
+    EVASION is about texts that are restored. `repeat` is then, too: a stretched character is one more disguise; alone,
+    it counts runs as one where words are compared.
+    """
+    return folds - EVASION - {"repeat"} if folds & EVASION else folds
+
 
 DROP: Final = -1
 """In `FoldTable.target`: the code point is dropped."""

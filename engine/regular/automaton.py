@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from collections.abc import Sequence as Ordered
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from .literals import Anchor, best_anchors
@@ -112,6 +113,7 @@ def _joint(one: Neighbours, other: Neighbours) -> Neighbours:
     return None if one is None or other is None else one + other
 
 
+@lru_cache(maxsize=1 << 12)  # reading packs, choosing triggers and building a bundle all ask
 def compile_regular(text: str) -> Automaton:
     """Compile a regular pattern, written without its slashes.
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fairpost.engine.columns import bitmap
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.layout import USUAL_BITS
 from fairpost.engine.writings.usual import LEAST_OFTEN, usual_bits
@@ -62,17 +63,17 @@ def main() -> None:
     for number, text in enumerate(texts(chosen.corpora)):
         if not (chosen.half and number % 2):
             pairs.update(text[k : k + 2] for k in range(len(text) - 1))
+    of_words = pairs_of_words(chosen.words)
     usual = {
         text
-        for counts in (pairs, pairs_of_words(chosen.words))
-        for total in (counts.total(),)
+        for counts, total in ((pairs, pairs.total()), (of_words, of_words.total()))
         for text, count in counts.items()
         if count * PER // total >= LEAST_OFTEN and max(map(ord, text)) < 0x10000
     }
-    flags = np.zeros(1 << USUAL_BITS, dtype=np.uint8)
-    flags[[bit for text in usual for bit in usual_bits(*map(ord, text))]] = 1
-    FILE.write_bytes(np.packbits(flags, bitorder="little").tobytes())
-    print(f"{pairs.total():,} pairs, {len(pairs):,} different; {len(usual):,} usual, {flags.mean():.1%} of the bits")
+    marked = bitmap(1 << USUAL_BITS, [bit for text in usual for bit in usual_bits(*map(ord, text))])
+    FILE.write_bytes(marked.tobytes())
+    share = np.bitwise_count(marked).sum() / (1 << USUAL_BITS)
+    print(f"{pairs.total():,} pairs, {len(pairs):,} different; {len(usual):,} usual, {share:.1%} of the bits")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Where the scan looks words up: the sounds around one symbol, whatever stands at it.
 
-A form of three or more symbols is filed once for each of its places, under the sounds beside that place: of the whole
-form where it has three, else of four neighbours with the place second, or first or last at an end. A form of two is
-filed under both of its sounds. kernels/vocabulary.h looks them up.
+A form is filed for each of its places, under what stands beside that place. Of two symbols: the other one as it
+stands, or its sound. Of three: one of the others as it stands and the sound of the other, or both sounds. Of more: the
+sounds of three neighbours, the place second among the four, or first or last at an end. kernels/vocabulary.h looks them
+up.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fairpost.engine import layout
+from fairpost.engine.columns import bitmap
 from fairpost.engine.layout import PAIR_MAP_BITS, PLACE_DTYPE
 
 from .vocabulary import Form
@@ -78,13 +79,13 @@ def place_sections(forms: Sequence[Form], meant: Sequence[NDArray[np.uint16]]) -
     """EKEY, EKYO, EKYM and EPAI. meant: the symbols of each word."""
     keys: list[NDArray[np.uint32]] = []
     records: list[NDArray[Any]] = []
-    pairs = np.zeros(PAIR_MAP_BITS, dtype=np.uint8)
+    pairs = bitmap(PAIR_MAP_BITS, [])
     for length in sorted({len(form.sounds) for form in forms}):
         rows = np.array([k for k, form in enumerate(forms) if len(form.sounds) == length], dtype=np.int64)
         sounds = np.array([forms[k].sounds for k in rows.tolist()], dtype=np.int64).T
         symbols = np.array([meant[forms[k].word] for k in rows.tolist()], dtype=np.int64).T
         if length == 2:
-            pairs[pair_bit(*sounds)] = 1
+            pairs = bitmap(PAIR_MAP_BITS, pair_bit(*sounds))
         for place in range(length):
             made = np.zeros(len(rows), dtype=PLACE_DTYPE)
             made["form"], made["meant"], made["sound"] = rows << 8 | place, symbols[place], sounds[place]
@@ -97,14 +98,9 @@ def place_sections(forms: Sequence[Form], meant: Sequence[NDArray[np.uint16]]) -
     bucket = key & np.uint32((1 << bits) - 1)
     order = np.lexsort((record["form"], bucket))
     map_bits = min(26, max(6, (_SPREAD * len(key) - 1).bit_length()))
-    flags = np.zeros(1 << map_bits, dtype=np.uint8)
-    flags[key >> np.uint32(32 - map_bits)] = 1
     return {
         "EKEY": record[order],
         "EKYO": np.concatenate([[0], np.cumsum(np.bincount(bucket, minlength=1 << bits))]).astype(np.uint32),
-        "EKYM": np.packbits(flags, bitorder="little").view("<u8"),
-        "EPAI": np.packbits(pairs, bitorder="little").view("<u8"),
+        "EKYM": bitmap(1 << map_bits, key >> np.uint32(32 - map_bits)),
+        "EPAI": pairs,
     }
-
-
-assert layout.PAIR_MAP_BITS.bit_length() % 2, "the map of pairs is a square"

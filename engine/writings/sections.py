@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import layout
+from fairpost.engine.columns import bitmap, ragged
 from fairpost.engine.folds import DEFAULT, DROP, fold_table
 from fairpost.engine.folds import evasion as tables
 from fairpost.engine.layout import EvasionSymbol, Symbol
@@ -34,23 +35,22 @@ def rare_code_points() -> NDArray[np.int64]:
 
 def evasion_sections(vocabulary: Vocabulary, scan: ScanFold) -> dict[str, NDArray[Any]]:
     """All sections of the evasion scan but the lists' classes. The vocabulary is not empty."""
-    words = vocabulary.words()
-    forms = list(vocabulary.forms())
+    words, forms = vocabulary.words(), list(vocabulary.forms())
+    starts, code_points = ragged([word for word, _ in words])
     records = np.zeros(len(words), dtype=layout.WORD_DTYPE)
-    records["length"] = [len(word) for word, _ in words]
+    records["start"], records["length"] = starts[:-1], np.diff(starts)
     records["classes"] = [classes for _, classes in words]
-    records["start"] = _starts(records["length"])
-    lengths = np.array([len(form.sounds) for form in forms])
+    sound_starts, sounds = ragged([form.sounds for form in forms])
     of_forms = np.zeros(len(forms), dtype=layout.FORM_DTYPE)
-    of_forms["word"] = [form.word for form in forms]
-    of_forms["start"] = _starts(lengths)
-    meant = [scan.symbols(np.array(word, dtype=np.int64)) for word, _ in words]
+    of_forms["word"], of_forms["start"] = [form.word for form in forms], sound_starts[:-1]
+    symbols = scan.symbols(code_points)
+    meant = np.split(symbols, starts[1:-1])
     sections = {
         "EWRD": records,
-        "EWSY": np.concatenate(meant),
+        "EWSY": symbols,
         "EFRM": of_forms,
-        "EFSY": np.array([sound for form in forms for sound in form.sounds], dtype=np.uint16),
-        "EUSU": with_words([symbols.tolist() for symbols in meant]),
+        "EFSY": sounds.astype(np.uint16),
+        "EUSU": with_words([word.tolist() for word in meant]),
         "ELET": spelling().section(),
     }
     sections.update(place_sections(forms, meant))
@@ -59,10 +59,6 @@ def evasion_sections(vocabulary: Vocabulary, scan: ScanFold) -> dict[str, NDArra
     sections.update(_splits(scan, sections["ESYM"], vocabulary.characters()))
     sections.update(_emoji(scan))
     return sections
-
-
-def _starts(lengths: NDArray[Any]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)[:-1]])
 
 
 @cache
@@ -116,12 +112,9 @@ def _symbols(scan: ScanFold) -> dict[str, NDArray[Any]]:
 def _look_alikes(scan: ScanFold) -> dict[str, NDArray[Any]]:
     """EALI, EALS, EALO: what each character from HAN to HAN_END passes for."""
     rows = [passes_for().get(code, ()) for code in range(layout.HAN, layout.HAN_END)]
-    others = [other for row in rows for other in row]
-    return {
-        "EALI": scan.symbols(np.array(others, dtype=np.int64)),
-        "EALS": np.array([sound_of(other) for other in others], dtype=np.uint16),
-        "EALO": np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.uint32),
-    }
+    offsets, others = ragged(rows)
+    sounds = np.array([sound_of(other) for other in others.tolist()], dtype=np.uint16)
+    return {"EALI": scan.symbols(others), "EALS": sounds, "EALO": offsets.astype(np.uint32)}
 
 
 def _splits(scan: ScanFold, of: NDArray[Any], wanted: set[int]) -> dict[str, NDArray[Any]]:
@@ -136,7 +129,7 @@ def _splits(scan: ScanFold, of: NDArray[Any], wanted: set[int]) -> dict[str, NDA
     records["parts"], records["whole"] = symbols[:, :3], symbols[:, 3]
     of[symbols[:, 0]] |= np.uint16(EvasionSymbol.SPLIT)
     pairs = symbols[:, 0].astype(np.uint32) << np.uint32(16) | symbols[:, 1]
-    return {"ESPL": records, "ESPM": _bitmap(layout.SPLIT_MAP_BITS, pairs * np.uint32(0x9E3779B1) >> np.uint32(15))}
+    return {"ESPL": records, "ESPM": bitmap(layout.SPLIT_MAP_BITS, pairs * np.uint32(0x9E3779B1) >> np.uint32(15))}
 
 
 @cache
@@ -148,21 +141,14 @@ def _emoji_table() -> tuple[tuple[int, str], ...]:
 
 def _emoji(scan: ScanFold) -> dict[str, NDArray[Any]]:
     """EMOJ, EMOS, EMOA, EMOO."""
-    lengths = np.array([len(word) for _, word in _emoji_table()], dtype=np.int64)
-    records = np.zeros(len(lengths), dtype=layout.EXPANSION_DTYPE)
+    offsets, words = ragged([tuple(map(ord, word)) for _, word in _emoji_table()])
+    records = np.zeros(len(offsets) - 1, dtype=layout.EXPANSION_DTYPE)
     records["code_point"] = [code for code, _ in _emoji_table()]
-    records["start"], records["length"] = np.cumsum(lengths) - lengths, lengths
-    words = np.array([ord(c) for _, word in _emoji_table() for c in word], dtype=np.int64)
-    others = [tables.EMOJI_OTHER.get(code, ()) for code, _ in _emoji_table()]
+    records["start"], records["length"] = offsets[:-1], np.diff(offsets)
+    others, sounds = ragged([tables.EMOJI_OTHER.get(code, ()) for code, _ in _emoji_table()])
     return {
         "EMOJ": records,
         "EMOS": scan.symbols(words),
-        "EMOA": np.array([EvasionSymbol.SYLLABLE + sound for row in others for sound in row], dtype=np.uint16),
-        "EMOO": np.concatenate([[0], np.cumsum([len(row) for row in others])]).astype(np.uint16),
+        "EMOA": (EvasionSymbol.SYLLABLE + sounds).astype(np.uint16),
+        "EMOO": others.astype(np.uint16),
     }
-
-
-def _bitmap(size: int, bits: NDArray[Any]) -> NDArray[np.uint64]:
-    flags = np.zeros(size, dtype=np.uint8)
-    flags[bits] = 1
-    return np.packbits(flags, bitorder="little").view("<u8")

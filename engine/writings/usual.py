@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fairpost.engine.columns import bitmap
 from fairpost.engine.layout import USUAL_BITS
 
 __all__ = ["LEAST_OFTEN", "usual_bits", "usual_pairs", "with_words"]
@@ -38,10 +39,8 @@ def with_words(words: Iterable[Sequence[int]]) -> NDArray[np.uint64]:
 
     What stands in a listed word surprises nobody: 纳豆 in 纳豆粉.
     """
-    flags = np.unpackbits(usual_pairs().view(np.uint8), bitorder="little")
     pairs = {pair for word in words for pair in pairwise(word)}
-    flags[[bit for pair in pairs for bit in usual_bits(*pair)]] = 1
-    return np.packbits(flags, bitorder="little").view("<u8")
+    return usual_pairs() | bitmap(1 << USUAL_BITS, [bit for pair in pairs for bit in usual_bits(*pair)])
 
 
 @cache

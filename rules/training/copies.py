@@ -42,7 +42,9 @@ def near_copies(texts: Sequence[str], is_held: NDArray[np.bool_]) -> NDArray[np.
         others = {other for band, key in enumerate(bands) for other in held[band].get(key, ())}
         own = _pieces(texts[number]) if others else frozenset()
         for other in others:
-            theirs = pieces.setdefault(other, _pieces(texts[other])) if other not in pieces else pieces[other]
+            if other not in pieces:
+                pieces[other] = _pieces(texts[other])
+            theirs = pieces[other]
             common = len(own & theirs)
             if common >= LEAST_SHARED * (len(own) + len(theirs) - common):
                 found[number] = True
