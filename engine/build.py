@@ -60,8 +60,6 @@ def build(source: RuleSetSource) -> bytes:
         sections.update(source.model.sections())
         if source.examined_from is not None:
             sections["MODP"]["examined_from"] = source.examined_from
-        if source.suspected_from is not None:
-            sections["MODP"]["suspected_from"] = source.suspected_from
         if source.model.signals is not None:
             signals = [source.model.signal(r.id, r.weight) if r.category == 0 else 0.0 for r in source.rules]
             sections["MODR"] = np.array(signals, dtype=np.float64)

@@ -14,7 +14,7 @@ __all__ = ["EVASION", "check_evasion"]
 
 EVASION = (
     *("ESYM", "EUSU", "ELOK", "ESPL", "ESPM", "ELET", "EMOJ", "EMOS", "EMOA", "EMOO", "EALI", "EALS", "EALO"),
-    *("EWRD", "EWSY", "EFRM", "EFSY", "EKEY", "EKYO", "EKYM", "EPAI", "ELVA"),
+    *("EWRD", "EWSY", "EFRM", "EFSY", "EKEY", "EKYO", "EKYM", "EPAI", "EADJ", "ELVA"),
 )
 
 
@@ -111,7 +111,8 @@ def _check_words(s: Sections) -> None:
     bits = s["EKYM"].size * 64
     require(64 <= bits <= 1 << 26 and bits & (bits - 1) == 0, f"section EKYM: {bits} bits, expected 2**6 to 2**26")
     size = layout.PAIR_MAP_BITS // 64
-    require(s["EPAI"].size == size, f"section EPAI: {s['EPAI'].size} words, expected {size}")
+    for tag in ("EPAI", "EADJ"):
+        require(s[tag].size == size, f"section {tag}: {s[tag].size} words, expected {size}")
     lists = max(1, s["ALST"].size) - 1
     require(s["ELVA"].size == lists, f"section ELVA: {s['ELVA'].size} lists, expected {lists}")
     require((s["ELVA"] < 16).all(), "section ELVA: unknown fold classes")

@@ -123,7 +123,7 @@ cdef extern from "image.h":
         const int8_t *model_unigrams
         uint32_t model_shift
         double model_scale, model_bias
-        double examined_from, suspected_from
+        double examined_from
         const double *model_signals
         const evasion_t *evasion
         const image_t *contexts
@@ -173,6 +173,7 @@ cdef extern from "image.h":
         const uint64_t *key_map
         uint32_t key_map_shift
         const uint64_t *pair_map
+        const uint64_t *neighbour_map
         const uint8_t *list_classes
 
 

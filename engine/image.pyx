@@ -132,7 +132,6 @@ cdef class Image:
             v.model_shift = 32 - <uint32_t>model["bits"]
             v.model_scale, v.model_bias = model["scale"], model["bias"]
             v.examined_from = model["examined_from"]
-            v.suspected_from = model["suspected_from"]
             v.model_signals = <const double*>_start(s["MODR"]) if s["MODR"].size else NULL
         if s["EWRD"].size:
             self._point_evasion()
@@ -185,6 +184,7 @@ cdef class Image:
         e.key_map = <const uint64_t*>_start(s["EKYM"])
         e.key_map_shift = 33 - <uint32_t>int(s["EKYM"].size * 64).bit_length()
         e.pair_map = <const uint64_t*>_start(s["EPAI"])
+        e.neighbour_map = <const uint64_t*>_start(s["EADJ"])
         e.list_classes = <const uint8_t*>_start(s["ELVA"])
         self.view.evasion = e
         return 0

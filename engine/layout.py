@@ -368,7 +368,6 @@ MODEL_DTYPE: Final = np.dtype(
         ("bits", "<u4"),
         ("reserved", "<u4"),
         ("examined_from", "<f8"),
-        ("suspected_from", "<f8"),
     ]
 )
 
@@ -441,5 +440,6 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "EKYO": np.dtype("<u4"),  # offsets of the buckets, 2**b + 1
     "EKYM": np.dtype("<u8"),  # bitmap of the keys, 2**b bits
     "EPAI": np.dtype("<u8"),  # bitmap of the pairs of sounds that words of two symbols have, PAIR_MAP_BITS
+    "EADJ": np.dtype("<u8"),  # the same of sounds side by side in longer words, as they sound or as they are written
     "ELVA": np.dtype("u1"),  # `EvasionClass` of each list
 }

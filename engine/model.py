@@ -239,7 +239,7 @@ class TextModel:
         """The sections of a bundle that hold it."""
         return {
             "MODW": self.weights,
-            "MODP": np.array([(self.scale, self.bias, self.bits, 0, -MODEL_MAX, -MODEL_MAX)], dtype=MODEL_DTYPE),
+            "MODP": np.array([(self.scale, self.bias, self.bits, 0, -MODEL_MAX)], dtype=MODEL_DTYPE),
         }
 
     @staticmethod

@@ -96,7 +96,6 @@ cdef extern from "restore.h" nogil:
     ctypedef struct restorer_t:
         chunk_t chunk
         column_origin origins
-    void blot(restorer_t *restorer) noexcept
     void restorer_free(restorer_t *restorer) noexcept
     int restore_chunk(restorer_t *restorer, const image_t *image, chunk_t *chunk) noexcept
     void tell_matches(const restorer_t *restorer, chunk_t *chunk, column_match *matches, size_t first,
@@ -121,7 +120,7 @@ cdef extern from "paths.h" nogil:
 cdef extern from "examine.h" nogil:
     void choose_texts(const image_t *image, chunk_t *chunk) noexcept
     int look_through(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
-    int look_between(const path_t *path, const image_t *image, chunk_t *chunk, size_t begin, size_t end) noexcept
+    int look_near(const path_t *path, const image_t *image, restorer_t *restorer) noexcept
     int match_context(const path_t *path, const image_t *image, uint64_t asked, chunk_t *chunk, size_t first,
                       size_t count, matcher_t *m, column_match *matches, bint is_limited) noexcept
 

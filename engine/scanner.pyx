@@ -13,14 +13,13 @@ from fairpost.engine.native cimport (
     CHUNK_BYTES,
     PATH_COUNT,
     choose_texts,
-    blot,
     chunk_add,
     chunk_begin,
     chunk_end,
     chunk_free,
     column_match_free,
     fold_chunk,
-    look_between,
+    look_near,
     look_through,
     match_chunk,
     match_context,
@@ -149,8 +148,7 @@ cdef class Scanner:
             return 0
         if self.view.model_weights != NULL and self.path.model(self.view, &restorer.chunk):
             return -1
-        blot(restorer)
-        if look_between(self.path, self.view, &restorer.chunk, 0, restorer.chunk.symbol_count):
+        if look_near(self.path, self.view, restorer):
             return -1
         matcher_begin(&self.writings_matcher, self.view, &restorer.chunk, &self.writings, is_limited)
         if match_chunk(&self.writings_matcher):

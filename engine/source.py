@@ -80,8 +80,7 @@ class RuleSetSource:
     """Everything that a bundle holds. List ids are positions in `lists`, which starts with RECOGNISERS.
 
     examined_from: least logit of the text model for some window of a post with which it is looked through; None:
-    every post is examined, as it is without a model. suspected_from: the same for plain characters that may stand for
-    others.
+    every post is examined, as it is without a model. Only in these windows words are told in disguise.
     """
 
     patterns: Sequence[Pattern]
@@ -94,5 +93,4 @@ class RuleSetSource:
     policy: Policy
     model: TextModel | None = None
     examined_from: float | None = None
-    suspected_from: float | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)

@@ -92,7 +92,6 @@ class _Lowering:
             ),
             model=source.model,
             examined_from=source.policy.examined_from,
-            suspected_from=source.policy.suspected_from,
             meta=describe(source),
         )
 
@@ -230,7 +229,6 @@ def describe(source: Source) -> dict[str, Any]:
         },
         "severity_weights": policy.severity_weights.model_dump(),
         "examined_from": policy.examined_from,
-        "suspected_from": policy.suspected_from,
         "exposure": policy.exposure.model_dump(),
         "vocabulary": {"categories": list(v.CATEGORIES), "licences": list(v.LICENCES)},
     }

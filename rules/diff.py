@@ -37,7 +37,6 @@ _POLICY_FIELDS: Final = (
     "thresholds",
     "severity_weights",
     "examined_from",
-    "suspected_from",
     "exposure",
     "groups",
     "categories",

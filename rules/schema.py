@@ -315,7 +315,6 @@ class PolicyFile(Model):
     channels: list[Name] = Field(default=[])
     thresholds: dict[str, dict[Category, Thresholds]]
     examined_from: Logit | None = None
-    suspected_from: Logit | None = None
     exposure: Exposure
 
 

@@ -151,7 +151,6 @@ struct image {
     uint32_t model_shift;         /* 10 to 24 */
     double model_scale, model_bias;
     double examined_from; /* least logit of a window with which a post is examined */
-    double suspected_from; /* and with which its plain characters may stand for others */
     const double *model_signals; /* rule_count, each 0..32; NULL where commerce is a noisy-or */
     const evasion_t *evasion; /* NULL where no list takes a fold of the evasion scan */
     /* The indexes of the patterns that only give context, which its own lacks: the same image otherwise. At most MAX_CONTEXTS. */
@@ -187,7 +186,8 @@ struct evasion {
     uint32_t bucket_mask;
     const uint64_t *key_map;    /* 1 << (32 - key_map_shift) bits */
     uint32_t key_map_shift;     /* 6 to 26 */
-    const uint64_t *pair_map;   /* 1 << 2 * PAIR_BITS bits */
+    const uint64_t *pair_map;   /* 1 << 2 * PAIR_BITS bits: sounds of words of two symbols */
+    const uint64_t *neighbour_map; /* the same size: sounds side by side in longer words */
     const uint8_t *list_classes; /* TAKES_... of each list */
 };
 

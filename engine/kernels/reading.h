@@ -9,6 +9,7 @@
 #include "chunk.h"
 #include "fold.h"
 #include "matcher.h"
+#include "passages.h"
 
 enum {
     LONGEST_LATIN = 64, /* letters; a longer word is not read as pinyin */
@@ -38,7 +39,7 @@ typedef struct {
 COLUMN(element_t, column_element)
 COLUMN(emoji_t, column_emoji)
 
-/* One text as it is read. Of each sound: what it is, the symbol that is written there (0 for a Latin syllable or an emoji), the mark,
+/* One text as it is read: its passages, with the sound of the boundary behind each. Of each sound: what it is, the symbol that is written there (0 for a Latin syllable or an emoji), the mark,
  * and the symbol of the chunk or the number of the element. */
 typedef struct {
     column_u16 sounds_, written_;
@@ -46,8 +47,8 @@ typedef struct {
     column_u32 sources;
     column_element elements;
     column_emoji emoji;
+    column_passage passages;
     size_t count, marked; /* sounds; those that are not plain */
-    int has_suspects;     /* whether plain characters may stand for others */
     int is_stretched;     /* characters stand there more often than anybody writes them: then a usual double is one of them, too */
 } reading_t;
 
@@ -62,6 +63,7 @@ static inline void reading_free(reading_t *reading) {
     column_u32_free(&reading->sources);
     column_element_free(&reading->elements);
     column_emoji_free(&reading->emoji);
+    column_passage_free(&reading->passages);
 }
 
 /* Room for `count` sounds, and boundaries around them. */
@@ -138,18 +140,39 @@ static inline size_t latin_end(const evasion_t *evasion, const chunk_t *chunk, s
     return end;
 }
 
+/* The node of the tree of spellings behind `node` by a letter; NULL if none goes on so. */
+static inline const letter_t *next_letter(const evasion_t *evasion, const letter_t *node, uint16_t symbol) {
+    const uint32_t letter = (uint32_t)symbol - 'a';
+    if (letter > 25 || !(node->children >> letter & 1)) return NULL;
+    return evasion->letters + node->first + (uint32_t)__builtin_popcount(node->children & ((1u << letter) - 1));
+}
+
+/* Whether a word of `count` <= LONGEST_LATIN letters is syllables side by side. Most words are none, which their first letters tell. */
+static inline int is_cut(const evasion_t *evasion, const uint16_t *letters, size_t count) {
+    uint64_t begins = 1; /* where a syllable may begin */
+    for (size_t at = 0; at < count && begins >> at; at++) {
+        if (!(begins >> at & 1)) continue;
+        const letter_t *node = evasion->letters;
+        for (size_t k = at; k < count && k < at + LONGEST_SYLLABLE && (node = next_letter(evasion, node, letters[k])) != NULL; k++) {
+            if (!node->syllable) continue;
+            if (k + 1 == count) return 1;
+            begins |= (uint64_t)1 << (k + 1);
+        }
+    }
+    return 0;
+}
+
 /* Cuts a word of `count` letters into syllables, the longest first that leave a rest which can be cut. Writes the lengths and the
  * sounds; returns how many syllables there are, 0 if it is none. */
 static inline size_t cut_word(const evasion_t *evasion, const uint16_t *letters, size_t count, uint8_t *lengths, uint16_t *syllables) {
     uint8_t best[LONGEST_LATIN + 1] = {0}; /* length of the syllable that begins here; 0: what follows cannot be cut */
     uint16_t sound[LONGEST_LATIN];
-    if (count < 2 || count > LONGEST_LATIN) return 0;
+    if (count < 2 || count > LONGEST_LATIN || !is_cut(evasion, letters, count)) return 0;
     for (size_t at = count; at-- > 0;) {
         const letter_t *node = evasion->letters;
         for (size_t k = at; k < count && k < at + LONGEST_SYLLABLE; k++) {
-            const uint32_t letter = (uint32_t)letters[k] - 'a';
-            if (letter > 25 || !(node->children >> letter & 1)) break;
-            node = evasion->letters + node->first + (uint32_t)__builtin_popcount(node->children & ((1u << letter) - 1));
+            node = next_letter(evasion, node, letters[k]);
+            if (node == NULL) break;
             if (node->syllable && (k + 1 == count || best[k + 1])) {
                 best[at] = (uint8_t)(k + 1 - at);
                 sound[at] = node->syllable;
@@ -187,10 +210,15 @@ static inline const split_t *find_split(const evasion_t *evasion, const uint16_t
     return NULL;
 }
 
-/* The same, of which most pairs of symbols are done with one look. */
+/* Whether two symbols may be the first parts of a split character. */
+static inline uint32_t may_be_split(const evasion_t *evasion, uint32_t first, uint32_t second) {
+    const uint32_t bit = split_bit(first, second);
+    return evasion->split_map[bit >> 6] >> (bit & 63) & 1;
+}
+
+/* The same as find_split, of which most pairs of symbols are done with one look. */
 static inline const split_t *split_at(const evasion_t *evasion, const uint16_t *symbols, size_t room) {
-    const uint32_t bit = split_bit(symbols[0], symbols[1]);
-    return room >= 2 && evasion->split_map[bit >> 6] >> (bit & 63) & 1 ? find_split(evasion, symbols, room) : NULL;
+    return room >= 2 && may_be_split(evasion, symbols[0], symbols[1]) ? find_split(evasion, symbols, room) : NULL;
 }
 
 /* The common symbol for which a rare look-alike passes. */
@@ -256,23 +284,23 @@ static inline size_t read_latin(const evasion_t *evasion, const chunk_t *chunk, 
     return end;
 }
 
-/* Reads symbols [at, stop) of the text, as far as each stands for one sound and is nothing but itself or, where there may be some, a
- * suspect. Returns where it stopped. The loop that most of a text goes through: nothing in it is read again from memory. */
-static inline __attribute__((always_inline)) size_t read_plain_run(const evasion_t *evasion, const uint16_t *symbols, size_t at, size_t stop,
-                                                                  reading_t *reading, const int has_suspects) {
+/* Reads symbols [at, stop) of the text, as far as each stands for one sound and is nothing but itself or a suspect. Returns where it
+ * stopped. The loop that most of a text goes through: nothing in it is read again from memory. */
+static inline size_t read_plain_run(const evasion_t *evasion, const uint16_t *symbols, size_t at, size_t stop, reading_t *reading) {
     const uint16_t *const of = evasion->symbol_of;
     uint16_t *restrict const sounds = reading_sounds(reading) + reading->count, *restrict const written = reading_written(reading) + reading->count;
     uint8_t *restrict const marks = reading->marks.at + reading->count;
     uint32_t *restrict const sources = reading->sources.at + reading->count;
     const size_t begin = at;
     /* SAFETY: a boundary stands before the first symbol of a text, and behind the last. */
-    uint32_t before = has_suspects && is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]), marked = 0;
+    uint32_t before = (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]), marked = 0;
     for (; at < stop; at++) {
-        const uint32_t sound = of[symbols[at]], is_syllable = sound >= SYLLABLE_BEGIN;
-        if ((sound & EVASION_SPECIAL) | (is_syllable & (symbols[at] == symbols[at + 1]))) break;
-        const uint32_t behind = has_suspects && is_unusual(evasion, symbols[at], symbols[at + 1]), suspect = is_syllable & before & behind;
+        const uint32_t symbol = symbols[at], next = symbols[at + 1], kind = of[symbol], sound = kind & EVASION_VALUE;
+        const uint32_t is_syllable = sound >= SYLLABLE_BEGIN, begins_split = (uint32_t)((kind & EVASION_SPLIT) != 0) & may_be_split(evasion, symbol, next);
+        if ((kind & (EVASION_LETTER | EVASION_RARE)) | begins_split | (is_syllable & (symbol == next))) break;
+        const uint32_t behind = (uint32_t)is_unusual(evasion, symbol, next), suspect = is_syllable & before & behind;
         sounds[at - begin] = (uint16_t)sound;
-        written[at - begin] = symbols[at];
+        written[at - begin] = (uint16_t)symbol;
         marks[at - begin] = (uint8_t)suspect;
         sources[at - begin] = (uint32_t)at;
         marked += suspect;
@@ -281,10 +309,6 @@ static inline __attribute__((always_inline)) size_t read_plain_run(const evasion
     reading->count += at - begin;
     reading->marked += marked;
     return at;
-}
-
-static inline size_t read_run(const evasion_t *evasion, const uint16_t *symbols, size_t at, size_t stop, reading_t *reading) {
-    return reading->has_suspects ? read_plain_run(evasion, symbols, at, stop, reading, 1) : read_plain_run(evasion, symbols, at, stop, reading, 0);
 }
 
 /* Reads what begins at symbol `at`: a Latin word, a character in its parts, a rare form, a stretched character, or after all a plain
@@ -321,28 +345,27 @@ static inline size_t read_special(const evasion_t *evasion, const chunk_t *chunk
         const element_t element = {(uint32_t)at, (uint32_t)(end - at), chunk_offsets(chunk)[at], written, how, 0};
         return read_element(reading, evasion->symbol_of[written] & EVASION_VALUE, element) ? 0 : end;
     }
-    read_plain(reading, sound & EVASION_VALUE, written, at, (uint32_t)reading->has_suspects & is_syllable & behind & (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]));
+    read_plain(reading, sound & EVASION_VALUE, written, at, is_syllable & behind & (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]));
     return end;
 }
 
 /* Reads symbols [at, stop) of the text. Returns 0, or -1 (memory). */
 static inline int read_symbols(const evasion_t *evasion, const chunk_t *chunk, size_t at, size_t stop, reading_t *reading) {
-    while ((at = read_run(evasion, chunk_symbols(chunk), at, stop, reading)) < stop) {
+    while (at < stop && (at = read_plain_run(evasion, chunk_symbols(chunk), at, stop, reading)) < stop) {
         at = read_special(evasion, chunk, at, stop, reading);
         if (at == 0) return -1;
     }
     return 0;
 }
 
-/* Reads the text whose emoji were found. Returns 0, or -1 (memory). */
-static inline int read_pieces(const evasion_t *evasion, const chunk_t *chunk, const text_t *text, reading_t *reading) {
-    size_t at = text->symbol_begin;
-    reading->elements.count = reading->count = reading->marked = 0;
-    if (reading_reserve(reading, text->symbol_end - text->symbol_begin + EMOJI_MOST * reading->emoji.count)) return -1;
-    for (size_t k = 0; k < reading->emoji.count; k++) {
+/* Reads a passage whose emoji were found. Returns 0, or -1 (memory). */
+static inline int read_passage(const evasion_t *evasion, const chunk_t *chunk, passage_t *passage, reading_t *reading) {
+    size_t at = passage->begin;
+    passage->sound_begin = (uint32_t)reading->count;
+    for (size_t k = passage->emoji_begin; k < passage->emoji_end; k++) {
         const emoji_t *emoji = &reading->emoji.at[k];
         const expansion_t *word = &evasion->emoji[emoji->record];
-        const size_t stop = symbol_behind(chunk, at, text->symbol_end, emoji->offset);
+        const size_t stop = symbol_behind(chunk, at, passage->end, emoji->offset);
         if (read_symbols(evasion, chunk, at, stop, reading)) return -1;
         at = stop;
         for (uint32_t j = 0; j < word->length; j++) {
@@ -351,21 +374,42 @@ static inline int read_pieces(const evasion_t *evasion, const chunk_t *chunk, co
             if (read_element(reading, evasion->symbol_of[written] & EVASION_VALUE, element)) return -1;
         }
     }
-    if (read_symbols(evasion, chunk, at, text->symbol_end, reading)) return -1;
+    if (read_symbols(evasion, chunk, at, passage->end, reading)) return -1;
+    passage->sound_end = (uint32_t)reading->count;
+    read_plain(reading, SYMBOL_BOUNDARY, SYMBOL_BOUNDARY, passage->end, MARK_PLAIN);
+    return 0;
+}
+
+/* Reads the passages, whose emoji were found. Returns 0, or -1 (memory). */
+static inline int read_passages(const evasion_t *evasion, const chunk_t *chunk, reading_t *reading) {
+    size_t room = EMOJI_MOST * reading->emoji.count;
+    for (size_t k = 0; k < reading->passages.count; k++) room += reading->passages.at[k].end - reading->passages.at[k].begin + 1;
+    reading->elements.count = reading->count = reading->marked = 0;
+    if (reading_reserve(reading, room)) return -1;
+    for (size_t k = 0; k < reading->passages.count; k++)
+        if (read_passage(evasion, chunk, &reading->passages.at[k], reading)) return -1;
     for (size_t k = 0; k < READING_LEAD; k++)
         reading_sounds(reading)[reading->count + k] = reading_written(reading)[reading->count + k] = SYMBOL_BOUNDARY;
     memset(reading->marks.at + reading->count, MARK_PLAIN, READING_LEAD);
     return 0;
 }
 
-/* Reads a text of the chunk. Returns 0, or -1 (memory). */
+/* Reads the passages of a text of the chunk. Returns 0, or -1 (memory). */
 static inline int read_text(const evasion_t *evasion, const chunk_t *chunk, const text_t *text, reading_t *reading) {
+    const uint32_t *offsets = chunk_offsets(chunk);
     reading->is_stretched = 0;
     reading->emoji.count = 0;
-    if (find_emoji(evasion, chunk, text->byte_begin, (size_t)text->byte_begin + text->length, reading)) return -1;
-    if (read_pieces(evasion, chunk, text, reading)) return -1;
+    for (size_t k = 0; k < reading->passages.count; k++) {
+        passage_t *passage = &reading->passages.at[k];
+        const size_t begin = passage->begin == text->symbol_begin ? text->byte_begin : offsets[passage->begin];
+        const size_t end = passage->end == text->symbol_end ? (size_t)text->byte_begin + text->length : offsets[passage->end];
+        passage->emoji_begin = (uint32_t)reading->emoji.count;
+        if (find_emoji(evasion, chunk, begin, end, reading)) return -1;
+        passage->emoji_end = (uint32_t)reading->emoji.count;
+    }
+    if (read_passages(evasion, chunk, reading)) return -1;
     for (size_t k = 0; k < reading->elements.count; k++) reading->is_stretched |= reading->elements.at[k].how & WRITING_REPEAT;
-    return reading->is_stretched ? read_pieces(evasion, chunk, text, reading) : 0;
+    return reading->is_stretched ? read_passages(evasion, chunk, reading) : 0;
 }
 
 #endif

@@ -6,6 +6,7 @@
 #define FAIRPOST_RESTORE_H
 
 #include "match.h"
+#include "paths.h"
 #include "vocabulary.h"
 
 enum { NEAR_RESTORED = 40 }; /* symbols before and behind what was restored in which matches are looked for */
@@ -82,12 +83,34 @@ static inline void put_symbol(restorer_t *r, uint16_t symbol, uint32_t offset, u
     r->origins.at[at] = origin;
 }
 
+/* Appends symbols [begin, end) of the chunk as they stand. There is room. */
+static inline void put_symbols(restorer_t *r, const chunk_t *chunk, uint32_t begin, uint32_t end) {
+    for (uint32_t k = begin; k < end; k++) put_symbol(r, chunk_symbols(chunk)[k], chunk_offsets(chunk)[k], k, k + 1, 0);
+}
+
+/* Appends what sound `at` was meant to be. There is room. */
+static inline void put_sound(restorer_t *r, const chunk_t *chunk, size_t at) {
+    const reading_t *reading = &r->reading;
+    const uint32_t source = reading->sources.at[at];
+    const uint16_t meant = r->meant.at[at];
+    if (reading->marks.at[at] != MARK_ELEMENT) {
+        put_symbol(r, meant ? meant : reading_written(reading)[at], chunk_offsets(chunk)[source], source, source + 1, r->hows.at[at]);
+        return;
+    }
+    const element_t *e = &reading->elements.at[source];
+    if (meant) {
+        put_symbol(r, meant, e->offset, e->source, e->source + e->width, r->hows.at[at]);
+    } else if (e->how & WRITING_PINYIN) {
+        put_symbols(r, chunk, e->source, e->source + e->width);
+    } else if (!(e->how & WRITING_EMOJI)) {
+        put_symbol(r, e->written, e->offset, e->source, e->source + e->width, e->how);
+    }
+}
+
 /* Appends the text that was read, as it was meant. Returns 0, or -1 (memory). */
 static inline int restore_text(restorer_t *r, const chunk_t *chunk, size_t number) {
     const reading_t *reading = &r->reading;
     const text_t *original = &chunk->texts[number];
-    const uint16_t *symbols = chunk_symbols(chunk);
-    const uint32_t *offsets = chunk_offsets(chunk);
     const size_t room = r->chunk.symbol_count + (original->symbol_end - original->symbol_begin) + EMOJI_MOST * reading->emoji.count + 1;
     if (chunk_reserve_symbols(&r->chunk, room)) return -1;
     r->origins.count = r->chunk.symbol_count;
@@ -96,40 +119,41 @@ static inline int restore_text(restorer_t *r, const chunk_t *chunk, size_t numbe
     text_t *text = &r->chunk.texts[r->chunk.text_count++];
     *text = *original;
     text->symbol_begin = (uint32_t)r->chunk.symbol_count;
-    for (size_t at = 0; at < reading->count; at++) {
-        const uint16_t meant = r->meant.at[at];
-        const uint32_t source = reading->sources.at[at];
-        if (reading->marks.at[at] != MARK_ELEMENT) {
-            put_symbol(r, meant ? meant : reading_written(reading)[at], offsets[source], source, source + 1, r->hows.at[at]);
-            continue;
-        }
-        const element_t *e = &reading->elements.at[source];
-        if (meant) {
-            put_symbol(r, meant, e->offset, e->source, e->source + e->width, r->hows.at[at]);
-        } else if (e->how & WRITING_PINYIN) {
-            for (uint32_t k = e->source; k < e->source + e->width; k++) put_symbol(r, symbols[k], offsets[k], k, k + 1, 0);
-        } else if (!(e->how & WRITING_EMOJI)) {
-            put_symbol(r, e->written, e->offset, e->source, e->source + e->width, e->how);
-        }
+    uint32_t source = original->symbol_begin;
+    for (size_t k = 0; k < reading->passages.count; k++) {
+        const passage_t *passage = &reading->passages.at[k];
+        put_symbols(r, chunk, source, passage->begin);
+        for (size_t at = passage->sound_begin; at < passage->sound_end; at++) put_sound(r, chunk, at);
+        source = passage->end;
     }
+    put_symbols(r, chunk, source, original->symbol_end);
     text->symbol_end = (uint32_t)r->chunk.symbol_count;
     put_symbol(r, SYMBOL_BOUNDARY, original->byte_begin + original->length, original->symbol_end, original->symbol_end, 0);
     return 0;
 }
 
-/* Blots out what is far from everything restored: no match there counts. */
-static inline void blot(restorer_t *r) {
-    uint16_t *symbols = chunk_symbols(&r->chunk);
-    for (size_t k = 0; k < r->chunk.text_count; k++) {
-        const text_t *text = &r->chunk.texts[k];
-        size_t to = text->symbol_begin; /* all before is as it shall be */
-        for (size_t at = text->symbol_begin; at < text->symbol_end; at++) {
+/* Looks through what is near something restored, as look_through() does, and blots out the rest: no match there counts. Returns 0, or
+ * -1 (memory). */
+static inline int look_near(const path_t *path, const image_t *image, restorer_t *r) {
+    chunk_t *chunk = &r->chunk;
+    uint16_t *symbols = chunk_symbols(chunk);
+    chunk->survivor_count = 0;
+    for (size_t k = 0; k < chunk->text_count; k++) {
+        const text_t *text = &chunk->texts[k];
+        uint32_t begin = text->symbol_begin, end = begin; /* what is near what was restored last */
+        for (uint32_t at = begin; at < text->symbol_end; at++) {
             if (!r->origins.at[at].how) continue;
-            for (; to + NEAR_RESTORED < at; to++) symbols[to] = SYMBOL_OTHER;
-            to = at + NEAR_RESTORED + 1;
+            if (end + NEAR_RESTORED < at) {
+                if (path->filter(image, chunk, begin, end)) return -1;
+                for (begin = at - NEAR_RESTORED; end < begin; end++) symbols[end] = SYMBOL_OTHER;
+            }
+            end = at + NEAR_RESTORED + 1;
         }
-        for (; to < text->symbol_end; to++) symbols[to] = SYMBOL_OTHER;
+        if (end > text->symbol_end) end = text->symbol_end;
+        if (path->filter(image, chunk, begin, end)) return -1;
+        for (; end < text->symbol_end; end++) symbols[end] = SYMBOL_OTHER;
     }
+    return path->lookup(image, chunk);
 }
 
 /* Makes r->chunk of the examined texts that hold disguises. Returns 0, or -1 (memory). */
@@ -145,8 +169,7 @@ static inline int restore_chunk(restorer_t *r, const image_t *image, chunk_t *ch
     for (size_t number = 0; number < chunk->text_count; number++) {
         text_t *text = &chunk->texts[number];
         if (!text->is_examined || text->length == 0) continue;
-        r->reading.has_suspects = image->model_weights == NULL || (double)text->window >= image->suspected_from;
-        if (read_text(evasion, chunk, text, &r->reading)) return -1;
+        if (find_passages(image, chunk, text, &r->reading.passages) || read_text(evasion, chunk, text, &r->reading)) return -1;
         if (!r->reading.marked) continue;
         const int capped = seek_words(&r->seeker);
         if (capped < 0) return -1;

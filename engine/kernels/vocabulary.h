@@ -148,17 +148,18 @@ static inline void note_key(seeker_t *s, uint32_t kind, uint32_t a, uint32_t b, 
     s->key_count += s->evasion->key_map[bit >> 6] >> (bit & 63) & 1;
 }
 
-static inline int may_be_pair(const evasion_t *evasion, uint32_t first, uint32_t second) {
+/* Whether a map of pairs of sounds holds these two. */
+static inline int holds_pair(const uint64_t *map, uint32_t first, uint32_t second) {
     const uint32_t bit = (first & PAIR_MASK) << PAIR_BITS | (second & PAIR_MASK);
-    return evasion->pair_map[bit >> 6] >> (bit & 63) & 1;
+    return map[bit >> 6] >> (bit & 63) & 1;
 }
 
 /* Words of two symbols around sound `at`, read as `sound`. The other one is as it stands, unless it is in letters or an emoji. */
 static inline void note_pairs(seeker_t *s, size_t at, uint32_t sound) {
     const uint16_t *sounds = reading_sounds(s->reading) + at, *written = reading_written(s->reading) + at;
-    if (may_be_pair(s->evasion, sound, sounds[1]))
+    if (holds_pair(s->evasion->pair_map, sound, sounds[1]))
         note_key(s, written[1] ? KEY_PAIR_FIRST : KEY_PAIR_FIRST_SOUND, sound, written[1] ? written[1] : sounds[1], 0, at);
-    if (may_be_pair(s->evasion, sounds[-1], sound))
+    if (holds_pair(s->evasion->pair_map, sounds[-1], sound))
         note_key(s, written[-1] ? KEY_PAIR_SECOND : KEY_PAIR_SECOND_SOUND, written[-1] ? written[-1] : sounds[-1], sound, 0, at);
 }
 
@@ -187,13 +188,19 @@ static inline void note_keys(seeker_t *s, size_t at) {
         if (element->how & WRITING_EMOJI)
             for (uint32_t k = beside.begin; k < beside.end; k++) note_pairs(s, at, e->emoji_sounds[k]);
     }
-    note_three(s, KEY_THREE, at, 1, 2);
     note_three(s, KEY_THREE + 3, at, -1, 1);
-    note_three(s, KEY_THREE + 6, at, -2, -1);
-    note_key(s, KEY_FOUR, sounds[1], sounds[2], sounds[3], at);
-    note_key(s, KEY_FOUR + 1, sounds[-1], sounds[1], sounds[2], at);
-    note_key(s, KEY_FOUR + 2, sounds[-2], sounds[-1], sounds[1], at);
-    note_key(s, KEY_FOUR + 3, sounds[-3], sounds[-2], sounds[-1], at);
+    /* What stands side by side there stands side by side in no word, mostly: a look at a small map spares those at a large one. */
+    const uint64_t *map = e->neighbour_map;
+    if (holds_pair(map, sounds[1], sounds[2])) {
+        note_three(s, KEY_THREE, at, 1, 2);
+        if (holds_pair(map, sounds[2], sounds[3])) note_key(s, KEY_FOUR, sounds[1], sounds[2], sounds[3], at);
+        note_key(s, KEY_FOUR + 1, sounds[-1], sounds[1], sounds[2], at);
+    }
+    if (holds_pair(map, sounds[-2], sounds[-1])) {
+        note_three(s, KEY_THREE + 6, at, -2, -1);
+        note_key(s, KEY_FOUR + 2, sounds[-2], sounds[-1], sounds[1], at);
+        if (holds_pair(map, sounds[-3], sounds[-2])) note_key(s, KEY_FOUR + 3, sounds[-3], sounds[-2], sounds[-1], at);
+    }
 }
 
 /* Whether what stands at sound `at` may be the symbol that a form filed there has in its place. Where the symbol itself stands

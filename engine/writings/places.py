@@ -76,16 +76,22 @@ def _keys(
 
 
 def place_sections(forms: Sequence[Form], meant: Sequence[NDArray[np.uint16]]) -> dict[str, NDArray[Any]]:
-    """EKEY, EKYO, EKYM and EPAI. meant: the symbols of each word."""
+    """EKEY, EKYO, EKYM, EPAI and EADJ. meant: the symbols of each word."""
     keys: list[NDArray[np.uint32]] = []
     records: list[NDArray[Any]] = []
     pairs = bitmap(PAIR_MAP_BITS, [])
+    neighbours: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+    written = {form.word: form.sounds for form in reversed(forms)}  # the first form of a word: as it is written
     for length in sorted({len(form.sounds) for form in forms}):
         rows = np.array([k for k, form in enumerate(forms) if len(form.sounds) == length], dtype=np.int64)
         sounds = np.array([forms[k].sounds for k in rows.tolist()], dtype=np.int64).T
         symbols = np.array([meant[forms[k].word] for k in rows.tolist()], dtype=np.int64).T
         if length == 2:
             pairs = bitmap(PAIR_MAP_BITS, pair_bit(*sounds))
+        else:
+            plain = np.array([written[forms[k].word] for k in rows.tolist()], dtype=np.int64).T
+            for first, second in ((sounds, sounds), (plain, sounds), (sounds, plain)):
+                neighbours.append(pair_bit(first[:-1], second[1:]).ravel())
         for place in range(length):
             made = np.zeros(len(rows), dtype=PLACE_DTYPE)
             made["form"], made["meant"], made["sound"] = rows << 8 | place, symbols[place], sounds[place]
@@ -103,4 +109,5 @@ def place_sections(forms: Sequence[Form], meant: Sequence[NDArray[np.uint16]]) -
         "EKYO": np.concatenate([[0], np.cumsum(np.bincount(bucket, minlength=1 << bits))]).astype(np.uint32),
         "EKYM": bitmap(1 << map_bits, key >> np.uint32(32 - map_bits)),
         "EPAI": pairs,
+        "EADJ": bitmap(PAIR_MAP_BITS, np.concatenate(neighbours)),
     }

@@ -223,6 +223,7 @@ def test_buckets_that_never_end_are_refused(sample_bundle: bytes, tag: str) -> N
         ("EKYO", 2, "section EKYO: not 2..b . 1 offsets that ascend to the end of EKEY"),
         ("EKYM", 3, r"section EKYM: 192 bits, expected 2\*\*6 to 2\*\*26"),
         ("EPAI", 0, "section EPAI: 0 words, expected 4096"),
+        ("EADJ", 0, "section EADJ: 0 words, expected 4096"),
         ("ELVA", 0, "section ELVA: 0 lists, expected"),
         ("EMOO", 1, "section EMOO: not ascending to the end of EMOA"),
     ],

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reference.model import window_of
+from hypothesis import given
+from hypothesis import strategies as st
+from reference.model import passages, window_of
+from reference.restoring import restore, words_of_lists
 from reference.sources import policy, rule_of, source_of
+from reference.strategies import examples
 
 from fairpost.engine import RuleSet
-from fairpost.engine.folds import DEFAULT
+from fairpost.engine.folds import DEFAULT, EVASION
 from fairpost.engine.model import TextModel, features, shapes_of
 from fairpost.rules import bundle_of
 from fairpost.rules import expression as e
@@ -28,9 +32,9 @@ def model() -> TextModel:
     return TextModel(weights, 0.01, 0.0)
 
 
-def source(least: float | None, condition: e.Node) -> Source:
+def source(least: float | None, condition: e.Node, folds: frozenset[str] = DEFAULT) -> Source:
     words = [
-        ListSource(name, tuple(found), DEFAULT, True, (), Place("test.yaml"))
+        ListSource(name, tuple(found), folds, True, (), Place("test.yaml"))
         for name, found in (("a.cure", ["根治"]), ("a.deal", ["包邮"]))
     ]
     chosen = policy({"default": {"MEDICAL": {"LIMIT": 0.3}}}).model_copy(update={"examined_from": least})
@@ -83,3 +87,46 @@ def test_context_of_a_rule_without_triggers_is_not_taken_from_another_post() -> 
 def test_a_text_without_characters(rules: RuleSet) -> None:
     assert rules.check("，。").action == 0
     assert rules.check_batch(["", OFFER]).action.tolist() == [0, 1]
+
+
+def test_only_windows_that_may_sell_are_read() -> None:
+    rules = RuleSet.from_bytes(bundle_of(source(0.0, CURE, DEFAULT | EVASION)))
+    offer, story = "根智糖尿病gen zhi❤️下单包邮" * 3, EVERYDAY * 6
+    assert rules.restored(offer + story) == "根治糖尿病根治下单包邮" * 3 + story
+    assert rules.restored(story + "根智❤️" + story + offer) == story + "根智" + story + "根治糖尿病根治下单包邮" * 3
+    assert rules.restored(story + "根智" + story) is None
+
+
+PIECES = st.sampled_from(
+    [
+        EVERYDAY,
+        EVERYDAY * 3,
+        OFFER,
+        OFFER * 2,
+        "根智",
+        "gen zhi",
+        "氵台",
+        "根治治治",
+        "包油",
+        "📦邮",
+        "138xxxx5678",
+        "SPF50",
+        "㎏",
+        "，",
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def disguised() -> tuple[Source, RuleSet]:
+    made = source(0.0, CURE, DEFAULT | EVASION | {"repeat"})
+    return made, RuleSet.from_bytes(bundle_of(made))
+
+
+@examples(150)
+@given(pieces=st.lists(PIECES, max_size=16))
+def test_passages_are_read_as_the_reference_reads_them(disguised: tuple[Source, RuleSet], pieces: list[str]) -> None:
+    made, rules = disguised
+    text = "".join(pieces)
+    meant = restore(text, words_of_lists(made.lists), passages(model(), text, 0.0))
+    assert rules.restored(text) == (None if meant is None else meant.folded.string)

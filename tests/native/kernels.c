@@ -78,7 +78,6 @@ static void open_bundle(image_t *image, const uint8_t *bundle, const int8_t *uni
     image->model_unigrams = unigrams;
     image->model_scale = 0.01;
     image->examined_from = -0.1; /* some windows have more, some less */
-    image->suspected_from = 0.0;
 }
 
 /* Once the image is whole: its contexts are the same but for the index. */
@@ -146,6 +145,7 @@ static void open_evasion(evasion_t *evasion, const uint8_t *bundle) {
     POINT_EVASION(key_map, "EKYM");
     evasion->key_map_shift = 32 - (uint32_t)__builtin_ctzll(COUNT("EKYM") * 64);
     POINT_EVASION(pair_map, "EPAI");
+    POINT_EVASION(neighbour_map, "EADJ");
     POINT_EVASION(list_classes, "ELVA");
 }
 
@@ -241,8 +241,7 @@ int main(void) {
             if (restore_chunk(&restorer, &image, &chunk)) return 4;
             if (restorer.chunk.text_count == 0) continue;
             if (path->model(&image, &restorer.chunk)) return 4;
-            blot(&restorer);
-            if (look_between(path, &image, &restorer.chunk, 0, restorer.chunk.symbol_count)) return 4;
+            if (look_near(path, &image, &restorer)) return 4;
             matcher_begin(&writings_matcher, &image, &restorer.chunk, &writings, 0);
             if (match_chunk(&writings_matcher)) return 4;
             tell_matches(&restorer, &chunk, &writings, 0, restorer.chunk.text_count);

@@ -21,6 +21,7 @@ LIKEST = 14
 MOST_ALIKE = 16
 EMOJI = {chr(code): word for code, word in tables.EMOJI.items() if 0x2300 <= code < 0x3000 or 0x1F000 <= code < 0x20000}
 
+Passages = tuple[tuple[int, int], ...]
 Reading = int | str | None
 """A syllable's number, a letter or a digit; None: nothing that a word could hold."""
 
@@ -123,18 +124,20 @@ EDGE = chr(Symbol.BOUNDARY)
 
 
 @lru_cache(maxsize=256)
-def read(text: str, known: Known, has_suspects: bool) -> tuple[Sound, ...]:
-    """The sounds of a text.
+def read(text: str, known: Known, passages: Passages | None = None) -> tuple[tuple[Sound, ...], ...]:
+    """The sounds of each passage of a text: of symbols (begin, end). None: all of it is one."""
+    if passages is None:
+        passages = ((0, len(folded(text, DEFAULT).runs)),)
+    read = [_read(text, known, passage, is_stretched=False) for passage in passages]
+    if any(s.how & Writing.REPEAT for sounds in read for s in sounds):
+        read = [_read(text, known, passage, is_stretched=True) for passage in passages]
+    return tuple(_with_suspects(text, known, sounds) for sounds in read)
 
-    has_suspects: whether plain characters may stand for others.
-    """
-    read = _read(text, known, is_stretched=False)
-    if any(s.how & Writing.REPEAT for s in read):
-        read = _read(text, known, is_stretched=True)
+
+def _with_suspects(text: str, known: Known, read: Sequence[Sound]) -> tuple[Sound, ...]:
+    """Marks the plain characters that may stand for others."""
     runs = folded(text, DEFAULT).string
     at = {run.first: k for k, run in reversed(list(enumerate(folded(text, DEFAULT).runs)))}
-    if not has_suspects:
-        return tuple(read)
     marked: list[Sound] = []
     seen = -1
     for s in read:
@@ -149,13 +152,15 @@ def read(text: str, known: Known, has_suspects: bool) -> tuple[Sound, ...]:
     return tuple(marked)
 
 
-def _read(text: str, known: Known, is_stretched: bool) -> list[Sound]:
+def _read(text: str, known: Known, passage: tuple[int, int], is_stretched: bool) -> list[Sound]:
     runs = folded(text, DEFAULT).runs
-    emoji = [(k, c) for k, c in enumerate(text) if c in EMOJI and not folded(c, DEFAULT).runs]
+    at, end = passage
+    first = runs[at].first if at else 0
+    last = runs[end].first if end < len(runs) else len(text)
+    emoji = [(k, c) for k, c in enumerate(text) if first <= k < last and c in EMOJI and not folded(c, DEFAULT).runs]
     made: list[Sound] = []
-    at = 0
     for place, character in [*emoji, (len(text), "")]:
-        stop = next((k for k in range(at, len(runs)) if runs[k].first > place), len(runs))
+        stop = next((k for k in range(at, end) if runs[k].first > place), end)
         while at < stop:
             at += _read_one(runs, at, stop, known, is_stretched, made)
         others = frozenset(tables.EMOJI_OTHER.get(ord(character), ())) if character else frozenset()

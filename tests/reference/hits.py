@@ -11,6 +11,7 @@ from fairpost.engine.folds import CHAR_CLASS, CLAUSE, DEFAULT, SENTENCE, fold
 from fairpost.engine.vocabulary import RECOGNISERS
 from fairpost.rules.source import ListSource
 
+from .evasion import Passages
 from .folding import folded
 from .matching import Pattern, compared, find
 from .recognisers import recognise
@@ -78,18 +79,18 @@ def find_hits(
     lists: Mapping[str, ListSource],
     texts: Sequence[str],
     is_examined: bool = True,
-    has_suspects: Sequence[bool] | None = None,
+    passages: Sequence[Passages | None] | None = None,
 ) -> Post:
     """All hits in the texts of one post. Nothing matches across texts.
 
-    is_examined: whether anything is looked for. has_suspects: in which texts plain characters may stand for others.
+    is_examined: whether anything is looked for. passages: what is read of each text; None: all of it.
     """
     if not is_examined:
         return Post(Texts(texts))
     raw: dict[str, set[Hit]] = {name: set() for name in (*RECOGNISERS, *lists)}
     disguised = words_of_lists(lists)
     for number, text in enumerate(texts):
-        meant = restore(text, disguised, has_suspects is None or has_suspects[number])
+        meant = restore(text, disguised, None if passages is None else passages[number])
         for found in recognise(text):
             raw[found.recogniser].add(Hit(number, found.begin, found.end, found.recogniser))
         for name, source in lists.items():

@@ -11,7 +11,17 @@ import numpy as np
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.model import TextModel
 
-__all__ = ["buckets", "logistic", "logit_of", "logit_of_shapes", "shapes", "shapes_of", "symbol_of", "symbols"]
+__all__ = [
+    "buckets",
+    "logistic",
+    "logit_of",
+    "logit_of_shapes",
+    "passages",
+    "shapes",
+    "shapes_of",
+    "symbol_of",
+    "symbols",
+]
 
 BOUNDARY, OTHER = 3, 4
 CLASSES = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 5, 8: 5, 9: 6, 10: 6, 11: 7, 12: 8, 13: 8, 14: 8}
@@ -32,7 +42,13 @@ def shapes(text: str) -> list[int]:
 
 
 def shapes_of(symbols: Sequence[int], origins: Sequence[int]) -> list[int]:
-    """Symbols, numbers and Latin words as one each: by a regular expression, NUL between letters that do not touch.
+    """The shapes of a text's symbols. origins: the code point of the text that each symbol comes from."""
+    return [shape for shape, _ in tokens_of(symbols, origins)]
+
+
+def tokens_of(symbols: Sequence[int], origins: Sequence[int]) -> list[tuple[int, int]]:
+    """Symbols, numbers and Latin words as one shape each, and of how many symbols it is made: by a regular expression,
+    NUL between letters that do not touch.
 
     origins: the code point of the text that each symbol comes from.
     """
@@ -47,14 +63,15 @@ def shapes_of(symbols: Sequence[int], origins: Sequence[int]) -> list[int]:
         if not token:
             continue
         if re.fullmatch("[0-9x]+", token):
-            read.append(0xD800 + CLASSES.get(len(token), 9))
+            shape = 0xD800 + CLASSES.get(len(token), 9)
         elif len(token) == 1:
-            read.append(ord(token))
+            shape = ord(token)
         else:
             value = 0x811C9DC5
             for letter in token:
                 value = (value ^ ord(letter)) * 0x01000193 % 2**32
-            read.append(0xD810 + value * 0x9E3779B1 % 2**32 // 2**19)
+            shape = 0xD810 + value * 0x9E3779B1 % 2**32 // 2**19
+        read.append((shape, len(token)))
     return read
 
 
@@ -82,15 +99,34 @@ def logit_of_shapes(model: TextModel, read: Sequence[Sequence[int]]) -> np.float
 def window_of(model: TextModel, texts: Sequence[str]) -> np.float32:
     """The greatest logit of a window of these texts: two neighbouring blocks of 20 shapes, the last may be shorter; a
     text of one block is one window."""
-    found = []
-    for text in texts:
-        read = shapes(text)
-        each = [int(model.weights[bucket]) for bucket in buckets(read, model.bits)]
-        both = [unigram + bigram for unigram, bigram in zip(each[::2], each[1::2], strict=True)]
-        for begin in range(0, max(1, len(read) - 20), 20):
-            window = both[begin : begin + 40]
-            found.append(np.float32(model.bias + model.scale * sum(window) / math.sqrt(max(len(window), 1))))
-    return max(found)
+    return max(logit for text in texts for _, logit in windows(model, shapes(text)))
+
+
+def windows(model: TextModel, read: Sequence[int]) -> Iterator[tuple[int, np.float32]]:
+    """(first shape, logit) of each window of a text."""
+    each = [int(model.weights[bucket]) for bucket in buckets(read, model.bits)]
+    both = [unigram + bigram for unigram, bigram in zip(each[::2], each[1::2], strict=True)]
+    for begin in range(0, max(1, len(read) - 20), 20):
+        window = both[begin : begin + 40]
+        yield begin, np.float32(model.bias + model.scale * sum(window) / math.sqrt(max(len(window), 1)))
+
+
+def passages(model: TextModel, text: str, least: float) -> tuple[tuple[int, int], ...]:
+    """Symbols (begin, end) of the windows of at least this logit; those that touch are one."""
+    tokens = tokens_of(symbols(text), fold(text, DEFAULT)[1])
+    starts = [0]
+    for _, size in tokens:
+        starts.append(starts[-1] + size)
+    found: list[tuple[int, int]] = []
+    for first, logit in windows(model, [shape for shape, _ in tokens]):
+        begin, end = starts[first], starts[min(first + 40, len(tokens))]
+        if logit < least:
+            continue
+        if found and found[-1][1] >= begin:
+            found[-1] = found[-1][0], end
+        else:
+            found.append((begin, end))
+    return tuple(found)
 
 
 def logistic(value: float) -> float:

@@ -13,7 +13,7 @@ from fairpost.engine.layout import Symbol, Writing
 from fairpost.engine.regular import parse, words_in
 from fairpost.rules.source import ListSource
 
-from .evasion import LETTERS, Known, Reading, Sound, passes_for, read, sound, spelt
+from .evasion import LETTERS, Known, Passages, Reading, Sound, passes_for, read, sound, spelt
 from .folding import Folded, Run, folded
 from .matching import Pattern, find_in
 
@@ -208,11 +208,33 @@ def by_first(words: Words) -> dict[Reading, list[tuple[int, int, tuple[Reading, 
 
 
 @lru_cache(maxsize=256)
-def restore(text: str, words: Words, has_suspects: bool = True) -> Restored | None:
-    """The text as it was meant; None if it stands as it was meant."""
+def restore(text: str, words: Words, passages: Passages | None = None) -> Restored | None:
+    """The text as it was meant; None if it stands as it was meant. Only its passages are read; None: all of it."""
     if not words.words:
         return None
-    sounds = read(text, words.known, has_suspects)
+    runs = folded(text, DEFAULT).runs
+    if passages is None:
+        passages = ((0, len(runs)),)
+    symbols: list[tuple[Run, Writing]] = []
+    is_changed, at = False, 0
+    for (begin, end), sounds in zip(passages, read(text, words.known, passages), strict=True):
+        symbols += [(run, Writing(0)) for run in runs[at:begin]]
+        is_changed |= _restore_passage(sounds, words, symbols)
+        at = end
+    symbols += [(run, Writing(0)) for run in runs[at:]]
+    if not is_changed:
+        return None
+    hows = tuple(one for _, one in symbols)
+    # What is far from everything that was restored is not looked at.
+    near = [any(hows[max(0, k - NEAR) : k + NEAR + 1]) for k in range(len(hows))]
+    seen = [
+        run if keep else Run(Symbol.OTHER, run.first, run.last) for (run, _), keep in zip(symbols, near, strict=True)
+    ]
+    return Restored(of_runs([run for run, _ in symbols]), hows, of_runs(seen))
+
+
+def _restore_passage(sounds: Sequence[Sound], words: Words, symbols: list[tuple[Run, Writing]]) -> bool:
+    """Append the symbols of a passage as it was meant, and how each was written; whether any word is told in it."""
     meant: list[str | None] = [None] * len(sounds)
     how = [Writing(0)] * len(sounds)
     found = sorted(proposals(sounds, words))
@@ -223,10 +245,6 @@ def restore(text: str, words: Words, has_suspects: bool = True) -> Restored | No
         for k, c in enumerate(word):
             meant[at + k] = c
             how[at + k] |= writing(sounds[at + k], forms_of(word, takes)[order][k], c, takes) or Writing(0)
-    known = Writing.SPLIT | Writing.LOOKALIKE | Writing.REPEAT
-    if not found and not any(s.how & known for s in sounds):
-        return None
-    symbols: list[tuple[Run, Writing]] = []
     for s, c, one in zip(sounds, meant, how, strict=True):
         if c is not None:
             symbols.append((Run(ord(c), s.first, s.last), one))
@@ -234,13 +252,7 @@ def restore(text: str, words: Words, has_suspects: bool = True) -> Restored | No
             symbols += [(run, Writing(0)) for run in s.letters]
         elif not s.how & Writing.EMOJI:
             symbols.append((Run(ord(s.written or ""), s.first, s.last), s.how))
-    hows = tuple(one for _, one in symbols)
-    # What is far from everything that was restored is not looked at.
-    near = [any(hows[max(0, k - NEAR) : k + NEAR + 1]) for k in range(len(hows))]
-    seen = [
-        run if keep else Run(Symbol.OTHER, run.first, run.last) for (run, _), keep in zip(symbols, near, strict=True)
-    ]
-    return Restored(of_runs([run for run, _ in symbols]), hows, of_runs(seen))
+    return bool(found) or any(s.how & (Writing.SPLIT | Writing.LOOKALIKE | Writing.REPEAT) for s in sounds)
 
 
 def of_runs(runs: Sequence[Run]) -> Folded:

@@ -368,8 +368,7 @@ def sources(draw: st.DrawFn) -> Source:
     least = draw(
         st.sampled_from([None, None, -1.0, -0.5, 0.0, 0.5])
     )  # most texts of the tests have logits around these
-    suspected = draw(st.sampled_from([None, None, -0.5, 0.0, 0.5]))
-    policy = draw(_policies).model_copy(update={"examined_from": least, "suspected_from": suspected})
+    policy = draw(_policies).model_copy(update={"examined_from": least})
     return source_of(draw(_lists), rules, groups, policy, model)
 
 

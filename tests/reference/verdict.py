@@ -12,11 +12,12 @@ from fairpost.engine.vocabulary import CATEGORIES, SEVERITIES, Action
 from fairpost.rules.source import RuleSource, Source
 
 from .conditions import Facts, Seller, evaluate
+from .evasion import Passages
 from .hits import Hit, find_hits
-from .model import logistic, logit_of, logit_of_shapes, shapes, shapes_of, symbol_of, window_of
+from .model import logistic, logit_of, logit_of_shapes, passages, shapes, shapes_of, symbol_of, window_of
 from .restoring import restore, words_of_lists
 
-__all__ = ["Evidence", "Judgement", "Label", "has_suspects", "is_examined", "judge", "model_of"]
+__all__ = ["Evidence", "Judgement", "Label", "is_examined", "judge", "model_of", "read_passages"]
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,12 @@ def is_examined(source: Source, texts: Sequence[str]) -> bool:
     return source.model is None or least is None or bool(window_of(source.model, texts) >= least)
 
 
-def has_suspects(source: Source, texts: Sequence[str]) -> list[bool]:
-    """In which texts plain characters may stand for others."""
-    least = source.policy.suspected_from
-    return [source.model is None or least is None or bool(window_of(source.model, [text]) >= least) for text in texts]
+def read_passages(source: Source, texts: Sequence[str]) -> list[Passages | None]:
+    """What is read of each text; None: all of it."""
+    least = source.policy.examined_from
+    if source.model is None or least is None:
+        return [None] * len(texts)
+    return [passages(source.model, text, least) for text in texts]
 
 
 def model_of(source: Source, texts: Sequence[str]) -> np.float32:
@@ -67,8 +70,8 @@ def model_of(source: Source, texts: Sequence[str]) -> np.float32:
         return logit_of(source.model, texts)
     words = words_of_lists(source.lists)
     meant = []
-    for text, suspects in zip(texts, has_suspects(source, texts), strict=True):
-        restored = restore(text, words, suspects)
+    for text, read in zip(texts, read_passages(source, texts), strict=True):
+        restored = restore(text, words, read)
         if restored is None:
             meant.append(shapes(text))
         else:
@@ -82,7 +85,7 @@ def judge(
 ) -> Judgement:
     """Judge one post; its texts are valid and not all empty."""
     model = model_of(source, texts)
-    found = find_hits(source.lists, texts, is_examined(source, texts), has_suspects(source, texts))
+    found = find_hits(source.lists, texts, is_examined(source, texts), read_passages(source, texts))
     facts = Facts(found, seller, channel, language, model=float(model))
     fired: list[tuple[RuleSource, tuple[Hit, ...]]] = []
     for rule in source.rules:  # COMMERCE first

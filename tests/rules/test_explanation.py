@@ -13,7 +13,7 @@ from reference.conditions import Facts, evaluate
 from reference.hits import find_hits
 from reference.strategies import examples, posts, sources
 from reference.variants import written
-from reference.verdict import has_suspects, is_examined, judge, model_of
+from reference.verdict import is_examined, judge, model_of, read_passages
 
 from fairpost.engine import STANDING_DTYPE, InvalidPost, RuleSet
 from fairpost.engine.model import probability
@@ -109,7 +109,7 @@ def test_random_packs(source: Source, post: dict[str, Any]) -> None:
     channel = post["channel"] if post["channel"] in ("moments", "group-chat") else "default"
     expected = judge(source, [text], seller, channel, post["language"], post["day"])
     facts = Facts(
-        find_hits(source.lists, [text], is_examined(source, [text]), has_suspects(source, [text])),
+        find_hits(source.lists, [text], is_examined(source, [text]), read_passages(source, [text])),
         seller,
         channel,
         post["language"],
