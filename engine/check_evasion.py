@@ -35,6 +35,8 @@ def check_evasion(s: Sections) -> None:
     require(s["EUSU"].size == words, f"section EUSU: {s['EUSU'].size} words, expected {words}")
     require((np.diff(s["ELOK"]["rare"].astype(np.int64)) > 0).all(), "section ELOK: not sorted")
     require((s["ELOK"]["common"] > Symbol.BOUNDARY).all(), "section ELOK: holds a reserved symbol")
+    is_rare = of & EvasionSymbol.RARE != 0
+    require(np.array_equal(np.flatnonzero(is_rare), s["ELOK"]["rare"]), "section ELOK: not the symbols marked in ESYM")
     offsets = s["EALO"].astype(np.int64)
     require(
         offsets.size == layout.HAN_END - layout.HAN + 1 and _ascends(offsets, s["EALI"].size),

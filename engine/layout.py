@@ -288,7 +288,8 @@ REGULAR_ANCHOR_DTYPE: Final = np.dtype(
 SPLIT_MAP_BITS: Final = 1 << 17
 EMOJI_MOST: Final = 4
 """Symbols of the word for which an emoji stands."""
-LOOKALIKE_DTYPE: Final = np.dtype([("rare", "<u2"), ("common", "<u2")])
+LOOKALIKE_DTYPE: Final = np.dtype([("rare", "<u2"), ("common", "<u2"), ("sound", "<u2")])
+"""A rare character, the common one that it passes for, and how the rare one sounds where that differs, or 0."""
 SPLIT_DTYPE: Final = np.dtype([("parts", "<u2", (3,)), ("whole", "<u2")])
 """Symbols of a character's parts in writing order (the third one 0 where there are two), and the character."""
 LETTER_DTYPE: Final = np.dtype([("children", "<u4"), ("first", "<u2"), ("syllable", "<u2")])
@@ -307,7 +308,7 @@ LONGEST_DISGUISED: Final = 32
 """Symbols of the longest word of EWRD."""
 USUAL_BITS: Final = 21
 PAIR_MAP_BITS: Final = 1 << 18
-MOST_ALIKE: Final = 16
+MOST_ALIKE: Final = 24
 """Characters that one passes for, and other syllables of an emoji."""
 HAN: Final = 0x4E00
 HAN_END: Final = 0xA000

@@ -55,7 +55,10 @@ typedef struct {
     uint16_t reserved;
     uint64_t before, behind, second;
 } regular_anchor_t;
-typedef struct { uint16_t rare, common; } lookalike_t;
+typedef struct {
+    uint16_t rare, common;
+    uint16_t sound; /* of the rare one, where it sounds otherwise than the common one; 0: it does not */
+} lookalike_t;
 typedef struct { uint16_t parts[3], whole; } split_t;
 typedef struct { uint32_t children; uint16_t first, syllable; } letter_t;
 typedef struct { uint16_t list; int16_t free_of; uint32_t within; } operand_t;

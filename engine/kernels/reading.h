@@ -28,7 +28,7 @@ typedef struct {
     uint32_t offset;  /* byte in the chunk where it begins */
     uint16_t written; /* the symbol that it stands for; 0 for a Latin syllable */
     uint16_t how;     /* WRITING_... */
-    uint32_t record;  /* of an emoji: its place in evasion_t.emoji */
+    uint32_t record;  /* of an emoji: its place in evasion_t.emoji; of a rare form in evasion_t.lookalikes */
 } element_t;
 
 typedef struct {
@@ -221,17 +221,17 @@ static inline const split_t *split_at(const evasion_t *evasion, const uint16_t *
     return room >= 2 && may_be_split(evasion, symbols[0], symbols[1]) ? find_split(evasion, symbols, room) : NULL;
 }
 
-/* The common symbol for which a rare look-alike passes. */
-static inline uint16_t common_of(const evasion_t *evasion, uint16_t symbol) {
+/* The place in evasion_t.lookalikes of a symbol that is marked as rare. */
+static inline uint32_t find_rare(const evasion_t *evasion, uint16_t symbol) {
     size_t low = 0, high = evasion->lookalike_count;
-    while (low < high) {
+    while (low + 1 < high) {
         const size_t middle = (low + high) / 2;
-        if (evasion->lookalikes[middle].rare < symbol)
-            low = middle + 1;
+        if (evasion->lookalikes[middle].rare <= symbol)
+            low = middle;
         else
             high = middle;
     }
-    return low < evasion->lookalike_count && evasion->lookalikes[low].rare == symbol ? evasion->lookalikes[low].common : symbol;
+    return (uint32_t)low;
 }
 
 /* Whether running text seldom has the pair. */
@@ -284,6 +284,28 @@ static inline size_t read_latin(const evasion_t *evasion, const chunk_t *chunk, 
     return end;
 }
 
+/* The symbol that the last sound stands for without a word, if it ends where symbol `at` begins; 0 if it stands for itself. */
+static inline uint16_t restored_before(const reading_t *reading, size_t at) {
+    if (reading->count == 0 || reading->marks.at[reading->count - 1] != MARK_ELEMENT) return 0;
+    const element_t *element = &reading->elements.at[reading->sources.at[reading->count - 1]];
+    return element->how & (WRITING_SPLIT | WRITING_LOOKALIKE) && element->source + element->width == at ? element->written : 0;
+}
+
+/* Whether running text would be surprised by symbol `at` behind what was read last: as it stands, and as it was meant. */
+static inline uint32_t is_unusual_behind(const evasion_t *evasion, const uint16_t *symbols, size_t at, const reading_t *reading) {
+    const uint16_t meant = restored_before(reading, at);
+    return (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]) & (uint32_t)(!meant || is_unusual(evasion, meant, symbols[at]));
+}
+
+/* The last sound is no suspect if running text often has it before `meant`, for which what begins at symbol `at` stands. */
+static inline void clear_suspect(const evasion_t *evasion, const uint16_t *symbols, size_t at, uint16_t meant, reading_t *reading) {
+    const size_t last = reading->count - 1;
+    if (reading->count == 0 || reading->marks.at[last] != MARK_SUSPECT || reading->sources.at[last] + 1 != at) return;
+    if (is_unusual(evasion, symbols[at - 1], meant)) return;
+    reading->marks.at[last] = MARK_PLAIN;
+    reading->marked--;
+}
+
 /* Reads symbols [at, stop) of the text, as far as each stands for one sound and is nothing but itself or a suspect. Returns where it
  * stopped. The loop that most of a text goes through: nothing in it is read again from memory. */
 static inline size_t read_plain_run(const evasion_t *evasion, const uint16_t *symbols, size_t at, size_t stop, reading_t *reading) {
@@ -293,7 +315,7 @@ static inline size_t read_plain_run(const evasion_t *evasion, const uint16_t *sy
     uint32_t *restrict const sources = reading->sources.at + reading->count;
     const size_t begin = at;
     /* SAFETY: a boundary stands before the first symbol of a text, and behind the last. */
-    uint32_t before = (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]), marked = 0;
+    uint32_t before = is_unusual_behind(evasion, symbols, at, reading), marked = 0;
     for (; at < stop; at++) {
         const uint32_t symbol = symbols[at], next = symbols[at + 1], kind = of[symbol], sound = kind & EVASION_VALUE;
         const uint32_t is_syllable = sound >= SYLLABLE_BEGIN, begins_split = (uint32_t)((kind & EVASION_SPLIT) != 0) & may_be_split(evasion, symbol, next);
@@ -325,6 +347,7 @@ static inline size_t read_special(const evasion_t *evasion, const chunk_t *chunk
     }
     const uint32_t behind = (uint32_t)is_unusual(evasion, symbols[at], symbols[at + 1]);
     size_t end = at + 1;
+    uint32_t record = 0;
     uint16_t written = symbols[at], how = 0;
     if (split != NULL) {
         end = at + (split->parts[2] ? 3 : 2);
@@ -337,15 +360,17 @@ static inline size_t read_special(const evasion_t *evasion, const chunk_t *chunk
         else
             end = at + 1;
         if (sound & EVASION_RARE) {
-            written = common_of(evasion, written);
+            record = find_rare(evasion, written);
+            written = evasion->lookalikes[record].common;
             how |= WRITING_LOOKALIKE;
         }
     }
     if (how) {
-        const element_t element = {(uint32_t)at, (uint32_t)(end - at), chunk_offsets(chunk)[at], written, how, 0};
+        if (how & (WRITING_SPLIT | WRITING_LOOKALIKE)) clear_suspect(evasion, symbols, at, written, reading);
+        const element_t element = {(uint32_t)at, (uint32_t)(end - at), chunk_offsets(chunk)[at], written, how, record};
         return read_element(reading, evasion->symbol_of[written] & EVASION_VALUE, element) ? 0 : end;
     }
-    read_plain(reading, sound & EVASION_VALUE, written, at, is_syllable & behind & (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]));
+    read_plain(reading, sound & EVASION_VALUE, written, at, is_syllable & behind & is_unusual_behind(evasion, symbols, at, reading));
     return end;
 }
 

@@ -20,7 +20,7 @@ enum {
     MOST_KEYS = 192
 };
 
-/* Sounds [at, at + length) of the text may be a form. natural: how many of them are plain characters that stand for others. */
+/* Sounds [at, at + length) of the text may be a form. natural: how many of them are characters that stand for others. */
 typedef struct {
     uint32_t at, form;
     uint16_t length, natural;
@@ -79,6 +79,11 @@ static inline int has_sound(const evasion_t *evasion, uint32_t record, uint16_t 
     return holds_value(evasion->emoji_sounds, sounds_beside(evasion, record), sound);
 }
 
+/* How a rare form sounds by itself, where that is not how the common one sounds for which it passes; 0 of anything else. */
+static inline uint16_t own_sound(const evasion_t *evasion, const element_t *element) {
+    return element->how & WRITING_LOOKALIKE ? evasion->lookalikes[element->record].sound : 0;
+}
+
 /* Whether what stands at sound `at` may be something else; before the first sound there is nothing. */
 static inline int is_open(const reading_t *reading, int64_t at) { return at >= 0 && reading->marks.at[at] != MARK_PLAIN; }
 
@@ -89,9 +94,10 @@ static inline uint32_t writing_of(const seeker_t *s, size_t at, uint16_t want, u
     if (s->reading->marks.at[at] == MARK_ELEMENT) {
         const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
         if (element->how & WRITING_EMOJI) return sound == want || has_sound(s->evasion, element->record, want) ? WRITING_EMOJI : WRITING_NONE;
-        /* What is told without a word is nothing else. */
-        return element->how & WRITING_PINYIN ? (sound == want ? WRITING_PINYIN : WRITING_NONE)
-                                             : (element->written == meant ? element->how : WRITING_NONE);
+        if (element->how & WRITING_PINYIN) return sound == want ? WRITING_PINYIN : WRITING_NONE;
+        /* What is told without a word is nothing else, but a rare character may be written for its own sound. */
+        if (element->written == meant) return element->how;
+        return own_sound(s->evasion, element) == want && classes & TAKES_PHONETIC ? (element->how & ~(uint32_t)WRITING_LOOKALIKE) | WRITING_HOMOPHONE : WRITING_NONE;
     }
     const uint16_t symbol = reading_written(s->reading)[at];
     if (symbol == meant) return 0;
@@ -117,9 +123,8 @@ static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
         if (how == WRITING_NONE) return 0;
         if (how == 0) continue;
         hows |= how;
-        if (s->reading->marks.at[at] == MARK_SUSPECT) {
-            natural++;
-        } else {
+        natural += s->reading->marks.at[at] == MARK_SUSPECT || (how & WRITING_HOMOPHONE);
+        if (s->reading->marks.at[at] == MARK_ELEMENT) {
             const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
             latin += (how & WRITING_PINYIN) != 0;
             letters += how & WRITING_PINYIN ? element->width : 0;
@@ -184,9 +189,12 @@ static inline void note_keys(seeker_t *s, size_t at) {
             if (e->alike_sounds[k] != sounds[0]) note_pairs(s, at, e->alike_sounds[k]);
     } else {
         const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
-        const range_t beside = sounds_beside(e, element->record);
-        if (element->how & WRITING_EMOJI)
+        if (element->how & WRITING_EMOJI) {
+            const range_t beside = sounds_beside(e, element->record);
             for (uint32_t k = beside.begin; k < beside.end; k++) note_pairs(s, at, e->emoji_sounds[k]);
+        } else if (own_sound(e, element)) {
+            note_pairs(s, at, own_sound(e, element));
+        }
     }
     note_three(s, KEY_THREE + 3, at, -1, 1);
     /* What stands side by side there stands side by side in no word, mostly: a look at a small map spares those at a large one. */
@@ -207,7 +215,9 @@ static inline void note_keys(seeker_t *s, size_t at) {
  * there, the form is found around another sound, if at all. */
 static inline int may_stand(const seeker_t *s, const placed_t *placed, size_t at) {
     const uint16_t written = reading_written(s->reading)[at];
-    if (s->reading->marks.at[at] == MARK_ELEMENT) return written == 0 || written == placed->meant;
+    if (s->reading->marks.at[at] == MARK_ELEMENT)
+        return written == 0 || written == placed->meant ||
+               own_sound(s->evasion, &s->reading->elements.at[s->reading->sources.at[at]]) == (placed->sound & EVASION_VALUE);
     if (written == placed->meant) return 0;
     return (placed->sound & EVASION_VALUE) == reading_sounds(s->reading)[at] || looks_like(s->evasion, written, placed->meant);
 }
@@ -218,7 +228,7 @@ static inline int may_sound(const seeker_t *s, size_t at, uint16_t want) {
     if (reading_sounds(s->reading)[at] == want) return 1;
     if (s->reading->marks.at[at] == MARK_SUSPECT) return holds_value(e->alike_sounds, passes_for(e, reading_written(s->reading)[at]), want);
     const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
-    return element->how & WRITING_EMOJI && has_sound(e, element->record, want);
+    return element->how & WRITING_EMOJI ? has_sound(e, element->record, want) : own_sound(e, element) == want;
 }
 
 /* Whether what stands beside sound `at`, the form's place `place`, is what a key of the form says: a hash may be another key's. */

@@ -21,7 +21,7 @@ from .vocabulary import Vocabulary, sound_of, spelling
 
 __all__ = ["LIKEST", "evasion_sections", "passes_for", "rare_code_points"]
 
-LIKEST: Final = 14
+LIKEST: Final = 24
 """Look-alikes of a character that pass for it."""
 _EMOJI: Final = frozenset([*range(0x2300, 0x3000), *range(0x1F000, 0x20000)])
 """Where emoji lie that the kernels look up."""
@@ -62,11 +62,15 @@ def evasion_sections(vocabulary: Vocabulary, scan: ScanFold) -> dict[str, NDArra
 
 
 @cache
-def _sounds() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]:
-    """Code points that have a sound, those that they pass for (themselves, mostly), and their evasion symbols."""
+def _sounds() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint16]]:
+    """Code points that have a sound, those that they pass for (themselves, mostly), the evasion symbols of these, and
+    their own, 0 where they have none."""
     codes = np.array(sorted({*tables.syllable_of, *tables.LOOKALIKES_RARE}), dtype=np.int64)
     commons = np.array([tables.LOOKALIKES_RARE.get(code, code) for code in codes.tolist()], dtype=np.int64)
-    return codes, commons, np.array([sound_of(code) for code in codes.tolist()], dtype=np.uint16)
+    sounds = np.array([sound_of(code) for code in codes.tolist()], dtype=np.uint16)
+    numbers = [tables.syllable_of.get(code) for code in codes.tolist()]
+    own = np.array([0 if n is None else EvasionSymbol.SYLLABLE + n for n in numbers], dtype=np.uint16)
+    return codes, commons, sounds, own
 
 
 @cache
@@ -97,7 +101,7 @@ def _symbols(scan: ScanFold) -> dict[str, NDArray[Any]]:
     letters = np.arange(ord("a"), ord("z") + 1)
     of[letters] = letters | EvasionSymbol.LETTER
     of[ord("0") : ord("9") + 1] = np.arange(ord("0"), ord("9") + 1)
-    codes, commons, sounds = _sounds()
+    codes, commons, sounds, own = _sounds()
     symbols, common = scan.symbols(codes), scan.symbols(commons)
     known = (symbols != Symbol.OTHER) & (common != Symbol.OTHER)
     of[symbols[known]] = sounds[known]
@@ -106,6 +110,7 @@ def _symbols(scan: ScanFold) -> dict[str, NDArray[Any]]:
     of[symbols[rare]] |= np.uint16(EvasionSymbol.RARE)
     records = np.zeros(len(rare), dtype=layout.LOOKALIKE_DTYPE)
     records["rare"], records["common"] = symbols[rare], common[rare]
+    records["sound"] = np.where(own[rare] == sounds[rare], 0, own[rare])
     return {"ESYM": of, "ELOK": records}
 
 

@@ -148,6 +148,7 @@ def test_every_flipped_bit_is_noticed(sample_bundle: bytes) -> None:
         ("ESYM", None, 3, "section ESYM: a symbol becomes a boundary, or a boundary a symbol"),
         ("ESYM", None, layout.EvasionSymbol.LETTER | 97, "section ESYM: a letter is not one of a..z"),
         ("ELOK", "rare", 0xFFFF, "section ELOK: not sorted"),
+        ("ELOK", "rare", 0, "section ELOK: not the symbols marked in ESYM"),
         ("ESPL", "whole", 3, "section ESPL: holds a reserved symbol"),
         ("ESPL", "parts", 0, "section ESPL: holds a reserved symbol"),
         ("ELET", "children", 2**31, "section ELET: a letter is not one of 26"),

@@ -17,8 +17,8 @@ __all__ = ["LETTERS", "LIKEST", "Known", "Sound", "is_unusual", "passes_for", "r
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 LONGEST_LATIN = 64
-LIKEST = 14
-MOST_ALIKE = 16
+LIKEST = 24
+MOST_ALIKE = 24
 EMOJI = {chr(code): word for code, word in tables.EMOJI.items() if 0x2300 <= code < 0x3000 or 0x1F000 <= code < 0x20000}
 
 Passages = tuple[tuple[int, int], ...]
@@ -32,8 +32,8 @@ class Sound:
 
     written: the character that stands there, or that parts, a rare form or an emoji stand for; None of a Latin
     syllable. how: how it is written; 0 for a plain character. first, last: code points of the text. letters: of a Latin
-    syllable. others: of an emoji: further syllables that it is used for. is_suspect: a plain one that may stand for
-    another.
+    syllable. others: further syllables that an emoji is used for; how a rare form itself sounds. is_suspect: a plain
+    one that may stand for another.
     """
 
     sound: Reading
@@ -134,21 +134,27 @@ def read(text: str, known: Known, passages: Passages | None = None) -> tuple[tup
     return tuple(_with_suspects(text, known, sounds) for sounds in read)
 
 
+def _meant(sounds: Sequence[Sound]) -> list[str]:
+    """What a neighbour stands for without a word: its parts, or a rare form."""
+    return [s.written or "" for s in sounds if s.how & (Writing.SPLIT | Writing.LOOKALIKE)]
+
+
 def _with_suspects(text: str, known: Known, read: Sequence[Sound]) -> tuple[Sound, ...]:
     """Marks the plain characters that may stand for others."""
     runs = folded(text, DEFAULT).string
     at = {run.first: k for k, run in reversed(list(enumerate(folded(text, DEFAULT).runs)))}
     marked: list[Sound] = []
     seen = -1
-    for s in read:
+    for k, s in enumerate(read):
         if s.how or not isinstance(s.sound, int):
             marked.append(s)
             continue
         seen = at[s.first]
-        around = (EDGE + runs + EDGE)[seen : seen + 3]
-        marked.append(
-            replace(s, is_suspect=is_unusual(known, around[0], around[1]) and is_unusual(known, around[1], around[2]))
-        )
+        before, here, behind = (EDGE + runs + EDGE)[seen : seen + 3]
+        lefts = [before, *_meant(read[k - 1 : k])]
+        rights = [behind, *_meant(read[k + 1 : k + 2])]
+        is_suspect = all(is_unusual(known, c, here) for c in lefts) and all(is_unusual(known, here, c) for c in rights)
+        marked.append(replace(s, is_suspect=is_suspect))
     return tuple(marked)
 
 
@@ -183,7 +189,7 @@ def _read_one(runs: Sequence[Run], at: int, stop: int, known: Known, is_stretche
         count, whole = split
         made.append(Sound(sound(whole), whole, Writing.SPLIT, runs[at].first, runs[at + count - 1].last))
         return count
-    how, count, written = Writing(0), 1, symbol
+    how, count, written, others = Writing(0), 1, symbol, frozenset[int]()
     if isinstance(sound(symbol), int):
         end = at
         while end < stop and chr(runs[end].code) == symbol:
@@ -193,7 +199,8 @@ def _read_one(runs: Sequence[Run], at: int, stop: int, known: Known, is_stretche
         if ord(symbol) in tables.LOOKALIKES_RARE:
             how |= Writing.LOOKALIKE
             written = chr(tables.LOOKALIKES_RARE[ord(symbol)])
-    made.append(Sound(sound(symbol), written, how, runs[at].first, runs[at + count - 1].last))
+            others = frozenset({tables.syllable_of[ord(symbol)]} if ord(symbol) in tables.syllable_of else ())
+    made.append(Sound(sound(symbol), written, how, runs[at].first, runs[at + count - 1].last, others=others))
     return count
 
 

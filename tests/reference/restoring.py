@@ -118,6 +118,9 @@ def writing(s: Sound, want: Reading, meant: str, takes: Writing) -> Writing | No
         return Writing.PINYIN if s.sound == want else None
     if s.written == meant:
         return s.how
+    if s.how:
+        is_read_aloud = want in s.others and takes & Writing.HOMOPHONE
+        return (s.how & ~Writing.LOOKALIKE) | Writing.HOMOPHONE if is_read_aloud else None
     if not s.is_suspect:
         return None
     if s.sound == want and takes & Writing.HOMOPHONE:
@@ -133,7 +136,7 @@ def is_found(sounds: Sequence[Sound], form: Sequence[Reading], word: str) -> boo
 def _is_found_at(k: int, sounds: Sequence[Sound], form: Sequence[Reading], word: str) -> bool:
     here = sounds[k]
     if here.how:
-        if here.stands not in (None, word[k]):
+        if here.stands not in (None, word[k]) and form[k] not in here.others:
             return False
     elif here.written == word[k] or not (here.sound == form[k] or word[k] in passes_for(here.written or "")):
         return False
@@ -160,9 +163,9 @@ def counts(sounds: Sequence[Sound], how: Sequence[Writing], takes: Writing) -> b
     joint = Writing(0)
     for one in how:
         joint |= one
-    natural = sum(s.is_suspect and bool(one) for s, one in zip(sounds, how, strict=True))
+    natural = stand_ins(sounds, how)
     letters = sum(len(s.letters) for s in sounds)
-    if not joint & (Writing.HOMOPHONE | Writing.PINYIN | Writing.EMOJI) and not natural:
+    if not joint & (Writing.PINYIN | Writing.EMOJI) and not natural:
         return False
     if any(joint & kinds and not takes & kinds for kinds in CLASSES.values()):
         return False
@@ -171,6 +174,13 @@ def counts(sounds: Sequence[Sound], how: Sequence[Writing], takes: Writing) -> b
     if all(one & Writing.EMOJI for one in how) and len({s.first for s in sounds}) > 1:
         return False
     return not (natural == 2 and len(sounds) == 2)
+
+
+def stand_ins(sounds: Sequence[Sound], how: Sequence[Writing]) -> int:
+    """How many characters stand for others."""
+    return sum(
+        bool(one) and (s.is_suspect or bool(one & Writing.HOMOPHONE)) for s, one in zip(sounds, how, strict=True)
+    )
 
 
 def proposals(sounds: Sequence[Sound], words: Words) -> Iterator[tuple[int, int, int, int, int]]:
@@ -192,8 +202,7 @@ def proposals(sounds: Sequence[Sound], words: Words) -> Iterator[tuple[int, int,
                     break
                 how.append(one)
             if len(how) == len(word) and is_found(part, form, word) and counts(part, how, takes):
-                natural = sum(s.is_suspect and bool(one) for s, one in zip(part, how, strict=True))
-                yield -len(word), natural, at, number, order
+                yield -len(word), stand_ins(part, how), at, number, order
 
 
 @lru_cache(maxsize=8)

@@ -48,11 +48,11 @@ UNIHAN = Path("/usr/share/unicode/Unihan_DictionaryLikeData.txt.bz2")
 
 # Cosines of blurred glyphs: two characters pass for each other, alone, where they share a component, and where
 # their four corners are the same strokes (the four-corner number, 四角号码).
-ALIKE, ALIKE_SHARED, ALIKE_CORNERS = 0.9, 0.86, 0.55
+ALIKE, ALIKE_SHARED, ALIKE_CORNERS = 0.93, 0.9, 0.45
 RARE_ALIKE = 0.9
-MOST_ALIKE = 14
+MOST_ALIKE = 24
 
-MOST_SPLITS = 9
+MOST_SPLITS = 16
 # A split form is left out where a word of jieba's holds it more often than this, or chance in running text does.
 RARE_PAIR = 300
 RARE_CHANCE = 2e-4
@@ -197,7 +197,7 @@ def look_alikes(source: Sources, made: Decompositions) -> tuple[dict[str, list[s
             near = {every[i] for i in np.flatnonzero(cosine >= ALIKE_SHARED)}
             for other in (near | same) - {c}:
                 likeness, shared = float(cosine[number[other]]), bool(flat[c] & flat[other])
-                rank = round(likeness + 0.04 * shared + 0.1 * (other in same), 9)
+                rank = round(likeness + 0.04 * shared + 0.4 * (other in same), 9)
                 if other not in source.gb2312:
                     if c in source.is_common and likeness >= RARE_ALIKE:
                         best[other] = max(best.get(other, (0.0, "")), (rank, c))
@@ -241,16 +241,17 @@ def rare_characters(
 def split_forms(
     source: Sources, made: Decompositions, own: dict[str, list[str]], never: set[str]
 ) -> dict[str, list[str]]:
-    """Character -> its split forms that running text does not hold, the plainest first."""
+    """Character of GB2312 -> its split forms that running text does not hold, the plainest first."""
     taken: dict[str, str] = {}
     forms: dict[str, list[str]] = defaultdict(list)
-    for c in source.common:
+    rest = sorted(source.gb2312 - source.is_common, key=lambda c: (-source.counts[c], c))
+    for c in (*source.common, *rest):
         candidates = list(own.get(c, []))
         plain = made.splits(c)
         candidates += ["".join(parts) for parts in plain]
         for typed in TYPED:
             candidates += ["".join(typed.get(p, p) for p in parts) for parts in plain]
-        for form in candidates:
+        for form in dict.fromkeys(candidates):
             form = source.fold(form)
             if not 2 <= len(form) <= 3 or form in taken or set(form) == {c}:
                 continue

@@ -13,6 +13,8 @@ TYPED = [
     | dict(zip("灬冫疒⺮罒月辶阝攵王彐牜", "火冰病竹四肉走耳文玉雪牛", strict=True)),
     dict(zip("扌艹辶阝攵罒犭纟", "才艸辵阜攴网犬糸", strict=True)),
     dict(zip("辶阝", "之邑", strict=True)),
+    dict(zip("𤴓龰龶覀耂玨爫朩户巳㐬曰日夂戶𠂇匚乚彐", "疋疋丰西老王爪木戶己巟日曰夕户ナ匸匕ヨ", strict=True)),
+    dict(zip("龶覀户龰", "主襾戸止", strict=True)),
 ]  # fmt: skip
 SAME_PART = dict(zip("⺮⺼⺙⻊⺶⺌糹訁𧾷𥫗⺍⺊⺈㇏", "竹月攵足羊小纟讠足竹丷卜勹丶", strict=True))
 
