@@ -289,7 +289,7 @@ SPLIT_MAP_BITS: Final = 1 << 17
 EMOJI_MOST: Final = 4
 """Symbols of the word for which an emoji stands."""
 LOOKALIKE_DTYPE: Final = np.dtype([("rare", "<u2"), ("common", "<u2"), ("sound", "<u2")])
-"""A rare character, the common one that it passes for, and how the rare one sounds where that differs, or 0."""
+"""A rare character, the common one that it passes for, and how the rare one itself sounds; 0 where nobody knows."""
 SPLIT_DTYPE: Final = np.dtype([("parts", "<u2", (3,)), ("whole", "<u2")])
 """Symbols of a character's parts in writing order (the third one 0 where there are two), and the character."""
 LETTER_DTYPE: Final = np.dtype([("children", "<u4"), ("first", "<u2"), ("syllable", "<u2")])

@@ -57,7 +57,7 @@ typedef struct {
 } regular_anchor_t;
 typedef struct {
     uint16_t rare, common;
-    uint16_t sound; /* of the rare one, where it sounds otherwise than the common one; 0: it does not */
+    uint16_t sound; /* of the rare one itself; 0: nobody knows */
 } lookalike_t;
 typedef struct { uint16_t parts[3], whole; } split_t;
 typedef struct { uint32_t children; uint16_t first, syllable; } letter_t;

@@ -16,6 +16,7 @@ enum {
     LONGEST_SYLLABLE = 6,
     EMOJI_LEAST_SECOND = 0x8C, /* E2 8C is the begin of U+2300: no emoji of the table lies between that and U+10000 but there */
     EMOJI_BLOCK = 64,
+    NO_RECORD = -1,
     READING_LEAD = 64 /* boundaries before the first sound and behind the last: more than a word reaches */
 };
 
@@ -28,7 +29,7 @@ typedef struct {
     uint32_t offset;  /* byte in the chunk where it begins */
     uint16_t written; /* the symbol that it stands for; 0 for a Latin syllable */
     uint16_t how;     /* WRITING_... */
-    uint32_t record;  /* of an emoji: its place in evasion_t.emoji; of a rare form in evasion_t.lookalikes */
+    uint32_t record;  /* of an emoji: its place in evasion_t.emoji; of a rare form in evasion_t.lookalikes, or NO_RECORD: it stands for nothing else */
 } element_t;
 
 typedef struct {
@@ -291,19 +292,25 @@ static inline uint16_t restored_before(const reading_t *reading, size_t at) {
     return element->how & (WRITING_SPLIT | WRITING_LOOKALIKE) && element->source + element->width == at ? element->written : 0;
 }
 
-/* Whether running text would be surprised by symbol `at` behind what was read last: as it stands, and as it was meant. */
-static inline uint32_t is_unusual_behind(const evasion_t *evasion, const uint16_t *symbols, size_t at, const reading_t *reading) {
+/* Whether running text would be surprised by `symbol` at `at`, behind what was read last: as it stands, and as it was meant. */
+static inline uint32_t is_unusual_behind(const evasion_t *evasion, const uint16_t *symbols, size_t at, uint16_t symbol, const reading_t *reading) {
     const uint16_t meant = restored_before(reading, at);
-    return (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbols[at]) & (uint32_t)(!meant || is_unusual(evasion, meant, symbols[at]));
+    return (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbol) & (uint32_t)(!meant || is_unusual(evasion, meant, symbol));
 }
 
-/* The last sound is no suspect if running text often has it before `meant`, for which what begins at symbol `at` stands. */
+/* The last sound stands for itself if running text often has it before `meant`, for which what begins at symbol `at` stands. */
 static inline void clear_suspect(const evasion_t *evasion, const uint16_t *symbols, size_t at, uint16_t meant, reading_t *reading) {
     const size_t last = reading->count - 1;
-    if (reading->count == 0 || reading->marks.at[last] != MARK_SUSPECT || reading->sources.at[last] + 1 != at) return;
-    if (is_unusual(evasion, symbols[at - 1], meant)) return;
-    reading->marks.at[last] = MARK_PLAIN;
-    reading->marked--;
+    if (reading->count == 0) return;
+    if (reading->marks.at[last] == MARK_SUSPECT) {
+        if (reading->sources.at[last] + 1 != at || is_unusual(evasion, symbols[at - 1], meant)) return;
+        reading->marks.at[last] = MARK_PLAIN;
+        reading->marked--;
+    } else if (reading->marks.at[last] == MARK_ELEMENT) {
+        element_t *element = &reading->elements.at[reading->sources.at[last]];
+        if (!(element->how & WRITING_LOOKALIKE) || element->source + element->width != at || is_unusual(evasion, element->written, meant)) return;
+        element->record = (uint32_t)NO_RECORD;
+    }
 }
 
 /* Reads symbols [at, stop) of the text, as far as each stands for one sound and is nothing but itself or a suspect. Returns where it
@@ -315,7 +322,7 @@ static inline size_t read_plain_run(const evasion_t *evasion, const uint16_t *sy
     uint32_t *restrict const sources = reading->sources.at + reading->count;
     const size_t begin = at;
     /* SAFETY: a boundary stands before the first symbol of a text, and behind the last. */
-    uint32_t before = is_unusual_behind(evasion, symbols, at, reading), marked = 0;
+    uint32_t before = is_unusual_behind(evasion, symbols, at, symbols[at], reading), marked = 0;
     for (; at < stop; at++) {
         const uint32_t symbol = symbols[at], next = symbols[at + 1], kind = of[symbol], sound = kind & EVASION_VALUE;
         const uint32_t is_syllable = sound >= SYLLABLE_BEGIN, begins_split = (uint32_t)((kind & EVASION_SPLIT) != 0) & may_be_split(evasion, symbol, next);
@@ -363,6 +370,7 @@ static inline size_t read_special(const evasion_t *evasion, const chunk_t *chunk
             record = find_rare(evasion, written);
             written = evasion->lookalikes[record].common;
             how |= WRITING_LOOKALIKE;
+            if (!is_unusual_behind(evasion, symbols, at, written, reading) || !is_unusual(evasion, written, symbols[end])) record = (uint32_t)NO_RECORD;
         }
     }
     if (how) {
@@ -370,7 +378,7 @@ static inline size_t read_special(const evasion_t *evasion, const chunk_t *chunk
         const element_t element = {(uint32_t)at, (uint32_t)(end - at), chunk_offsets(chunk)[at], written, how, record};
         return read_element(reading, evasion->symbol_of[written] & EVASION_VALUE, element) ? 0 : end;
     }
-    read_plain(reading, sound & EVASION_VALUE, written, at, is_syllable & behind & is_unusual_behind(evasion, symbols, at, reading));
+    read_plain(reading, sound & EVASION_VALUE, written, at, is_syllable & behind & is_unusual_behind(evasion, symbols, at, symbols[at], reading));
     return end;
 }
 

@@ -79,9 +79,9 @@ static inline int has_sound(const evasion_t *evasion, uint32_t record, uint16_t 
     return holds_value(evasion->emoji_sounds, sounds_beside(evasion, record), sound);
 }
 
-/* How a rare form sounds by itself, where that is not how the common one sounds for which it passes; 0 of anything else. */
+/* How a rare form itself sounds where running text would be surprised by the common one for which it passes; 0 of anything else. */
 static inline uint16_t own_sound(const evasion_t *evasion, const element_t *element) {
-    return element->how & WRITING_LOOKALIKE ? evasion->lookalikes[element->record].sound : 0;
+    return element->how & WRITING_LOOKALIKE && element->record != (uint32_t)NO_RECORD ? evasion->lookalikes[element->record].sound : 0;
 }
 
 /* Whether what stands at sound `at` may be something else; before the first sound there is nothing. */
@@ -95,7 +95,7 @@ static inline uint32_t writing_of(const seeker_t *s, size_t at, uint16_t want, u
         const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
         if (element->how & WRITING_EMOJI) return sound == want || has_sound(s->evasion, element->record, want) ? WRITING_EMOJI : WRITING_NONE;
         if (element->how & WRITING_PINYIN) return sound == want ? WRITING_PINYIN : WRITING_NONE;
-        /* What is told without a word is nothing else, but a rare character may be written for its own sound. */
+        /* What is told without a word is nothing else, but a rare character that surprises may be written for its own sound. */
         if (element->written == meant) return element->how;
         return own_sound(s->evasion, element) == want && classes & TAKES_PHONETIC ? (element->how & ~(uint32_t)WRITING_LOOKALIKE) | WRITING_HOMOPHONE : WRITING_NONE;
     }

@@ -110,7 +110,7 @@ def _symbols(scan: ScanFold) -> dict[str, NDArray[Any]]:
     of[symbols[rare]] |= np.uint16(EvasionSymbol.RARE)
     records = np.zeros(len(rare), dtype=layout.LOOKALIKE_DTYPE)
     records["rare"], records["common"] = symbols[rare], common[rare]
-    records["sound"] = np.where(own[rare] == sounds[rare], 0, own[rare])
+    records["sound"] = own[rare]
     return {"ESYM": of, "ELOK": records}
 
 

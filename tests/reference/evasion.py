@@ -146,15 +146,21 @@ def _with_suspects(text: str, known: Known, read: Sequence[Sound]) -> tuple[Soun
     marked: list[Sound] = []
     seen = -1
     for k, s in enumerate(read):
-        if s.how or not isinstance(s.sound, int):
+        is_plain = not s.how and isinstance(s.sound, int)
+        if not is_plain and not s.how & Writing.LOOKALIKE:
             marked.append(s)
             continue
-        seen = at[s.first]
-        before, here, behind = (EDGE + runs + EDGE)[seen : seen + 3]
-        lefts = [before, *_meant(read[k - 1 : k])]
-        rights = [behind, *_meant(read[k + 1 : k + 2])]
-        is_suspect = all(is_unusual(known, c, here) for c in lefts) and all(is_unusual(known, here, c) for c in rights)
-        marked.append(replace(s, is_suspect=is_suspect))
+        first = last = at[s.first]
+        while last + 1 < len(runs) and folded(text, DEFAULT).runs[last + 1].last <= s.last and s.how:
+            last += 1
+        lefts = [(EDGE + runs)[first], *_meant(read[k - 1 : k])]
+        rights = [(runs + EDGE)[last + 1], *_meant(read[k + 1 : k + 2])]
+        here = s.written or ""
+        surprises = all(is_unusual(known, c, here) for c in lefts) and all(is_unusual(known, here, c) for c in rights)
+        if is_plain:
+            marked.append(replace(s, is_suspect=surprises))
+        else:
+            marked.append(s if surprises else replace(s, others=frozenset()))
     return tuple(marked)
 
 
