@@ -144,7 +144,6 @@ def _with_suspects(text: str, known: Known, read: Sequence[Sound]) -> tuple[Soun
     runs = folded(text, DEFAULT).string
     at = {run.first: k for k, run in reversed(list(enumerate(folded(text, DEFAULT).runs)))}
     marked: list[Sound] = []
-    seen = -1
     for k, s in enumerate(read):
         is_plain = not s.how and isinstance(s.sound, int)
         if not is_plain and not s.how & Writing.LOOKALIKE:
