@@ -30,7 +30,7 @@ __all__ = ["InvalidBundle", "check_sections", "context_indexes"]
 _RULES_ONLY = (
     *("CTXI", *layout.CONTEXT),
     *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT"),
-    *("RGXR", "RGXA", "RGXC", "RGXM"),
+    *("RGXR", "RGXA", "RGXC", "RGXM", "RGXN"),
     *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE", "MODW", "MODP", "MODR"),
     *EVASION,
 )
@@ -132,6 +132,10 @@ def _check_regulars(s: Sections) -> None:
     records, anchors = s["RGXR"], s["RGXA"]
     require((anchors["regular"] < records.size).all(), "section RGXA: a regular pattern is out of range")
     require((anchors["least"] <= anchors["most"]).all(), "section RGXA: a distance ends before it begins")
+    for sets in (records["opening"], anchors["before"], anchors["behind"], anchors["second"]):
+        require((sets < s["RGXN"].size).all(), "section RGXN: a set of symbols is out of range")
+    ahead = anchors["ahead"]
+    require(((ahead >= 1) & (ahead <= layout.MAX_AHEAD)).all(), f"section RGXA: looks not 1..{layout.MAX_AHEAD} ahead")
     require((records["pattern"] < s["PATT"].size).all(), "section RGXR: a pattern is out of range")
     words, pieces = records["words"].astype(np.uint64), records["pieces"].astype(np.uint64)
     most = layout.MAX_REGULAR_WORDS

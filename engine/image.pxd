@@ -33,16 +33,16 @@ cdef extern from "image.h":
         uint32_t start
         uint16_t length, lead
         uint32_t fold
+    ctypedef struct symbol_set_t:
+        uint64_t places[4]
     ctypedef struct regular_t:
-        uint32_t pattern, masks, starts
-        uint64_t opening
+        uint32_t pattern, masks, starts, opening
         uint16_t piece_count, branch_count
         uint8_t words, longest, has_edges
     ctypedef struct regular_anchor_t:
         uint32_t regular
-        uint8_t least, most
-        uint16_t reserved
-        uint64_t before, behind, second
+        uint8_t least, most, ahead, reserved
+        uint32_t before, behind, second
     ctypedef struct operand_t:
         uint16_t list
         int16_t free_of
@@ -102,6 +102,7 @@ cdef extern from "image.h":
         const regular_anchor_t *regular_anchors
         const uint16_t *regular_starts
         const uint64_t *regular_masks
+        const symbol_set_t *symbol_sets
         size_t list_count
         const uint32_t *allow_offsets
         const uint16_t *allow_lists

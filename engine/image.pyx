@@ -107,6 +107,7 @@ cdef class Image:
         v.regular_anchors = <const regular_anchor_t*>_start(s["RGXA"])
         v.regular_starts = <const uint16_t*>_start(s["RGXC"])
         v.regular_masks = <const uint64_t*>_start(s["RGXM"])
+        v.symbol_sets = <const symbol_set_t*>_start(s["RGXN"])
         v.list_count = max(1, s["ALST"].size) - 1
         v.allow_offsets = <const uint32_t*>_start(s["ALST"])
         v.allow_lists = <const uint16_t*>_start(s["ALLW"])

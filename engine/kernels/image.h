@@ -43,17 +43,16 @@ typedef struct { uint32_t form; uint16_t meant, sound; } placed_t;
 typedef struct { uint64_t head; uint32_t pattern; uint8_t anchor, length; uint16_t flags; } entry_t;
 typedef struct { uint32_t start, fine, lists; uint8_t length, flags; uint16_t list_count; } pattern_t;
 typedef struct { uint32_t start; uint16_t length, lead; uint32_t fold; } fine_t;
+typedef struct { uint64_t places[4]; } symbol_set_t;
 typedef struct {
-    uint32_t pattern, masks, starts;
-    uint64_t opening;
+    uint32_t pattern, masks, starts, opening;
     uint16_t piece_count, branch_count;
     uint8_t words, longest, has_edges, reserved;
 } regular_t;
 typedef struct {
     uint32_t regular;
-    uint8_t least, most;
-    uint16_t reserved;
-    uint64_t before, behind, second;
+    uint8_t least, most, ahead, reserved;
+    uint32_t before, behind, second;
 } regular_anchor_t;
 typedef struct { uint16_t rare, common; } lookalike_t;
 typedef struct { uint16_t parts[3], whole; } split_t;
@@ -127,6 +126,7 @@ struct image {
     const regular_anchor_t *regular_anchors; /* regular < the count of regulars; pattern_t.fine < their count if PATTERN_REGULAR */
     const uint16_t *regular_starts;
     const uint64_t *regular_masks;
+    const symbol_set_t *symbol_sets; /* opening, before, behind, second < their count; 1 <= ahead < SYMBOL_SLACK */
     /* lists and rules */
     size_t list_count;
     const uint32_t *allow_offsets; /* list_count + 1, ascending, the last = count of allow_lists */
