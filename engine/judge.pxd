@@ -42,8 +42,7 @@ cdef class Judge:
     cdef column_hit hits_
     cdef reader_t reader
     cdef uint32_t *head
-    cdef uint32_t *stamps
-    cdef uint32_t stamp
+    cdef uint64_t *known  # see facts_t
     cdef uint64_t *candidates
     cdef uint8_t *fired
     cdef uint8_t *allows  # by list: whether it is an allow list
@@ -53,6 +52,7 @@ cdef class Judge:
     cdef uint32_t mark
     cdef bint everything  # hits of all lists are wanted at once
     cdef facts_t facts
+    cdef size_t place  # of the commerce score, among Bars.steps
     cdef Program program
     cdef Bars bars
     cdef size_t signal_rules  # rules of COMMERCE, which come first
@@ -82,5 +82,6 @@ cdef class Judge:
     cdef int fire_some(self, answer_t *answer, int32_t day, size_t begin, size_t end) noexcept nogil
     cdef void keep_candidates(self, const uint64_t *rules) noexcept nogil
     cdef void exchange_pairs(self) noexcept nogil
-    cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil
+    cdef double commerce_of(self, const answer_t *answer, size_t first) noexcept nogil
+    cdef void know_commerce(self, double commerce) noexcept nogil
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil

@@ -94,16 +94,17 @@ cdef class Judge:
         self.scanner = Scanner(image)
         if image.plan is None:  # two threads may both make it: they make the same
             context = Context(image)
-            image.plan = (context, Program(image, context), Bars(image))
+            bars = Bars(image)
+            image.plan = (context, Program(image, context, bars), bars)
         self.context, self.program, self.bars = image.plan
         cdef size_t rules = image.view.rule_count, lists = image.view.list_count
         self.head = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
-        self.stamps = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
+        self.known = <uint64_t*>calloc(self.program.known_words, sizeof(uint64_t))
         self.candidates = <uint64_t*>calloc(rules // 64 + 1, sizeof(uint64_t))
         self.fired = <uint8_t*>calloc(rules + 1, 1)
         self.allows = <uint8_t*>calloc(lists + 1, 1)
         self.wanted = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
-        if not (self.head and self.stamps and self.candidates and self.fired and self.allows and self.wanted):
+        if not (self.head and self.known and self.candidates and self.fired and self.allows and self.wanted):
             raise MemoryError
         if reader_open(&self.reader, self.view) != 0:
             raise MemoryError
@@ -120,7 +121,7 @@ cdef class Judge:
         column_hit_free(&self.hits_)
         reader_close(&self.reader)
         free(self.head)
-        free(self.stamps)
+        free(self.known)
         free(self.candidates)
         free(self.fired)
         free(self.allows)
@@ -274,7 +275,7 @@ cdef class Judge:
         facts.text_count = <uint32_t>count
         facts.quotation_count = NOT_READ
         facts.head = self.head
-        facts.stamps = self.stamps
+        facts.known = self.known
         facts.seller_state = SELLER_FOUND if seller >= 0 else seller
         facts.seller = &request.standings[seller] if seller >= 0 else NULL
         facts.channel = request.channels[post] if request.channels != NULL else request.channel
@@ -483,7 +484,7 @@ cdef class Judge:
             return
         self.begin_chains()
         self.hits_.count = remove_allowed_unsorted(self.view, self.allows, self.hits_.at, self.hits_.count)
-        self.hits_.count = chain_unsorted(self.hits_.at, self.hits_.count, self.head, self.stamps, self.stamp)
+        self.hits_.count = chain_unsorted(self.hits_.at, self.hits_.count, self.head, self.known)
 
     cdef void sort_and_chain(self) noexcept nogil:
         """Sort the hits by position, drop repeated and allowed ones, and chain them anew."""
@@ -493,16 +494,12 @@ cdef class Judge:
         self.hits_.count = remove_allowed(
             self.view, self.allows, self.hits_.at, self.hits_.count, &self.facts.pairs
         )
-        chain_hits(self.hits_.at, self.hits_.count, self.head, self.stamps, self.stamp)
+        chain_hits(self.hits_.at, self.hits_.count, self.head, self.known)
         self.is_sorted = True
 
     cdef void begin_chains(self) noexcept nogil:
         """No list has a hit."""
-        self.stamp += 1
-        if self.stamp == 0:  # after 2**32 posts: old stamps would look new
-            memset(self.stamps, 0, (self.view.list_count + 1) * sizeof(uint32_t))
-            self.stamp = 1
-        self.facts.stamp = self.stamp
+        memset(self.known, 0, self.program.answers_from // 8)
 
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil:
         """Evaluate the rules that a hit may fire, in order; append those that hold to answer.fired_rule."""
@@ -518,13 +515,13 @@ cdef class Judge:
                 self.candidates[rule >> 6] |= <uint64_t>1 << (rule & 63)
         if self.facts.seller_state == SELLER_NONE:
             self.keep_candidates(self.bars.without_seller)
-        self.facts.commerce = 0.0
+        self.know_commerce(0.0)
         self.facts.has_context = False
         self.facts.undecided = ALL_DECIDED
         if self.fire_some(answer, day, 0, self.signal_rules) != 0:
             return -1
-        self.note_commerce(answer, first)
-        self.keep_candidates(self.bars.admitted(self.facts.commerce))
+        self.know_commerce(self.commerce_of(answer, first))
+        self.keep_candidates(self.bars.by_commerce + self.place * self.bars.words)
         return self.fire_some(answer, day, self.signal_rules, self.view.rule_count)
 
     cdef void keep_candidates(self, const uint64_t *rules) noexcept nogil:
@@ -576,15 +573,21 @@ cdef class Judge:
         """Shadow rules count the pairs that they look at apart: what they spend must be missing to no other."""
         self.facts.pairs, self.shadow_pairs = self.shadow_pairs, self.facts.pairs
 
-    cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil:
+    cdef double commerce_of(self, const answer_t *answer, size_t first) noexcept nogil:
         """The commerce score, once its rules were evaluated: they come before all others."""
         cdef size_t count = answer.fired_rule.count - first
         if self.view.model_signals != NULL:
-            self.facts.commerce = commerce_probability(
-                self.view, self.facts.model, answer.fired_rule.at + first, count
-            )
-        else:
-            self.facts.commerce = category_score(self.view, answer.fired_rule.at + first, count, 0, NULL)
+            return commerce_probability(self.view, self.facts.model, answer.fired_rule.at + first, count)
+        return category_score(self.view, answer.fired_rule.at + first, count, 0, NULL)
+
+    cdef void know_commerce(self, double commerce) noexcept nogil:
+        """Note the score, and what comparisons with it answer."""
+        cdef size_t words = self.bars.answer_words
+        self.facts.commerce = commerce
+        self.place = self.bars.place_at(commerce)
+        memcpy(
+            self.known + self.program.answers_from // 64, self.bars.answers + self.place * words, words * sizeof(uint64_t)
+        )
 
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil:
         """One row for each witness of a fired rule, by position; one row without a span where it has none."""

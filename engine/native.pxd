@@ -131,6 +131,9 @@ cdef extern from "model.h" nogil:
     uint32_t model_unigram(uint32_t symbol, uint32_t shift) noexcept
     uint32_t model_bigram(uint32_t first, uint32_t second, uint32_t shift) noexcept
 
+cdef extern from "filter.h" nogil:
+    uint32_t has_bit(const uint64_t *map, uint32_t bit) noexcept
+
 cdef extern from "hits.h" nogil:
     enum:
         NO_HIT
@@ -144,8 +147,9 @@ cdef extern from "hits.h" nogil:
     size_t remove_allowed_unsorted(
         const image_t *image, const uint8_t *allows, hit_t *hits, size_t count
     ) noexcept
-    size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
-    void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
+    size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint64_t *present) noexcept
+    void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint64_t *present) noexcept
+    uint32_t first_hit_of(const uint32_t *head, const uint64_t *present, uint32_t list) noexcept
     int append_hits(const image_t *image, const chunk_t *chunk, const match_t *match, uint32_t text,
                     const uint32_t *wanted, uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags,
                     int *is_mixed) noexcept

@@ -2,6 +2,7 @@
 #ifndef FAIRPOST_HITS_H
 #define FAIRPOST_HITS_H
 
+#include "filter.h"
 #include "match.h"
 #include "units.h"
 
@@ -87,12 +88,17 @@ static inline size_t remove_allowed(const image_t *image, const uint8_t *allows,
     return kept;
 }
 
-/* Chains the hits of each list in order; head[list] is valid where stamps[list] == stamp. */
-static inline void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) {
+/* The list's first hit; head[list] is valid where the list's bit of `present` is set. */
+static inline uint32_t first_hit_of(const uint32_t *head, const uint64_t *present, uint32_t list) {
+    return has_bit(present, list) ? head[list] : NO_HIT;
+}
+
+/* Chains the hits of each list in order. No bit of `present` is set before. */
+static inline void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint64_t *present) {
     for (size_t i = count; i-- > 0;) {
         const uint32_t list = hits[i].list;
-        hits[i].next = stamps[list] == stamp ? head[list] : NO_HIT;
-        stamps[list] = stamp;
+        hits[i].next = first_hit_of(head, present, list);
+        present[list >> 6] |= (uint64_t)1 << (list & 63);
         head[list] = (uint32_t)i;
     }
 }
@@ -125,11 +131,11 @@ static inline size_t remove_allowed_unsorted(const image_t *image, const uint8_t
 
 /* Chains the hits of each list, the last first, and drops those that are there twice: only a hit that append_hits() marked can be
  * one that was there before. Returns how many are left. */
-static inline size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) {
+static inline size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint64_t *present) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         const hit_t *hit = &hits[i];
-        const uint32_t list = hit->list, first = stamps[list] == stamp ? head[list] : NO_HIT;
+        const uint32_t list = hit->list, first = first_hit_of(head, present, list);
         uint32_t same = hit->next == MAY_BE_TWICE ? first : NO_HIT;
         while (same != NO_HIT && (hits[same].begin != hit->begin || hits[same].end != hit->end || hits[same].pattern != hit->pattern ||
                                   hits[same].text != hit->text))
@@ -137,7 +143,7 @@ static inline size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, u
         if (same != NO_HIT) continue;
         if (kept != i) hits[kept] = *hit;
         hits[kept].next = first;
-        stamps[list] = stamp;
+        present[list >> 6] |= (uint64_t)1 << (list & 63);
         head[list] = (uint32_t)kept++;
     }
     return kept;
