@@ -182,6 +182,13 @@ def _check_lists(s: Sections) -> None:
     _below(s, "TRIG", rules, "rule")
     _below(s, "ALWA", rules, "rule")
     _below(s, "PLST", count, "list")
+    in_lists = s["PATT"][s["PATT"]["list_count"] > 0]
+    counts = np.zeros(s["PLST"].size, dtype=np.int64)  # of the lists that begin there
+    counts[in_lists["lists"]] = in_lists["list_count"]
+    begins = np.flatnonzero(counts)
+    apart = (begins[1:] >= (begins + counts[begins])[:-1]).all()
+    apart &= (counts[in_lists["lists"]] == in_lists["list_count"]).all()
+    require(apart, "section PATT: the lists of two patterns overlap")
     operands = s["OPND"]
     require(not operands.size or operands["list"].max() < count, "section OPND: a list is out of range")
     free_of = operands["free_of"]

@@ -7,7 +7,7 @@ from fairpost.engine.bars cimport Bars
 from fairpost.engine.conditions cimport facts_t
 from fairpost.engine.context cimport Context
 from fairpost.engine.image cimport Image, image_t, standing_t
-from fairpost.engine.native cimport column_hit, column_match, reader_t, text_t
+from fairpost.engine.native cimport column_hit, column_match, column_u32, match_t, reader_t, text_t
 from fairpost.engine.program cimport Program
 from fairpost.engine.scanner cimport Scanner
 
@@ -35,7 +35,7 @@ cdef class Judge:
     cdef Scanner scanner
     cdef size_t match, writing  # the next match of the chunk, and of its evasion scan, to be looked at
     cdef size_t post_match, post_writing  # the first ones of the post at hand
-    cdef int is_mixed  # patterns of its matches are in other lists too, whose hits were not made
+    cdef column_u32 mixed  # those of its matches in `matches` whose patterns are in lists of context too
     cdef bint is_context_found  # scanner.context has matches of the post at hand
     cdef size_t post_text, post_texts  # its first text in the chunk, and how many it has
     cdef text_t *texts  # of the post at hand, in the chunk
@@ -48,7 +48,7 @@ cdef class Judge:
     cdef uint8_t *allows  # by list: whether it is an allow list
     # Most hits are of lists that only give context to a rule: they are made for the rules that ask. See Context.
     cdef Context context
-    cdef uint32_t *wanted  # by list: EAGER, or the last `mark` with which its hits were asked for
+    cdef uint32_t *wanted  # by list: the last `mark` with which its hits were asked for
     cdef uint32_t mark
     cdef bint everything  # hits of all lists are wanted at once
     cdef facts_t facts
@@ -71,10 +71,12 @@ cdef class Judge:
     cdef void sort_and_chain(self) noexcept nogil
     cdef int find_hits(self, size_t first_text, size_t count) noexcept nogil
     cdef int find_context(self, uint64_t asked) noexcept nogil
-    cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil
-    cdef int take_from(
-        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark, int *is_mixed
-    ) noexcept nogil
+    cdef int take_hits(self) noexcept nogil
+    cdef int take_context(self) noexcept nogil
+    cdef int take_found_context(self, int which) noexcept nogil
+    cdef size_t behind(self, const column_match *matches, size_t first) noexcept nogil
+    cdef int take(self, const match_t *match, int which) noexcept nogil
+    cdef int take_range(self, const column_match *matches, size_t first, size_t end, int which) noexcept nogil
     cdef int add_context(self, uint32_t rule, int32_t day) noexcept nogil
     cdef int ask(self, uint32_t rule) noexcept nogil
     cdef void chain(self) noexcept nogil

@@ -38,15 +38,21 @@ from fairpost.engine.native cimport (
     chunk_offsets,
     chunk_symbols,
     chunk_t,
+    LISTS_ALL,
+    LISTS_CONTEXT,
+    LISTS_EAGER,
     column_hit_free,
     column_match,
     column_u16_reserve,
+    column_u32_free,
+    column_u32_reserve,
     count_leads,
     count_units,
     hit_t,
     match_t,
     model_logit,
     origin_t,
+    prefetch,
     prepare_recognisers,
     prepare_seeds,
     reader_close,
@@ -70,7 +76,7 @@ cdef enum:
     STATUS_EMPTY = 2  # the others are the faults of a text, TEXT_...
     NO_TEXT = 0xFFFFFFFF
     EVIDENCE_MAX = 1024  # rows for one post
-    EAGER = 0xFFFFFFFF  # a mark in Judge.wanted that no request for context has
+    AHEAD = 8  # how many matches ahead what a match reads is fetched
     ALL_DECIDED = 0xFFFFFFFF
 
 prepare_recognisers()
@@ -114,11 +120,10 @@ cdef class Judge:
             self.signal_rules += 1
         for k in range(image.view.allow_offsets[lists]):
             self.allows[image.view.allow_lists[k]] = 1
-        for k in range(lists):
-            self.wanted[k] = 0 if self.context.is_context[k] else EAGER
 
     def __dealloc__(self):
         column_hit_free(&self.hits_)
+        column_u32_free(&self.mixed)
         reader_close(&self.reader)
         free(self.head)
         free(self.known)
@@ -355,7 +360,7 @@ cdef class Judge:
             return 0
         if self.everything and self.find_context(~<uint64_t>0) != 0:
             return -1
-        if self.take_hits(NULL if self.everything else self.wanted, EAGER) != 0:
+        if self.take_hits() != 0:
             return -1
         reader.symbols = chunk_symbols(chunk)
         reader.offsets = chunk_offsets(chunk)
@@ -379,44 +384,66 @@ cdef class Judge:
         self.is_context_found = True
         return self.scanner.find_context(asked, self.post_text, self.post_texts, True)
 
-    cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil:
-        """Append the hits of the post's matches in the lists with wanted[list] == mark; NULL: in all."""
-        cdef size_t first = 0
-        cdef int others = False
-        if wanted == NULL or mark == EAGER:
-            self.match, self.writing = self.post_match, self.post_writing
-            self.is_mixed = False
-            if self.take_from(&self.scanner.matches, &self.match, wanted, mark, &self.is_mixed) != 0:
-                return -1
-        elif self.is_mixed:
-            self.match = self.post_match
-            if self.take_from(&self.scanner.matches, &self.match, wanted, mark, &others) != 0:
-                return -1
-        if self.is_context_found and self.take_from(&self.scanner.context, &first, wanted, mark, &others) != 0:
+    cdef int take_hits(self) noexcept nogil:
+        """Append the hits of the post's matches in lists that are no context; where everything is wanted, in all."""
+        cdef int which = LISTS_ALL if self.everything else LISTS_EAGER, outcome
+        cdef const column_match *matches = &self.scanner.matches
+        cdef size_t k, end = self.behind(matches, self.post_match)
+        self.match = end
+        self.mixed.count = 0
+        if column_u32_reserve(&self.mixed, end - self.post_match):
             return -1
-        self.writing = self.post_writing
-        if self.take_from(&self.scanner.writings, &self.writing, wanted, mark, &others) != 0:
+        for k in range(self.post_match, end):
+            if k + AHEAD < end:
+                prefetch(&self.context.owners.runs[matches.at[k + AHEAD].pattern])
+            outcome = self.take(&matches.at[k], which)
+            if outcome < 0:
+                return -1
+            self.mixed.at[self.mixed.count] = <uint32_t>k
+            self.mixed.count += outcome
+        self.writing = self.behind(&self.scanner.writings, self.post_writing)
+        if self.take_range(&self.scanner.writings, self.post_writing, self.writing, which) != 0:
             return -1
-        first = 0
-        if self.is_context_found:
-            return self.take_from(&self.scanner.context_writings, &first, wanted, mark, &others)
+        if not self.is_context_found:
+            return 0
+        return self.take_found_context(which)
+
+    cdef int take_context(self) noexcept nogil:
+        """Append the hits in the lists of context that are wanted."""
+        cdef size_t k
+        for k in range(self.mixed.count):
+            if self.take(&self.scanner.matches.at[self.mixed.at[k]], LISTS_CONTEXT) < 0:
+                return -1
+        if self.take_range(&self.scanner.writings, self.post_writing, self.writing, LISTS_CONTEXT) != 0:
+            return -1
+        return self.take_found_context(LISTS_CONTEXT)
+
+    cdef int take_found_context(self, int which) noexcept nogil:
+        """Append the hits of the matches of find_context()."""
+        if self.take_range(&self.scanner.context, 0, self.scanner.context.count, which) != 0:
+            return -1
+        return self.take_range(&self.scanner.context_writings, 0, self.scanner.context_writings.count, which)
+
+    cdef size_t behind(self, const column_match *matches, size_t first) noexcept nogil:
+        """The end of the post's matches, which begin at `first`."""
+        cdef size_t end = self.post_text + self.post_texts
+        while first < matches.count and matches.at[first].text < end:
+            first += 1
+        return first
+
+    cdef int take_range(self, const column_match *matches, size_t first, size_t end, int which) noexcept nogil:
+        cdef size_t k
+        for k in range(first, end):
+            if self.take(&matches.at[k], which) < 0:
+                return -1
         return 0
 
-    cdef int take_from(
-        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark, int *is_mixed
-    ) noexcept nogil:
-        """Append the hits of the post's matches from at[0] on, and move it behind them."""
-        cdef const match_t *match
-        cdef size_t end = self.post_text + self.post_texts
-        while at[0] < matches.count and matches.at[at[0]].text < end:
-            match = &matches.at[at[0]]
-            at[0] += 1
-            if append_hits(
-                self.view, &self.scanner.chunk, match, match.text - <uint32_t>self.post_text, wanted, mark, &self.hits_,
-                MAX_HITS, &self.flags, is_mixed
-            ):
-                return -1
-        return 0
+    cdef int take(self, const match_t *match, int which) noexcept nogil:
+        """append_hits() of one match."""
+        return append_hits(
+            self.view, &self.context.owners, &self.scanner.chunk, match, match.text - <uint32_t>self.post_text, which,
+            self.wanted, self.mark, &self.hits_, MAX_HITS, &self.flags
+        )
 
     cdef int add_context(self, uint32_t first, int32_t day) noexcept nogil:
         """Hits of the context lists that rule `first` and the candidates behind it read. Returns 0, or -1 (memory).
@@ -429,10 +456,8 @@ cdef class Judge:
         cdef const rule_t *record
         cdef uint64_t asked = 0
         self.mark += 1
-        if self.mark == EAGER:  # after 2**32 posts: old marks would look new
-            for k in range(self.view.list_count):
-                if self.context.is_context[k]:
-                    self.wanted[k] = 0
+        if self.mark == 0:  # after 2**32 posts: old marks would look new
+            memset(self.wanted, 0, self.view.list_count * sizeof(uint32_t))
             self.mark = 1
         self.facts.undecided = first
         for k in range(first >> 6, self.bars.words):
@@ -453,7 +478,7 @@ cdef class Judge:
         self.facts.has_context = True
         if self.everything or not self.texts.is_examined:
             return 0
-        if self.find_context(asked) != 0 or self.take_hits(self.wanted, self.mark) != 0:
+        if self.find_context(asked) != 0 or self.take_context() != 0:
             return -1
         for k in range(self.post_texts):
             self.flags |= self.texts[k].flags

@@ -149,23 +149,37 @@ static inline size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, u
     return kept;
 }
 
-/* One hit for each list of the match's pattern with wanted[list] == mark (or for every one, where `wanted` is NULL), in the
- * post's text number `text`; *is_mixed where there are others. Returns 0, or -1 (memory). */
-static inline int append_hits(const image_t *image, const chunk_t *chunk, const match_t *match, uint32_t text, const uint32_t *wanted,
-                              uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags, int *is_mixed) {
-    const pattern_t *pattern = &image->patterns[match->pattern];
-    const uint16_t *lists = image->pattern_lists + pattern->lists;
+/* Which lists the patterns are in, as context.pyx lays it out: close together, since every match reads it.
+ * Pattern k is in the lists from lists[runs[k] & ~RUN_TWICE] on, those that are no context first. */
+#define RUN_TWICE 0x80000000u /* the pattern may match twice in the same bytes */
+typedef struct { uint16_t eager, all; } share_t;
+typedef struct {
+    const uint32_t *runs;
+    const share_t *shares; /* by place in `lists`: how many lists begin there, and how many of them are no context */
+    const uint16_t *lists;
+} owners_t;
+
+enum { LISTS_EAGER, LISTS_CONTEXT, LISTS_ALL };
+
+/* One hit for each list of the match's pattern that is no context (LISTS_EAGER), that is context and has wanted[list] == mark
+ * (LISTS_CONTEXT), or for every one, in the post's text number `text`. Returns whether it is in lists of context too, or -1 (memory). */
+static inline int append_hits(const image_t *image, const owners_t *owners, const chunk_t *chunk, const match_t *match, uint32_t text, int which,
+                              const uint32_t *wanted, uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags) {
+    const uint32_t run = owners->runs[match->pattern], at = run & ~RUN_TWICE;
+    const share_t share = owners->shares[at];
+    const uint16_t *lists = owners->lists + at + (which == LISTS_CONTEXT ? share.eager : 0);
+    const uint32_t room = which == LISTS_EAGER ? share.eager : which == LISTS_ALL ? share.all : (uint32_t)(share.all - share.eager);
     const uint32_t classes = match->writing ? classes_for(match->writing) : 0; /* that a list must take */
-    uint32_t count = 0;
-    if (!pattern->list_count || column_hit_reserve(hits, pattern->list_count)) return pattern->list_count ? -1 : 0;
+    const int is_mixed = share.eager < share.all;
+    if (!room) return is_mixed;
+    if (column_hit_reserve(hits, room)) return -1;
     hit_t *const first = hits->at + hits->count;
-    uint32_t k = 0;
-    do { /* nearly always once */
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < room; k++) {
         first[count].list = lists[k]; /* stored in any case */
-        count += (wanted == NULL || wanted[lists[k]] == mark) && !(classes && classes & ~(uint32_t)image->evasion->list_classes[lists[k]]);
-    } while (++k < pattern->list_count);
-    *is_mixed |= count < pattern->list_count;
-    if (!count) return 0;
+        count += (which != LISTS_CONTEXT || wanted[lists[k]] == mark) && !(classes && classes & ~(uint32_t)image->evasion->list_classes[lists[k]]);
+    }
+    if (!count) return is_mixed;
     if (hits->count + count > limit) {
         count = (uint32_t)(limit - hits->count);
         *flags |= MATCHES_CAPPED;
@@ -178,16 +192,16 @@ static inline int append_hits(const image_t *image, const chunk_t *chunk, const 
     /* A match of nothing but an emoji takes no symbol; one at the begin of all has none before it. */
     while (end > home->symbol_begin && end < home->symbol_end && offsets[end] == offsets[end - 1]) end++;
     /* A pattern matches twice in the same bytes only from two symbols of one character, or by a way of matching of its own. */
-    const uint32_t next = (begin != match->begin) | ((pattern->flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_REGULAR)) != 0) | (match->writing != 0) ? MAY_BE_TWICE : 0;
+    const uint32_t next = (begin != match->begin) | (run >= RUN_TWICE) | (match->writing != 0) ? MAY_BE_TWICE : 0;
     const uint16_t own = first->list;
     *first = (hit_t){match->byte_begin, match->byte_end, begin, end, match->pattern, text, own, (uint16_t)match->writing, next};
-    for (k = 1; k < count; k++) {
+    for (uint32_t k = 1; k < count; k++) {
         const uint16_t list = first[k].list;
         first[k] = *first;
         first[k].list = list;
     }
     hits->count += count;
-    return 0;
+    return is_mixed;
 }
 
 /* Whether a delimiter of at least `strength` was dropped in bytes [from, to) of the text. Every 16 bytes read count as a pair
