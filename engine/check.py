@@ -25,7 +25,7 @@ from fairpost.engine.layout import BundleFlag, Symbol
 from fairpost.engine.requirements import InvalidBundle, Sections, inside, refuse, require
 from fairpost.engine.vocabulary import CATEGORIES, RECOGNISERS
 
-__all__ = ["InvalidBundle", "check_sections", "context_indexes"]
+__all__ = ["InvalidBundle", "check_sections"]
 
 _RULES_ONLY = (
     *("CTXI", *layout.CONTEXT),
@@ -112,7 +112,8 @@ def _check_anchors(s: Sections, tags: Sequence[str] = layout.INDEX) -> None:
     require(0 < s[displacements].size < 1 << 32, f"section {displacements}: {s[displacements].size} displacements")
     require(0 < s[slots].size < 1 << 32, f"section {slots}: {s[slots].size} slots")
     refuse(slot_fault(s[slots], s[entries].size, slots, entries))
-    refuse(entry_fault(s[entries], s[patterns], s[symbols], entries))
+    asking = s["CTXI"].size if entries == "CENT" else 1
+    refuse(entry_fault(s[entries], s[patterns], s[symbols], asking, entries))
 
 
 def _check_patterns(s: Sections) -> None:
@@ -244,24 +245,14 @@ def _check_model(s: Sections) -> None:
 
 
 def _check_contexts(s: Sections) -> None:
-    records = s["CTXI"]
-    for tag in layout.CONTEXT:
-        total = int(records[tag].sum(dtype=np.uint64))
-        require(s[tag].size == total, f"section {tag}: {s[tag].size} items, CTXI counts {total}")
-    known = (records["category"] < len(CATEGORIES)) | (records["category"] == UNASKED)
-    require(known.all(), "section CTXI: a category is out of range")
-    require((np.diff(records["category"].astype(np.int64)) > 0).all(), "section CTXI: not sorted by category")
-    of_patterns = pattern_contexts(s) if records.size else np.zeros(0, dtype=np.int16)
-    for category, index in context_indexes(s):
-        _check_anchors({**index, "PATT": s["PATT"], "PSYM": s["PSYM"]}, (*layout.CONTEXT, "PATT", "PSYM"))
-        strange = np.flatnonzero(of_patterns[index["CENT"]["pattern"]] != category)
-        require(not strange.size, f"section CENT: a pattern that is no context of category {category}")
-
-
-def context_indexes(s: Sections) -> list[tuple[int, dict[str, NDArray[Any]]]]:
-    """The indexes of context patterns: category, and its part of each section of layout.CONTEXT."""
-    ends = {tag: np.cumsum(s["CTXI"][tag], dtype=np.int64).tolist() for tag in layout.CONTEXT}
-    return [
-        (category, {tag: s[tag][ends[tag][k] - int(s["CTXI"][tag][k]) : ends[tag][k]] for tag in layout.CONTEXT})
-        for k, category in enumerate(s["CTXI"]["category"].tolist())
-    ]
+    asking = s["CTXI"].astype(np.int64)
+    if not asking.size:
+        for tag in layout.CONTEXT:
+            require(not s[tag].size, f"section {tag}: {s[tag].size} items without CTXI")
+        return
+    require(((asking < len(CATEGORIES)) | (asking == UNASKED)).all(), "section CTXI: a category is out of range")
+    require((np.diff(asking) > 0).all(), "section CTXI: not ascending")
+    _check_anchors(s, (*layout.CONTEXT, "PATT", "PSYM"))
+    numbers = s["CENT"]["flags"] >> layout.ENTRY_CONTEXT & 63
+    strange = pattern_contexts(s)[s["CENT"]["pattern"]] != asking[numbers]
+    require(not strange.any(), "section CENT: a pattern is not asked for as it says")

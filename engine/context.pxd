@@ -7,7 +7,7 @@ from fairpost.engine.native cimport owners_t
 
 cdef class Context:
     cdef uint8_t *is_context  # by list
-    cdef uint64_t *indexes  # by list: bits of the indexes (image_t.contexts) that may hold its patterns
+    cdef uint64_t *indexes  # by list: who asks for its patterns, a bit for each item of CTXI
     cdef uint32_t *first  # by rule, one more than rules: its context lists in `lists`
     cdef uint16_t *lists
     cdef owners_t owners

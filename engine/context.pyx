@@ -27,7 +27,7 @@ cdef class Context:
         first = np.searchsorted(rules[asked], np.arange(view.rule_count + 1))
         lists = lists[asked]
         total = len(lists)
-        bits = {category: 1 << number for number, category in enumerate(image.sections["CTXI"]["category"].tolist())}
+        bits = {category: 1 << number for number, category in enumerate(image.sections["CTXI"].tolist())}
         self.is_context = <uint8_t*>calloc(view.list_count + 1, 1)
         self.indexes = <uint64_t*>calloc(view.list_count + 1, sizeof(uint64_t))
         self.first = <uint32_t*>calloc(view.rule_count + 1, sizeof(uint32_t))

@@ -14,6 +14,7 @@ cdef extern from "image.h":
         PATTERN_FINE
         PATTERN_REGULAR
         ENTRY_LAST
+        ENTRY_CONTEXT
         NO_PATTERN
 
     ctypedef struct expansion_t:
@@ -127,8 +128,7 @@ cdef extern from "image.h":
         double examined_from, suspected_from
         const double *model_signals
         const evasion_t *evasion
-        const image_t *contexts
-        size_t context_count
+        const image_t *context
 
     ctypedef struct lookalike_t:
         uint16_t rare, common
@@ -180,7 +180,7 @@ cdef extern from "image.h":
 cdef class Image:
     cdef image_t view
     cdef evasion_t evasion  # view.evasion points here, if it is used
-    cdef image_t *contexts  # and view.contexts here
+    cdef image_t context  # and view.context here, if there is one
     cdef object plan  # what all Judges of it share, made by the first: see judge.pyx
     cdef readonly object sections  # tag -> read-only ndarray over the mapping: what keeps the mapping alive
     cdef readonly object content  # uint8[size], read-only: the whole of it
@@ -194,4 +194,4 @@ cdef class Image:
 
     cdef int _point(self) except -1
     cdef int _point_evasion(self) except -1
-    cdef int _point_contexts(self) except -1
+    cdef int _point_context(self) except -1

@@ -378,9 +378,7 @@ cdef class Judge:
         return 0
 
     cdef int find_context(self, uint64_t asked) noexcept nogil:
-        """Find the post's matches of the context patterns of these indexes, a bit each. Returns 0, or -1 (memory)."""
-        if self.view.context_count < 64:
-            asked &= (<uint64_t>1 << self.view.context_count) - 1
+        """Find the post's matches of the context patterns that these ask for, a bit each. Returns 0, or -1 (memory)."""
         self.is_context_found = True
         return self.scanner.find_context(asked, self.post_text, self.post_texts, True)
 

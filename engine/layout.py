@@ -27,9 +27,9 @@ __all__ = [
     "ALIGNMENT",
     "CODE_POINT_BLOCKS",
     "CONTEXT",
-    "CONTEXT_DTYPE",
     "DIGEST_PIECE",
     "EMOJI_MOST",
+    "ENTRY_CONTEXT",
     "ENTRY_DTYPE",
     "ENTRY_LAST",
     "EXPANSION_DTYPE",
@@ -227,7 +227,9 @@ FILTER_BITS: Final = (13, 22)
 SLOT_DTYPE: Final = np.dtype([("key", "<u4"), ("start", "<u4")])
 """One anchor's key and where its bucket starts in ENTR. An empty slot has key 0."""
 ENTRY_LAST: Final = 0x8000
-"""In `ENTRY_DTYPE.flags`: the last entry of its bucket. The other bits are those of the pattern's flags."""
+"""In `ENTRY_DTYPE.flags`: the last entry of its bucket. The lower 8 bits are the pattern's flags."""
+ENTRY_CONTEXT: Final = 8
+"""In `ENTRY_DTYPE.flags` six bits from this one on: who asks for the pattern, an item of CTXI; 0 in ENTR."""
 ENTRY_DTYPE: Final = np.dtype(
     [
         ("head", "<u8"),  # the pattern's first 4 symbols, the first one in the lowest 16 bits; 0 where it has fewer
@@ -320,11 +322,7 @@ HAN: Final = 0x4E00
 HAN_END: Final = 0xA000
 """Characters that have look-alikes lie between."""
 CONTEXT: Final = ("CUMP", "CFMP", "CDSP", "CSLT", "CENT")
-"""The indexes of context patterns (`asking`), which ENTR lacks: the sections of each stand one behind the other, as
-CTXI says. PATT and PSYM have the patterns of all."""
-CONTEXT_DTYPE: Final = np.dtype([("category", "<u4"), *((tag, "<u4") for tag in CONTEXT)])
-"""One index of context patterns: those for which rules of one category alone ask, of several (`asking.SHARED`), or of
-none (`asking.UNASKED`); and how many items it has in each section of CONTEXT."""
+"""The index of context patterns (`asking`), which ENTR lacks. PATT and PSYM have the patterns of both."""
 OPERAND_DTYPE: Final = np.dtype([("list", "<u2"), ("free_of", "<i2"), ("within", "<u4")])
 UNQUOTED: Final = 0x80000000
 """In `within` of an operand, beside the distance: only hits that do not stand between quotation marks."""
@@ -398,7 +396,9 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "PATT": PATTERN_DTYPE,
     "PSYM": np.dtype("<u2"),  # their symbols
     "PLST": np.dtype("<u2"),  # their lists
-    "CTXI": CONTEXT_DTYPE,  # the indexes of context patterns, by category; all empty without any
+    # Who asks for context patterns, by the numbers in ENTRY_CONTEXT: rules of one category alone, of several
+    # (`asking.SHARED`), or none (`asking.UNASKED`); ascending. All empty without any.
+    "CTXI": np.dtype("u1"),
     "CUMP": np.dtype("<u8"),  # see CONTEXT
     "CFMP": np.dtype("<u8"),
     "CDSP": np.dtype("<u2"),

@@ -26,7 +26,8 @@ enum {
     PATTERN_RIGHT_DIGIT = 16,
     PATTERN_FINE = 32,
     PATTERN_REGULAR = 64,
-    ENTRY_LAST = 0x8000, /* in entry_t.flags beside the bits above */
+    ENTRY_LAST = 0x8000, /* in entry_t.flags beside the bits above ... */
+    ENTRY_CONTEXT = 8,   /* ... and six bits from this one on: who asks for the pattern */
     PATTERN_BOUNDED = 2 | 4 | 8 | 16
 };
 
@@ -76,8 +77,6 @@ typedef struct {
     uint8_t strikes[32];
 } standing_t;
 #pragma pack(pop)
-
-enum { MAX_CONTEXTS = 64 };
 
 typedef struct evasion evasion_t;
 typedef struct image image_t;
@@ -154,9 +153,7 @@ struct image {
     double suspected_from; /* and with which its plain characters may stand for others */
     const double *model_signals; /* rule_count, each 0..32; NULL where commerce is a noisy-or */
     const evasion_t *evasion; /* NULL where no list takes a fold of the evasion scan */
-    /* The indexes of the patterns that only give context, which its own lacks: the same image otherwise. At most MAX_CONTEXTS. */
-    const image_t *contexts;
-    size_t context_count;
+    const image_t *context; /* with the index of the patterns that only give context, which its own lacks; NULL where there are none */
 };
 
 /* What the evasion scan reads beside the image: what it makes of symbols, and the words that it looks for. */

@@ -203,7 +203,8 @@ static inline int match_chunk(matcher_t *m) {
                 count = 0;
             }
             candidates[count].entry = entry;
-            candidates[count++].position = chunk->found.at[i];
+            candidates[count].position = chunk->found.at[i];
+            count += m->asked >> (entry->flags >> ENTRY_CONTEXT & 63) & 1;
         } while (!(entry++->flags & ENTRY_LAST));
     }
     if (verify_candidates(m, candidates, count)) return -1;
@@ -222,6 +223,7 @@ static inline void matcher_begin(matcher_t *m, const image_t *image, chunk_t *ch
     m->work = 0;
     m->work_limit = NO_LIMIT;
     m->is_limited = is_limited;
+    m->asked = ~(uint64_t)0;
     m->places.count = 0;
     m->text = chunk->texts;
     begin_post(m);
