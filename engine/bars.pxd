@@ -16,6 +16,8 @@ cdef class Bars:
     cdef uint64_t *by_commerce  # sets of the rules that may hold: below the first step, at it, up to the next, ...
     cdef uint64_t *without_seller  # the set of those that may hold where no seller is given
     cdef uint64_t *always  # the set of the rules that are evaluated without a trigger
+    cdef bint is_idle  # without a hit and a seller no rule may hold
+    cdef size_t nothing  # the place of 0.0
 
     cdef size_t place_at(self, double commerce) noexcept nogil
     cdef int comparison(self, const instruction_t *i) noexcept

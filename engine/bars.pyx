@@ -68,6 +68,7 @@ cdef class Bars:
             for k in range(2 * self.step_count + 1):
                 if compare(<int>k, self.operators[at], self.place_of(self.values[at])):
                     self.answers[k * self.answer_words + (at >> 6)] |= <uint64_t>1 << (at & 63)
+        self.nothing = self.place_at(0.0)
         for rule in range(view.rule_count):
             for k in range(2 * self.step_count + 1):
                 if self.may_hold(view, &view.rules[rule], <int>k, True):
@@ -76,6 +77,9 @@ cdef class Bars:
                 self.without_seller[rule >> 6] |= <uint64_t>1 << (rule & 63)
         for k in range(view.always_count):
             self.always[view.always[k] >> 6] |= <uint64_t>1 << (view.always[k] & 63)
+        self.is_idle = True
+        for k in range(self.words):
+            self.is_idle = self.is_idle and not self.always[k] & self.without_seller[k]
 
     def __dealloc__(self):
         free(self.steps)

@@ -52,7 +52,6 @@ cdef class Judge:
     cdef uint32_t mark
     cdef bint everything  # hits of all lists are wanted at once
     cdef facts_t facts
-    cdef size_t place  # of the commerce score, among Bars.steps
     cdef Program program
     cdef Bars bars
     cdef size_t signal_rules  # rules of COMMERCE, which come first
@@ -85,5 +84,5 @@ cdef class Judge:
     cdef void keep_candidates(self, const uint64_t *rules) noexcept nogil
     cdef void exchange_pairs(self) noexcept nogil
     cdef double commerce_of(self, const answer_t *answer, size_t first) noexcept nogil
-    cdef void know_commerce(self, double commerce) noexcept nogil
+    cdef void know_commerce(self, double commerce, size_t place) noexcept nogil
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil

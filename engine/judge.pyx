@@ -526,8 +526,12 @@ cdef class Judge:
 
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil:
         """Evaluate the rules that a hit may fire, in order; append those that hold to answer.fired_rule."""
-        cdef size_t k, first = answer.fired_rule.count
+        cdef size_t k, place, first = answer.fired_rule.count
         cdef uint32_t list_id, rule, t
+        cdef double commerce
+        if self.hits_.count == 0 and self.bars.is_idle and self.facts.seller_state == SELLER_NONE:
+            self.facts.commerce = self.commerce_of(answer, first)
+            return 0
         memcpy(self.candidates, self.bars.always, self.bars.words * sizeof(uint64_t))
         for k in range(self.hits_.count):
             list_id = self.hits_.at[k].list
@@ -538,13 +542,15 @@ cdef class Judge:
                 self.candidates[rule >> 6] |= <uint64_t>1 << (rule & 63)
         if self.facts.seller_state == SELLER_NONE:
             self.keep_candidates(self.bars.without_seller)
-        self.know_commerce(0.0)
+        self.know_commerce(0.0, self.bars.nothing)
         self.facts.has_context = False
         self.facts.undecided = ALL_DECIDED
         if self.fire_some(answer, day, 0, self.signal_rules) != 0:
             return -1
-        self.know_commerce(self.commerce_of(answer, first))
-        self.keep_candidates(self.bars.by_commerce + self.place * self.bars.words)
+        commerce = self.commerce_of(answer, first)
+        place = self.bars.place_at(commerce)
+        self.know_commerce(commerce, place)
+        self.keep_candidates(self.bars.by_commerce + place * self.bars.words)
         return self.fire_some(answer, day, self.signal_rules, self.view.rule_count)
 
     cdef void keep_candidates(self, const uint64_t *rules) noexcept nogil:
@@ -603,14 +609,13 @@ cdef class Judge:
             return commerce_probability(self.view, self.facts.model, answer.fired_rule.at + first, count)
         return category_score(self.view, answer.fired_rule.at + first, count, 0, NULL)
 
-    cdef void know_commerce(self, double commerce) noexcept nogil:
-        """Note the score, and what comparisons with it answer."""
-        cdef size_t words = self.bars.answer_words
+    cdef void know_commerce(self, double commerce, size_t place) noexcept nogil:
+        """Note the score, which is at this place of the bars, and what comparisons with it answer."""
+        cdef uint64_t *known = self.known + self.program.answers_from // 64
+        cdef size_t k
         self.facts.commerce = commerce
-        self.place = self.bars.place_at(commerce)
-        memcpy(
-            self.known + self.program.answers_from // 64, self.bars.answers + self.place * words, words * sizeof(uint64_t)
-        )
+        for k in range(self.bars.answer_words):
+            known[k] = self.bars.answers[place * self.bars.answer_words + k]
 
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil:
         """One row for each witness of a fired rule, by position; one row without a span where it has none."""

@@ -30,9 +30,34 @@ static inline int hit_before(const hit_t *a, const hit_t *b) {
     return x != y ? x < y : compare_hits(a, b) < 0;
 }
 
+enum { FEW_HITS = 64 };
+
+/* The same for FEW_HITS at the most: what is moved is a number with text and begin, and each hit once, at the end. */
+static inline void sort_few_hits(hit_t *hits, size_t count) {
+    uint64_t keys[FEW_HITS];
+    uint8_t order[FEW_HITS];
+    hit_t sorted[FEW_HITS];
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t key = (uint64_t)hits[i].text << 32 | hits[i].begin;
+        size_t k = i;
+        for (; k > 0 && (key != keys[k - 1] ? key < keys[k - 1] : compare_hits(&hits[i], &hits[order[k - 1]]) < 0); k--) {
+            keys[k] = keys[k - 1];
+            order[k] = order[k - 1];
+        }
+        keys[k] = key;
+        order[k] = (uint8_t)i;
+    }
+    for (size_t i = 0; i < count; i++) sorted[i] = hits[order[i]];
+    memcpy(hits, sorted, count * sizeof *hits);
+}
+
 /* Hits come nearly in order, where insertion is quickest; a text made to defeat it costs n log n. */
 static inline void sort_hits(hit_t *hits, size_t count) {
     size_t moves = 0;
+    if (count <= FEW_HITS) {
+        sort_few_hits(hits, count);
+        return;
+    }
     for (size_t i = 1; i < count; i++) {
         if (!hit_before(&hits[i], &hits[i - 1])) continue;
         const hit_t hit = hits[i];

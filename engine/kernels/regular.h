@@ -56,6 +56,7 @@ static inline int note_place(matcher_t *m, uint32_t number, uint32_t begin, uint
     }
     if (column_place_reserve(&m->places, 1)) return -1;
     place_t *place = &m->places.at[m->places.count++];
+    __builtin_prefetch(&m->image->regulars[anchor->regular]);
     place->regular = anchor->regular;
     place->from = from;
     place->to = to;
