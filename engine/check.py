@@ -5,10 +5,8 @@ Long columns are walked by `invariants`, short ones by NumPy."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fairpost.engine import layout
 from fairpost.engine.asking import UNASKED, pattern_contexts

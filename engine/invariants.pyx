@@ -117,7 +117,8 @@ def slot_fault(slots, size_t entry_count, tag="SLOT", entries="ENTR"):
 
 
 def entry_fault(entries, patterns, symbols, uint32_t asking=1, tag="ENTR"):
-    """ENTR (or CENT; `asking` is the size of CTXI then): what an entry says of its pattern is so, and the last bucket ends. PATT was checked before."""
+    """ENTR (or CENT; `asking` is the size of CTXI then): what an entry says of its pattern is so, and the last bucket
+    ends. PATT was checked before."""
     cdef const entry_t *at = <const entry_t*>_start(entries)
     cdef const pattern_t *records = <const pattern_t*>_start(patterns)
     cdef const uint16_t *of = <const uint16_t*>_start(symbols)

@@ -163,8 +163,8 @@ cdef extern from "hits.h" nogil:
         const uint32_t *runs
         const share_t *shares
         const uint16_t *lists
-    int append_hits(const image_t *image, const owners_t *owners, const chunk_t *chunk, const match_t *match, uint32_t text,
-                    int which, const uint32_t *wanted, uint32_t mark, column_hit *hits, size_t limit,
+    int append_hits(const image_t *image, const owners_t *owners, const chunk_t *chunk, const match_t *match,
+                    uint32_t text, int which, const uint32_t *wanted, uint32_t mark, column_hit *hits, size_t limit,
                     uint32_t *flags) noexcept
     bint delimiter_between(const image_t *image, const text_t *text, uint32_t begin, uint32_t end, uint32_t strength,
                            uint64_t *pairs) noexcept

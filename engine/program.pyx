@@ -6,7 +6,7 @@ comes there. Questions change nothing but the count of pairs looked at, so that 
 not matter. Postfix code stays what is checked, and what finds witnesses: see conditions.pyx.
 """
 
-from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 

@@ -25,6 +25,7 @@ __all__ = ["Automaton", "Neighbours", "Surroundings", "alphabet", "compile_regul
 
 Neighbours = tuple[Symbols, ...] | None
 
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What stands around an anchor that is part of a match; None: anything, which includes the match's begin or end.

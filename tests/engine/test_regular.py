@@ -268,7 +268,10 @@ def test_what_stands_around_an_anchor() -> None:
     def around(text: str) -> tuple[str | None, str | None, int]:
         found = compile_regular(text).surroundings(Anchor(tuple(map(ord, "贷款")), 0, 0))
         assert found.before is None  # a match begins with it
-        behind, second = (near and "".join("." if s.is_wide else chr(s.ranges[0][0]) for s in near) for near in (found.behind, found.second))
+        behind, second = (
+            near and "".join("." if s.is_wide else chr(s.ranges[0][0]) for s in near)
+            for near in (found.behind, found.second)
+        )
         return behind, second, found.ahead
 
     assert around("贷款(办理|咨询)") == ("办咨", "理询", 1)
