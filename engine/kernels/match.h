@@ -180,28 +180,26 @@ typedef struct {
     uint32_t position;
 } candidate_t;
 
-/* Verifies candidates in order. First the symbols of all, four each, without a branch; most are done with that. */
-static inline int verify_candidates(matcher_t *m, const candidate_t *candidates, size_t count) {
+/* Whether the first symbols of the entry's pattern, four at the most, stand in the text; or it is a `repeat` pattern. */
+static inline size_t begins_alike(const matcher_t *m, const entry_t *entry, uint32_t position) {
     static const uint64_t heads[5] = {0, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFF, UINT64_MAX};
-    uint16_t kept[CANDIDATES];
-    size_t keep = 0;
-    for (size_t i = 0; i < count; i++) {
+    uint64_t head;
+    /* SAFETY: SYMBOL_LEAD boundaries stand before the first text, more than `anchor` can be. */
+    memcpy(&head, m->symbols + ((int64_t)position - entry->anchor), sizeof head);
+    return (((head ^ entry->head) & heads[entry->length < 4 ? entry->length : 4]) == 0) | (entry->flags & PATTERN_REPEAT);
+}
+
+/* Verifies candidates in order. */
+static inline int verify_candidates(matcher_t *m, const candidate_t *candidates, size_t count) {
+    for (size_t i = 0; i < count; i++) __builtin_prefetch(&m->image->patterns[candidates[i].entry->pattern]);
+    for (size_t i = 0; i < count; i++) { /* what verify() reads of these */
         const entry_t *entry = candidates[i].entry;
-        uint64_t head;
-        /* SAFETY: SYMBOL_LEAD boundaries stand before the first text, more than `anchor` can be. */
-        memcpy(&head, m->symbols + ((int64_t)candidates[i].position - entry->anchor), sizeof head);
-        kept[keep] = (uint16_t)i;
-        keep += (((head ^ entry->head) & heads[entry->length < 4 ? entry->length : 4]) == 0) | (entry->flags & PATTERN_REPEAT);
-    }
-    for (size_t i = 0; i < keep; i++) __builtin_prefetch(&m->image->patterns[candidates[kept[i]].entry->pattern]);
-    for (size_t i = 0; i < keep; i++) { /* what verify() reads of these */
-        const entry_t *entry = candidates[kept[i]].entry;
         const pattern_t *pattern = &m->image->patterns[entry->pattern];
         if (entry->length > 4) __builtin_prefetch(m->image->pattern_symbols + pattern->start);
         if (entry->flags & PATTERN_REGULAR) __builtin_prefetch(&m->image->regular_anchors[pattern->fine]);
     }
-    for (size_t i = 0; i < keep; i++) {
-        const candidate_t *candidate = &candidates[kept[i]];
+    for (size_t i = 0; i < count; i++) {
+        const candidate_t *candidate = &candidates[i];
         if (candidate->position >= m->text->symbol_end && go_to(m, candidate->position)) return -1;
         if (reserve_matches(m, 1)) return -1;
         if (verify(m, candidate->entry, candidate->position)) return -1;
@@ -222,9 +220,10 @@ static inline int match_chunk(matcher_t *m) {
                 if (verify_candidates(m, candidates, count)) return -1;
                 count = 0;
             }
+            /* Stored in any case: most are done with their first symbols, which are compared without a branch. */
             candidates[count].entry = entry;
             candidates[count].position = chunk->found.at[i];
-            count += m->asked >> (entry->flags >> ENTRY_CONTEXT & 63) & 1;
+            count += begins_alike(m, entry, chunk->found.at[i]) & (m->asked >> (entry->flags >> ENTRY_CONTEXT & 63) & 1);
         } while (!(entry++->flags & ENTRY_LAST));
     }
     if (verify_candidates(m, candidates, count)) return -1;

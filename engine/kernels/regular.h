@@ -56,7 +56,10 @@ static inline int note_place(matcher_t *m, uint32_t number, uint32_t begin, uint
     }
     if (column_place_reserve(&m->places, 1)) return -1;
     place_t *place = &m->places.at[m->places.count++];
-    __builtin_prefetch(&m->image->regulars[anchor->regular]);
+    const regular_t *r = &m->image->regulars[anchor->regular]; /* what the automaton reads first */
+    __builtin_prefetch(m->image->regular_starts + r->starts);
+    __builtin_prefetch(m->image->regular_starts + r->starts + 32);
+    __builtin_prefetch(m->image->regular_masks + r->masks);
     place->regular = anchor->regular;
     place->from = from;
     place->to = to;
@@ -136,9 +139,10 @@ static inline __attribute__((always_inline)) uint32_t run_automaton(matcher_t *m
     return end;
 }
 
-/* Nearly all patterns have few states: one word of them stays in a register. */
+/* Nearly all patterns have few states: one or two words of them stay in registers. */
 static inline uint32_t longest_end(matcher_t *m, const regular_t *r, uint32_t begin) {
-    return r->words == 1 ? run_automaton(m, r, begin, 1) : run_automaton(m, r, begin, r->words);
+    if (r->words == 1) return run_automaton(m, r, begin, 1);
+    return r->words == 2 ? run_automaton(m, r, begin, 2) : run_automaton(m, r, begin, r->words);
 }
 
 static inline int compare_places(const void *a, const void *b) {
