@@ -19,7 +19,15 @@ from fairpost.engine.layout import Op, PatternFlag
 from fairpost.engine.requirements import Sections
 from fairpost.engine.vocabulary import RECOGNISERS
 
-__all__ = ["NO_CONTEXT", "SHARED", "UNASKED", "list_contexts", "lists_of_rules", "pattern_contexts"]
+__all__ = [
+    "NO_CONTEXT",
+    "SHARED",
+    "UNASKED",
+    "list_contexts",
+    "lists_of_rules",
+    "owner_columns",
+    "pattern_contexts",
+]
 
 NO_CONTEXT: Final = -1
 SHARED: Final = 0
@@ -86,6 +94,33 @@ def pattern_contexts(s: Sections) -> NDArray[np.int16]:
     joint = _joint(contexts[contexts != UNASKED], rows[contexts != UNASKED], patterns.size)
     joint[rows[contexts == NO_CONTEXT]] = joint[patterns["list_count"][owner] == 0] = NO_CONTEXT
     return joint
+
+
+def owner_columns(
+    s: Sections, is_context: NDArray[np.bool_], twice: int
+) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint16]]:
+    """(runs, shares, lists) of kernels/hits.h, owners_t.
+
+    Args:
+        is_context: bool[lists]; twice: what is added to the runs of patterns that may match twice in the same bytes.
+
+    Returns:
+        uint32[patterns], uint16[items of PLST + 1, 2], and PLST with each pattern's context lists behind its others.
+    """
+    patterns, lists = s["PATT"], s["PLST"]
+    own_ways = PatternFlag.REPEAT | PatternFlag.FINE | PatternFlag.REGULAR
+    runs = patterns["lists"] + np.where(patterns["flags"] & own_ways, np.uint32(twice), np.uint32(0))
+    has = patterns["list_count"] > 0
+    runs[~has] = lists.size
+    shares = np.zeros((lists.size + 1, 2), dtype=np.uint16)
+    shares[patterns["lists"][has], 1] = patterns["list_count"][has]
+    starts = np.flatnonzero(shares[:, 1])
+    rows, places = _unfolded(starts, shares[starts, 1])
+    later = is_context[lists[places]]
+    shares[starts, 0] = np.bincount(rows[~later], minlength=len(starts))
+    in_order = lists.copy()
+    in_order[places] = lists[places[np.lexsort((later, rows))]]
+    return runs, shares, in_order
 
 
 def _joint(asking: NDArray[np.int16], rows: NDArray[np.int64], count: int) -> NDArray[np.int16]:

@@ -1,11 +1,12 @@
-"""Which rules cannot hold, whatever else is so: for what `commerce` is, and for want of a seller.
+"""Which rules cannot hold, whatever else is so: for what `commerce` is, and for want of a seller; and what comparisons
+with `commerce` answer.
 
 Nearly all conditions ask for some commerce, and many for a seller's standing. What their answers leave of a condition
 is worked out once a bundle, with every other question unknown; so a set of rules is cut down with a few words of bits
 where each would have to be asked.
 """
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from fairpost.engine.conditions cimport (
@@ -40,19 +41,34 @@ cdef class Bars:
 
     def __cinit__(self, Image image not None):
         cdef const image_t *view = &image.view
-        cdef size_t k, rule
+        cdef size_t k, rule, at
         code = image.sections["CODE"]
-        steps = np.unique(code["value"][code["op"] == Op.COMMERCE])[:MAX_STEPS].tolist()
+        asked = code[code["op"] == Op.COMMERCE]
+        steps = np.unique(asked["value"])[:MAX_STEPS].tolist()
+        comparisons = [pair for pair in np.unique(asked[["cmp", "value"]]).tolist() if pair[1] in steps]
         self.words = view.rule_count // 64 + 1
         self.step_count = len(steps)
         self.steps = <float*>calloc(self.step_count + 1, sizeof(float))
         self.by_commerce = <uint64_t*>calloc((2 * self.step_count + 1) * self.words, sizeof(uint64_t))
+        self.comparison_count = len(comparisons)
+        self.answer_words = self.comparison_count // 64 + 1
+        self.operators = <uint8_t*>calloc(self.comparison_count + 1, 1)
+        self.values = <float*>calloc(self.comparison_count + 1, sizeof(float))
+        self.answers = <uint64_t*>calloc((2 * self.step_count + 1) * self.answer_words, sizeof(uint64_t))
         self.without_seller = <uint64_t*>calloc(self.words, sizeof(uint64_t))
         self.always = <uint64_t*>calloc(self.words, sizeof(uint64_t))
         if not (self.steps and self.by_commerce and self.without_seller and self.always):
             raise MemoryError
+        if not (self.operators and self.values and self.answers):
+            raise MemoryError
         for k in range(self.step_count):
             self.steps[k] = steps[k]
+        for at in range(self.comparison_count):
+            self.operators[at], self.values[at] = comparisons[at]
+            for k in range(2 * self.step_count + 1):
+                if compare(<int>k, self.operators[at], self.place_of(self.values[at])):
+                    self.answers[k * self.answer_words + (at >> 6)] |= <uint64_t>1 << (at & 63)
+        self.nothing = self.place_at(0.0)
         for rule in range(view.rule_count):
             for k in range(2 * self.step_count + 1):
                 if self.may_hold(view, &view.rules[rule], <int>k, True):
@@ -61,20 +77,34 @@ cdef class Bars:
                 self.without_seller[rule >> 6] |= <uint64_t>1 << (rule & 63)
         for k in range(view.always_count):
             self.always[view.always[k] >> 6] |= <uint64_t>1 << (view.always[k] & 63)
+        self.is_idle = True
+        for k in range(self.words):
+            self.is_idle = self.is_idle and not self.always[k] & self.without_seller[k]
 
     def __dealloc__(self):
         free(self.steps)
+        free(self.operators)
+        free(self.values)
+        free(self.answers)
         free(self.by_commerce)
         free(self.without_seller)
         free(self.always)
 
-    cdef const uint64_t *admitted(self, double commerce) noexcept nogil:
-        """The set of the rules that may hold where the commerce score is `commerce`."""
+    cdef size_t place_at(self, double commerce) noexcept nogil:
+        """The place of a commerce score: 0 below the first step, 1 at it, 2 up to the next, ..."""
         cdef float score = <float>commerce  # as conditions compare it
         cdef size_t place = 0, k
         for k in range(self.step_count):
             place += (score >= self.steps[k]) + (score > self.steps[k])
-        return self.by_commerce + place * self.words
+        return place
+
+    cdef int comparison(self, const instruction_t *i) noexcept:
+        """The number of the comparison, or NO_PLACE where there is no step at its number."""
+        cdef size_t k
+        for k in range(self.comparison_count):
+            if self.operators[k] == i.cmp and self.values[k] == i.value:
+                return <int>k
+        return NO_PLACE
 
     cdef int place_of(self, float value) noexcept:
         """The place at the step `value`, or NO_PLACE."""

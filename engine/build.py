@@ -277,14 +277,12 @@ def _indexes(columns: PatternColumns, contexts: NDArray[np.int16]) -> dict[str, 
     if (contexts == NO_CONTEXT).all():
         return build_index(columns)
     sections = build_index(columns, np.flatnonzero(contexts == NO_CONTEXT))
-    numbers = [number for number in np.unique(contexts).tolist() if number != NO_CONTEXT]
-    made = [build_index(columns, np.flatnonzero(contexts == number)) for number in numbers]
-    records = [
-        (number, *(len(index[tag]) for tag in layout.INDEX[:5])) for number, index in zip(numbers, made, strict=True)
-    ]
-    sections["CTXI"] = np.array(records, dtype=layout.CONTEXT_DTYPE)
-    for tag, name in zip(layout.CONTEXT, layout.INDEX, strict=False):
-        sections[tag] = np.concatenate([index[name] for index in made])
+    asking = np.unique(contexts[contexts != NO_CONTEXT])
+    index = build_index(columns, np.flatnonzero(contexts != NO_CONTEXT))
+    numbers = np.searchsorted(asking, contexts[index["ENTR"]["pattern"]]).astype(np.uint16)
+    index["ENTR"]["flags"] |= numbers << layout.ENTRY_CONTEXT
+    sections["CTXI"] = asking.astype(np.uint8)
+    sections.update(zip(layout.CONTEXT, (index[tag] for tag in layout.INDEX[:5]), strict=True))
     return sections
 
 

@@ -12,7 +12,8 @@ from libc.string cimport memset
 from fairpost.engine.answer cimport answer_t
 from fairpost.engine.buffers cimport adopt
 from fairpost.engine.image cimport Image, standing_t
-from fairpost.engine.judge cimport Judge, request_t
+from fairpost.engine.finder cimport request_t
+from fairpost.engine.judge cimport Judge
 
 from fairpost.engine.shares import LEAST_BYTES, each_in_a_thread
 
@@ -35,7 +36,7 @@ _FIXED = {
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a request as `judge.pxd` describes request_t; None for NULL."""
+    """The columns of a request as `finder.pxd` describes request_t; None for NULL."""
 
     bytes: object
     offsets: object

@@ -5,10 +5,8 @@ Long columns are walked by `invariants`, short ones by NumPy."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fairpost.engine import layout
 from fairpost.engine.asking import UNASKED, pattern_contexts
@@ -25,12 +23,12 @@ from fairpost.engine.layout import BundleFlag, Symbol
 from fairpost.engine.requirements import InvalidBundle, Sections, inside, refuse, require
 from fairpost.engine.vocabulary import CATEGORIES, RECOGNISERS
 
-__all__ = ["InvalidBundle", "check_sections", "context_indexes"]
+__all__ = ["InvalidBundle", "check_sections"]
 
 _RULES_ONLY = (
     *("CTXI", *layout.CONTEXT),
     *("VBLK", "VCPT", "VEXP", "VEXS", "PLST", "FINE", "FCPT"),
-    *("RGXR", "RGXA", "RGXC", "RGXM"),
+    *("RGXR", "RGXA", "RGXC", "RGXM", "RGXN"),
     *("ALST", "ALLW", "TRGO", "TRIG", "ALWA", "OPND", "CODE", "RULE", "GCAP", "POLI", "THRE", "MODW", "MODP", "MODR"),
     *EVASION,
 )
@@ -112,7 +110,8 @@ def _check_anchors(s: Sections, tags: Sequence[str] = layout.INDEX) -> None:
     require(0 < s[displacements].size < 1 << 32, f"section {displacements}: {s[displacements].size} displacements")
     require(0 < s[slots].size < 1 << 32, f"section {slots}: {s[slots].size} slots")
     refuse(slot_fault(s[slots], s[entries].size, slots, entries))
-    refuse(entry_fault(s[entries], s[patterns], s[symbols], entries))
+    asking = s["CTXI"].size if entries == "CENT" else 1
+    refuse(entry_fault(s[entries], s[patterns], s[symbols], asking, entries))
 
 
 def _check_patterns(s: Sections) -> None:
@@ -132,6 +131,10 @@ def _check_regulars(s: Sections) -> None:
     records, anchors = s["RGXR"], s["RGXA"]
     require((anchors["regular"] < records.size).all(), "section RGXA: a regular pattern is out of range")
     require((anchors["least"] <= anchors["most"]).all(), "section RGXA: a distance ends before it begins")
+    for sets in (records["opening"], anchors["before"], anchors["behind"], anchors["second"]):
+        require((sets < s["RGXN"].size).all(), "section RGXN: a set of symbols is out of range")
+    ahead = anchors["ahead"]
+    require(((ahead >= 1) & (ahead <= layout.MAX_AHEAD)).all(), f"section RGXA: looks not 1..{layout.MAX_AHEAD} ahead")
     require((records["pattern"] < s["PATT"].size).all(), "section RGXR: a pattern is out of range")
     words, pieces = records["words"].astype(np.uint64), records["pieces"].astype(np.uint64)
     most = layout.MAX_REGULAR_WORDS
@@ -178,6 +181,13 @@ def _check_lists(s: Sections) -> None:
     _below(s, "TRIG", rules, "rule")
     _below(s, "ALWA", rules, "rule")
     _below(s, "PLST", count, "list")
+    in_lists = s["PATT"][s["PATT"]["list_count"] > 0]
+    counts = np.zeros(s["PLST"].size, dtype=np.int64)  # of the lists that begin there
+    counts[in_lists["lists"]] = in_lists["list_count"]
+    begins = np.flatnonzero(counts)
+    apart = (begins[1:] >= (begins + counts[begins])[:-1]).all()
+    apart &= (counts[in_lists["lists"]] == in_lists["list_count"]).all()
+    require(apart, "section PATT: the lists of two patterns overlap")
     operands = s["OPND"]
     require(not operands.size or operands["list"].max() < count, "section OPND: a list is out of range")
     free_of = operands["free_of"]
@@ -233,24 +243,14 @@ def _check_model(s: Sections) -> None:
 
 
 def _check_contexts(s: Sections) -> None:
-    records = s["CTXI"]
-    for tag in layout.CONTEXT:
-        total = int(records[tag].sum(dtype=np.uint64))
-        require(s[tag].size == total, f"section {tag}: {s[tag].size} items, CTXI counts {total}")
-    known = (records["category"] < len(CATEGORIES)) | (records["category"] == UNASKED)
-    require(known.all(), "section CTXI: a category is out of range")
-    require((np.diff(records["category"].astype(np.int64)) > 0).all(), "section CTXI: not sorted by category")
-    of_patterns = pattern_contexts(s) if records.size else np.zeros(0, dtype=np.int16)
-    for category, index in context_indexes(s):
-        _check_anchors({**index, "PATT": s["PATT"], "PSYM": s["PSYM"]}, (*layout.CONTEXT, "PATT", "PSYM"))
-        strange = np.flatnonzero(of_patterns[index["CENT"]["pattern"]] != category)
-        require(not strange.size, f"section CENT: a pattern that is no context of category {category}")
-
-
-def context_indexes(s: Sections) -> list[tuple[int, dict[str, NDArray[Any]]]]:
-    """The indexes of context patterns: category, and its part of each section of layout.CONTEXT."""
-    ends = {tag: np.cumsum(s["CTXI"][tag], dtype=np.int64).tolist() for tag in layout.CONTEXT}
-    return [
-        (category, {tag: s[tag][ends[tag][k] - int(s["CTXI"][tag][k]) : ends[tag][k]] for tag in layout.CONTEXT})
-        for k, category in enumerate(s["CTXI"]["category"].tolist())
-    ]
+    asking = s["CTXI"].astype(np.int64)
+    if not asking.size:
+        for tag in layout.CONTEXT:
+            require(not s[tag].size, f"section {tag}: {s[tag].size} items without CTXI")
+        return
+    require(((asking < len(CATEGORIES)) | (asking == UNASKED)).all(), "section CTXI: a category is out of range")
+    require((np.diff(asking) > 0).all(), "section CTXI: not ascending")
+    _check_anchors(s, (*layout.CONTEXT, "PATT", "PSYM"))
+    numbers = s["CENT"]["flags"] >> layout.ENTRY_CONTEXT & 63
+    strange = pattern_contexts(s)[s["CENT"]["pattern"]] != asking[numbers]
+    require(not strange.any(), "section CENT: a pattern is not asked for as it says")

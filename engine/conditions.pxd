@@ -41,16 +41,16 @@ cdef enum op_t:
 
 # One question of a rule's program, and which step follows the answer; or the program's own answer. See program.pyx.
 ctypedef struct step_t:
-    instruction_t question
+    uint32_t question  # a bit of facts_t.known, or a rule, or an instruction of the image's code
     uint16_t yes, no
-    uint16_t needs_context  # needs_t
+    uint16_t kind  # step_kind
 
-# What a question needs: nothing, or a list of context; then which of its operands' lists are none. Without a hit in one
-# of these the answer is "no" all the same.
-cdef enum needs_t:
-    NEEDS_CONTEXT = 1
-    FIRST_IS_NONE = 2
-    SECOND_IS_NONE = 4
+cdef enum step_kind:
+    IS_KNOWN = 0  # a bit
+    IS_CONTEXT = 1  # that of a context list
+    HAS_FIRED = 2  # a rule
+    IS_ASKED = 3  # an instruction
+    NEEDS_CONTEXT = 4  # one that reads a context list
 
 # Whether a condition holds, or whether hits of context lists must be made first.
 cdef enum:
@@ -69,24 +69,23 @@ cdef enum:
 
 # What is known of one post. Borrowed pointers; hits are chained by list, and sorted where witnesses are wanted.
 ctypedef struct facts_t:
-    const image_t *image
+    const uint64_t *known  # a bit for each list: whether it has a hit; from `answers_from` on those of Bars.answers
+    const step_t *steps
+    const uint32_t *programs  # by rule: its first step, or NO_PROGRAM
+    const uint8_t *fired  # by rule
+    bint has_context  # the hits of the context lists that the candidates read are made
+    uint32_t undecided  # this rule and those behind it have not been evaluated
+    const uint32_t *head
     const hit_t *hits
+    const image_t *image
     const text_t *texts  # of the post: hit_t.text is an index into it
     uint32_t text_count
-    const uint32_t *head
-    const uint32_t *stamps
-    uint32_t stamp
     const standing_t *seller  # NULL unless seller_state is SELLER_FOUND
     int seller_state
     uint16_t channel, language
     double commerce
     float model  # the text model's logit
-    const uint8_t *fired  # by rule
-    const step_t *steps
-    const uint32_t *programs  # by rule: its first step, or NO_PROGRAM
     const uint32_t *contexts  # by rule, one more than rules: ascending, apart by the number of its context lists
-    bint has_context  # the hits of the context lists that the candidates read are made
-    uint32_t undecided  # this rule and those behind it have not been evaluated
     uint64_t pairs  # pairs of hits looked at, bounded by PAIR_LIMIT
     uint32_t witnesses[MAX_WITNESSES]  # hits that made the last condition true
     uint32_t witness_count

@@ -8,7 +8,16 @@ by moving one number.
 from libc.stdint cimport int32_t, uint32_t
 
 from fairpost.engine.image cimport SYMBOL_SKIP_CLAUSE, SYMBOL_SKIP_SENTENCE, operand_t
-from fairpost.engine.native cimport NO_HIT, PAIR_LIMIT, delimiter_between, find_quotations, quotation_t, text_t
+from fairpost.engine.native cimport (
+    NO_HIT,
+    PAIR_LIMIT,
+    delimiter_between,
+    find_quotations,
+    first_hit_of,
+    has_bit,
+    quotation_t,
+    text_t,
+)
 
 cdef enum:
     ACTIVE = 2  # position in vocabulary.REGISTRATION
@@ -33,7 +42,7 @@ cdef uint32_t total_strikes(const facts_t *facts) noexcept nogil:
 
 
 cdef inline uint32_t first_hit(const facts_t *facts, uint32_t list_id) noexcept nogil:
-    return facts.head[list_id] if facts.stamps[list_id] == facts.stamp else NO_HIT
+    return first_hit_of(facts.head, facts.known, list_id)
 
 
 cdef bint is_quoted(facts_t *facts, const hit_t *hit) noexcept nogil:
@@ -212,14 +221,6 @@ cdef bint test(facts_t *facts, const instruction_t *i) noexcept nogil:
     return facts.language == i.a  # OP_LANGUAGE: check.py admits no other
 
 
-cdef inline bint is_absent(const facts_t *facts, const step_t *step) noexcept nogil:
-    """Whether the answer to a question that needs context is "no" without it."""
-    cdef const operand_t *operands = facts.image.operands
-    if step.needs_context & FIRST_IS_NONE and first_hit(facts, operands[step.question.a].list) == NO_HIT:
-        return True
-    return step.needs_context & SECOND_IS_NONE and first_hit(facts, operands[step.question.b].list) == NO_HIT
-
-
 cdef int holds(facts_t *facts, uint32_t rule) noexcept nogil:
     """Whether the rule's condition holds, as evaluate() says: without witnesses, with as few questions as will do.
 
@@ -228,28 +229,30 @@ cdef int holds(facts_t *facts, uint32_t rule) noexcept nogil:
     """
     cdef const step_t *program
     cdef const step_t *step
-    cdef const operand_t *operand
+    cdef uint32_t first = facts.programs[rule], kind
     cdef uint16_t follows
     cdef bint answer
-    if facts.programs[rule] == NO_PROGRAM:
+    if first == NO_PROGRAM:
         if not facts.has_context and facts.contexts[rule] != facts.contexts[rule + 1]:
             return ASKS_CONTEXT
         return HOLDS if evaluate(facts, &facts.image.rules[rule]) else HOLDS_NOT
-    step = program = facts.steps + facts.programs[rule]
+    step = program = facts.steps + first
     while True:
-        facts.witness_count = 0
         # SAFETY: program.pyx wrote the steps; each leads forward in its program, or to an answer.
-        if step.needs_context and not facts.has_context:
-            if not is_absent(facts, step):
+        kind = step.kind
+        if kind == IS_KNOWN:
+            answer = has_bit(facts.known, step.question)
+        elif kind == HAS_FIRED:
+            if step.question >= facts.undecided:
                 return ASKS_CONTEXT
-            answer = False
-        elif step.question.op == OP_ANY:
-            operand = &facts.image.operands[step.question.a]
-            answer = next_hit(facts, operand, first_hit(facts, operand.list)) != NO_HIT
-        elif step.question.op == OP_RULE and step.question.a >= facts.undecided:
+            answer = facts.fired[step.question]
+        elif kind != IS_ASKED and not facts.has_context:
             return ASKS_CONTEXT
+        elif kind == IS_CONTEXT:
+            answer = has_bit(facts.known, step.question)
         else:
-            answer = test(facts, &step.question)
+            facts.witness_count = 0
+            answer = test(facts, &facts.image.code[step.question])
         follows = step.yes if answer else step.no
         if follows >= ANSWER_NO:
             return HOLDS if follows == ANSWER_YES else HOLDS_NOT

@@ -4,10 +4,15 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from fairpost.engine.image cimport Image, image_t
+from fairpost.engine.native cimport RUN_TWICE, share_t
 
 import numpy as np
 
-from fairpost.engine.asking import NO_CONTEXT, SHARED, list_contexts, lists_of_rules
+cimport numpy as cnp
+
+from fairpost.engine.asking import NO_CONTEXT, SHARED, list_contexts, lists_of_rules, owner_columns
+
+cnp.import_array()
 
 
 cdef class Context:
@@ -22,7 +27,7 @@ cdef class Context:
         first = np.searchsorted(rules[asked], np.arange(view.rule_count + 1))
         lists = lists[asked]
         total = len(lists)
-        bits = {category: 1 << number for number, category in enumerate(image.sections["CTXI"]["category"].tolist())}
+        bits = {category: 1 << number for number, category in enumerate(image.sections["CTXI"].tolist())}
         self.is_context = <uint8_t*>calloc(view.list_count + 1, 1)
         self.indexes = <uint64_t*>calloc(view.list_count + 1, sizeof(uint64_t))
         self.first = <uint32_t*>calloc(view.rule_count + 1, sizeof(uint32_t))
@@ -37,6 +42,12 @@ cdef class Context:
             self.lists[k] = lists[k]
         for k in range(view.rule_count + 1):
             self.first[k] = first[k]
+
+        self.columns = owner_columns(image.sections, contexts != NO_CONTEXT, <uint32_t>RUN_TWICE)
+        runs, shares, in_order = self.columns
+        self.owners.runs = <const uint32_t*>cnp.PyArray_DATA(runs)
+        self.owners.shares = <const share_t*>cnp.PyArray_DATA(shares)
+        self.owners.lists = <const uint16_t*>cnp.PyArray_DATA(in_order)
 
     def __dealloc__(self):
         free(self.is_context)

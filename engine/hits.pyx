@@ -7,7 +7,8 @@ cimport numpy as cnp
 
 from fairpost.engine.buffers cimport adopt
 from fairpost.engine.image cimport Image
-from fairpost.engine.judge cimport Judge, request_t
+from fairpost.engine.finder cimport request_t
+from fairpost.engine.judge cimport Judge
 from fairpost.engine.native cimport (
     TEXT_OK,
     column_u16,

@@ -14,6 +14,7 @@ cdef extern from "image.h":
         PATTERN_FINE
         PATTERN_REGULAR
         ENTRY_LAST
+        ENTRY_CONTEXT
         NO_PATTERN
 
     ctypedef struct expansion_t:
@@ -33,16 +34,16 @@ cdef extern from "image.h":
         uint32_t start
         uint16_t length, lead
         uint32_t fold
+    ctypedef struct symbol_set_t:
+        uint64_t places[4]
     ctypedef struct regular_t:
-        uint32_t pattern, masks, starts
-        uint64_t opening
+        uint32_t pattern, masks, starts, opening
         uint16_t piece_count, branch_count
         uint8_t words, longest, has_edges
     ctypedef struct regular_anchor_t:
         uint32_t regular
-        uint8_t least, most
-        uint16_t reserved
-        uint64_t before, behind, second
+        uint8_t least, most, ahead, reserved
+        uint32_t before, behind, second
     ctypedef struct operand_t:
         uint16_t list
         int16_t free_of
@@ -102,6 +103,7 @@ cdef extern from "image.h":
         const regular_anchor_t *regular_anchors
         const uint16_t *regular_starts
         const uint64_t *regular_masks
+        const symbol_set_t *symbol_sets
         size_t list_count
         const uint32_t *allow_offsets
         const uint16_t *allow_lists
@@ -126,8 +128,7 @@ cdef extern from "image.h":
         double examined_from
         const double *model_signals
         const evasion_t *evasion
-        const image_t *contexts
-        size_t context_count
+        const image_t *context
 
     ctypedef struct lookalike_t:
         uint16_t rare, common
@@ -180,7 +181,7 @@ cdef extern from "image.h":
 cdef class Image:
     cdef image_t view
     cdef evasion_t evasion  # view.evasion points here, if it is used
-    cdef image_t *contexts  # and view.contexts here
+    cdef image_t context  # and view.context here, if there is one
     cdef object plan  # what all Judges of it share, made by the first: see judge.pyx
     cdef readonly object sections  # tag -> read-only ndarray over the mapping: what keeps the mapping alive
     cdef readonly object content  # uint8[size], read-only: the whole of it
@@ -194,4 +195,4 @@ cdef class Image:
 
     cdef int _point(self) except -1
     cdef int _point_evasion(self) except -1
-    cdef int _point_contexts(self) except -1
+    cdef int _point_context(self) except -1

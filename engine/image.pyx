@@ -3,12 +3,11 @@
 import mmap
 import os
 
-from libc.stdlib cimport free, malloc
 
 import numpy as np
 
 from fairpost.engine import layout
-from fairpost.engine.check import InvalidBundle, check_sections, context_indexes
+from fairpost.engine.check import InvalidBundle, check_sections
 from fairpost.engine.meta import load_meta, load_pattern_meta
 from fairpost.engine.model import unigram_weights
 from fairpost.engine.seal import digest_of
@@ -107,6 +106,7 @@ cdef class Image:
         v.regular_anchors = <const regular_anchor_t*>_start(s["RGXA"])
         v.regular_starts = <const uint16_t*>_start(s["RGXC"])
         v.regular_masks = <const uint64_t*>_start(s["RGXM"])
+        v.symbol_sets = <const symbol_set_t*>_start(s["RGXN"])
         v.list_count = max(1, s["ALST"].size) - 1
         v.allow_offsets = <const uint32_t*>_start(s["ALST"])
         v.allow_lists = <const uint16_t*>_start(s["ALLW"])
@@ -135,24 +135,16 @@ cdef class Image:
             v.model_signals = <const double*>_start(s["MODR"]) if s["MODR"].size else NULL
         if s["EWRD"].size:
             self._point_evasion()
-        self._point_contexts()
+        self._point_context()
         return 0
 
-    cdef int _point_contexts(self) except -1:
+    cdef int _point_context(self) except -1:
         s = self.sections
-        cdef size_t k, count = s["CTXI"].size
-        self.contexts = <image_t*>malloc((count + 1) * sizeof(image_t))
-        if self.contexts == NULL:
-            raise MemoryError
-        for k, (_, index) in enumerate(context_indexes(s)):
-            self.contexts[k] = self.view
-            _point_index(&self.contexts[k], {**s, **index}, (*layout.CONTEXT, "PATT", "PSYM"))
-        self.view.contexts = self.contexts
-        self.view.context_count = count
+        if s["CTXI"].size:
+            self.context = self.view
+            _point_index(&self.context, s, (*layout.CONTEXT, "PATT", "PSYM"))
+            self.view.context = &self.context
         return 0
-
-    def __dealloc__(self):
-        free(self.contexts)
 
     cdef int _point_evasion(self) except -1:
         s = self.sections

@@ -17,7 +17,7 @@ from fairpost.engine.columns import bitmap
 
 __all__ = ["PatternColumns", "build_index", "pattern_records", "sketch", "sketch_position"]
 
-_FILTER_SPREAD = 16  # bits of the filter per bit that is set
+_FILTER_SPREAD = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from fairpost.engine.conditions cimport (
     OP_TENURE,
 )
 from fairpost.engine.image cimport (
+    ENTRY_CONTEXT,
     ENTRY_LAST,
     PATTERN_FINE,
     PATTERN_REGULAR,
@@ -115,8 +116,9 @@ def slot_fault(slots, size_t entry_count, tag="SLOT", entries="ENTR"):
     return f"section {tag}: a bucket starts past the end of {entries}" if bad else None
 
 
-def entry_fault(entries, patterns, symbols, tag="ENTR"):
-    """ENTR (or EENT): what an entry says of its pattern is so, and the last bucket ends. PATT was checked before."""
+def entry_fault(entries, patterns, symbols, uint32_t asking=1, tag="ENTR"):
+    """ENTR (or CENT; `asking` is the size of CTXI then): what an entry says of its pattern is so, and the last bucket
+    ends. PATT was checked before."""
     cdef const entry_t *at = <const entry_t*>_start(entries)
     cdef const pattern_t *records = <const pattern_t*>_start(patterns)
     cdef const uint16_t *of = <const uint16_t*>_start(symbols)
@@ -139,7 +141,8 @@ def entry_fault(entries, patterns, symbols, tag="ENTR"):
             p = &records[e.pattern]
             sound = (
                 e.length == p.length
-                and (e.flags & ~<uint32_t>ENTRY_LAST) == p.flags
+                and (e.flags & 0xFF) == p.flags
+                and (e.flags & ~<uint32_t>ENTRY_LAST) >> ENTRY_CONTEXT < asking
                 and e.anchor < p.length
                 and e.head == _head(of + p.start, p.length)
             )
@@ -151,8 +154,10 @@ def entry_fault(entries, patterns, symbols, tag="ENTR"):
         what = "a pattern number is out of range"
     elif e.length != p.length:
         what = "a length differs from its pattern's"
-    elif (e.flags & ~<uint32_t>ENTRY_LAST) != p.flags:
+    elif (e.flags & 0xFF) != p.flags:
         what = "flags differ from the pattern's"
+    elif (e.flags & ~<uint32_t>ENTRY_LAST) >> ENTRY_CONTEXT >= asking:
+        what = "who asks for it is out of range"
     elif e.anchor >= p.length:
         what = "an anchor is outside its pattern"
     else:

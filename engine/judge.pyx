@@ -5,7 +5,6 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from fairpost.engine.answer cimport answer_t, append_evidence, evidence_t, reserve_evidence
-from fairpost.engine.bars cimport Bars
 from fairpost.engine.conditions cimport (
     ASKS_CONTEXT,
     HOLDS,
@@ -15,54 +14,23 @@ from fairpost.engine.conditions cimport (
     SELLER_FOUND,
     SELLER_NONE,
     evaluate,
+    facts_t,
     holds,
 )
-from fairpost.engine.context cimport Context
-from fairpost.engine.image cimport NO_PATTERN, Image, rule_t
+from fairpost.engine.finder cimport Finder, request_t, text_count
+from fairpost.engine.image cimport Image, rule_t
 from fairpost.engine.native cimport (
-    ALL_RECOGNISERS,
-    CHUNK_BYTES,
     EVIDENCE_CAPPED,
-    MAX_HITS,
     PAIR_LIMIT,
     TEXT_OK,
-    TEXT_TOO_LONG,
-    UNSORTED_HITS,
     WORK_CAPPED,
-    append_hits,
-    chain_hits,
-    chain_unsorted,
-    chunk_add,
-    chunk_add_fault,
-    chunk_begin,
-    chunk_offsets,
-    chunk_symbols,
-    chunk_t,
-    column_hit_free,
-    column_match,
     column_u16_reserve,
-    count_leads,
     count_units,
     hit_t,
-    match_t,
     model_logit,
-    origin_t,
-    prepare_recognisers,
-    prepare_seeds,
-    reader_close,
-    reader_open,
-    reader_t,
-    recognise_text,
-    recognisers_used,
-    remove_allowed,
-    remove_allowed_unsorted,
-    sort_hits,
     text_t,
     trailing_zeros,
-    unique_hits,
 )
-from fairpost.engine.program cimport Program
-from fairpost.engine.scanner cimport Scanner
 from fairpost.engine.scores cimport SHADOW, category_score, commerce_probability, conclude
 
 cdef enum:
@@ -70,124 +38,24 @@ cdef enum:
     STATUS_EMPTY = 2  # the others are the faults of a text, TEXT_...
     NO_TEXT = 0xFFFFFFFF
     EVIDENCE_MAX = 1024  # rows for one post
-    EAGER = 0xFFFFFFFF  # a mark in Judge.wanted that no request for context has
     ALL_DECIDED = 0xFFFFFFFF
 
-prepare_recognisers()
-prepare_seeds()
 
-
-cdef inline int64_t first_text(const request_t *request, size_t post) noexcept nogil:
-    return request.segments[post] if request.segments != NULL else <int64_t>post
-
-
-cdef inline size_t text_count(const request_t *request, size_t post) noexcept nogil:
-    return <size_t>(first_text(request, post + 1) - first_text(request, post))
-
-
-cdef class Judge:
-    """Working memory for judging with one bundle. Not thread-safe: one Judge for each call under way."""
+cdef class Judge(Finder):
+    """A Finder that judges what it finds. Not thread-safe: one Judge for each call under way."""
 
     def __cinit__(self, Image image not None):
-        self.image = image
-        self.view = &image.view
-        self.scanner = Scanner(image)
-        if image.plan is None:  # two threads may both make it: they make the same
-            context = Context(image)
-            image.plan = (context, Program(image, context), Bars(image))
-        self.context, self.program, self.bars = image.plan
-        cdef size_t rules = image.view.rule_count, lists = image.view.list_count
-        self.head = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
-        self.stamps = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
+        cdef size_t rules = image.view.rule_count
         self.candidates = <uint64_t*>calloc(rules // 64 + 1, sizeof(uint64_t))
         self.fired = <uint8_t*>calloc(rules + 1, 1)
-        self.allows = <uint8_t*>calloc(lists + 1, 1)
-        self.wanted = <uint32_t*>calloc(lists + 1, sizeof(uint32_t))
-        if not (self.head and self.stamps and self.candidates and self.fired and self.allows and self.wanted):
+        if not (self.candidates and self.fired):
             raise MemoryError
-        if reader_open(&self.reader, self.view) != 0:
-            raise MemoryError
-        self.reader.wanted = recognisers_used(self.view)
-        cdef size_t k
         while self.signal_rules < rules and image.view.rules[self.signal_rules].category == 0:
             self.signal_rules += 1
-        for k in range(image.view.allow_offsets[lists]):
-            self.allows[image.view.allow_lists[k]] = 1
-        for k in range(lists):
-            self.wanted[k] = 0 if self.context.is_context[k] else EAGER
 
     def __dealloc__(self):
-        column_hit_free(&self.hits_)
-        reader_close(&self.reader)
-        free(self.head)
-        free(self.stamps)
         free(self.candidates)
         free(self.fired)
-        free(self.allows)
-        free(self.wanted)
-
-    cdef int scan_one(self, bytes text) except -1:
-        """Scan one text as a chunk of its own. Raises ValueError, the byte at fault, if it is not UTF-8."""
-        cdef chunk_t *chunk = &self.scanner.chunk
-        if chunk_begin(chunk, 1, len(text), <const uint8_t*>text + len(text)):
-            raise MemoryError
-        chunk_add(chunk, <const uint8_t*>text, len(text), 0)
-        if self.scanner.run(True) != 0:
-            raise MemoryError
-        if chunk.texts[0].fault != TEXT_OK:
-            raise ValueError(chunk.texts[0].fault_at)
-        return 0
-
-    def hits(self, bytes text not None):
-        """[(pattern or None for a recogniser, list, begin, end)] of one text, in bytes; allowed ones removed.
-
-        Raises:
-            ValueError: the text is not UTF-8; the argument is the byte at fault.
-        """
-        cdef const hit_t *hit
-        cdef size_t k
-        cdef int outcome
-        self.scan_one(text)
-        self.flags = 0
-        self.match = self.writing = 0
-        self.reader.wanted = ALL_RECOGNISERS
-        self.everything = True
-        outcome = self.find_hits(0, 1)
-        self.everything = False
-        self.reader.wanted = recognisers_used(self.view)
-        if outcome != 0:
-            raise MemoryError
-        if not self.is_sorted:
-            self.sort_and_chain()
-        found = []
-        for k in range(self.hits_.count):
-            hit = &self.hits_.at[k]
-            found.append((None if hit.pattern == NO_PATTERN else hit.pattern, hit.list, hit.begin, hit.end))
-        return found
-
-    def restored(self, bytes text not None):
-        """[(symbol, byte where it begins)] of one text as it was meant; None where it stands as it was meant.
-
-        Raises:
-            ValueError: the text is not UTF-8; the argument is the byte at fault.
-        """
-        cdef Scanner scanner = self.scanner
-        cdef const text_t *meant
-        cdef const origin_t *origin
-        cdef uint16_t symbol
-        cdef size_t k
-        self.scan_one(text)
-        if not scanner.chunk.texts[0].restored:
-            return None
-        meant = &scanner.restorer.chunk.texts[0]
-        found = []
-        for k in range(meant.symbol_begin, meant.symbol_end):
-            origin = &scanner.restorer.origins.at[k]
-            symbol = chunk_symbols(&scanner.restorer.chunk)[k]
-            if not origin.how:  # it may have been blotted out
-                symbol = chunk_symbols(&scanner.chunk)[origin.begin]
-            found.append((symbol, chunk_offsets(&scanner.restorer.chunk)[k]))
-        return found
 
     cdef int run(self, const request_t *request, answer_t *answer) noexcept nogil:
         """Judge every post of the request, a chunk of them at a time. Returns 0, or -1 when memory runs out."""
@@ -206,36 +74,6 @@ cdef class Judge:
                 text += text_count(request, post)
             first = end
         return 0
-
-    cdef size_t stage(self, const request_t *request, size_t post) noexcept nogil:
-        """Put the texts of the posts from `post` on into the chunk. Returns the post after the last, or 0 (memory)."""
-        cdef size_t end = post, texts = 0, length
-        cdef int64_t first = first_text(request, post), k
-        while end < request.posts and (
-            end == post or request.offsets[first_text(request, end + 1)] - request.offsets[first] <= CHUNK_BYTES
-        ):
-            texts += text_count(request, end)
-            end += 1
-        if chunk_begin(
-            &self.scanner.chunk,
-            texts,
-            <size_t>(request.offsets[first + <int64_t>texts] - request.offsets[first]),
-            request.bytes + request.offsets[first_text(request, request.posts)],
-        ):
-            return 0
-        while post < end:
-            for k in range(first_text(request, post), first_text(request, post + 1)):
-                length = <size_t>(request.offsets[k + 1] - request.offsets[k])
-                if length > request.max_characters and (
-                    length > 4 * <size_t>request.max_characters
-                    or count_leads(request.bytes + request.offsets[k], length) > request.max_characters
-                ):
-                    length = length if length < 0xFFFFFFFFu else 0xFFFFFFFFu
-                    chunk_add_fault(&self.scanner.chunk, TEXT_TOO_LONG, <uint32_t>length, <uint32_t>post)
-                else:
-                    chunk_add(&self.scanner.chunk, request.bytes + request.offsets[k], length, <uint32_t>post)
-            post += 1
-        return end
 
     cdef int judge_post(self, const request_t *request, answer_t *answer, size_t post, size_t first) noexcept nogil:
         """Judge the post whose texts begin at text `first` of the chunk."""
@@ -267,14 +105,14 @@ cdef class Judge:
         cdef int32_t day = request.days[post] if request.days != NULL else request.day
         cdef int32_t seller = request.sellers[post] if request.sellers != NULL else SELLER_NONE
         cdef size_t k
-        self.shadow_rows = 0
+        self.shadow_rows = self.shadow_pairs = 0
         facts.image = self.view
         facts.hits = self.hits_.at
         facts.texts = self.texts
         facts.text_count = <uint32_t>count
         facts.quotation_count = NOT_READ
         facts.head = self.head
-        facts.stamps = self.stamps
+        facts.known = self.known
         facts.seller_state = SELLER_FOUND if seller >= 0 else seller
         facts.seller = &request.standings[seller] if seller >= 0 else NULL
         facts.channel = request.channels[post] if request.channels != NULL else request.channel
@@ -328,95 +166,6 @@ cdef class Judge:
             return other if other > logit else logit
         return logit
 
-    cdef int find_hits(self, size_t first, size_t count) noexcept nogil:
-        """Hits of the post's texts, unique, rid of allowed ones, chained by list; sorted where that matters. Those of
-        context lists are left out unless everything is wanted, see add_context().
-
-        Takes the chunk's next matches: posts are looked at in order.
-        """
-        cdef chunk_t *chunk = &self.scanner.chunk
-        cdef column_match *matches = &self.scanner.matches
-        cdef column_match *writings = &self.scanner.writings
-        cdef reader_t *reader = &self.reader
-        cdef size_t k
-        self.texts = chunk.texts + first
-        self.hits_.count = 0
-        self.facts.pairs = self.shadow_pairs = 0
-        while self.match < matches.count and matches.at[self.match].text < first:
-            self.match += 1
-        while self.writing < writings.count and writings.at[self.writing].text < first:
-            self.writing += 1
-        self.post_match, self.post_writing = self.match, self.writing
-        self.post_text, self.post_texts = first, count
-        self.is_context_found = False
-        if not self.texts.is_examined:
-            self.chain()
-            return 0
-        if self.everything and self.find_context(~<uint64_t>0) != 0:
-            return -1
-        if self.take_hits(NULL if self.everything else self.wanted, EAGER) != 0:
-            return -1
-        reader.symbols = chunk_symbols(chunk)
-        reader.offsets = chunk_offsets(chunk)
-        reader.hits = &self.hits_
-        reader.hit_limit = MAX_HITS
-        reader.flags = 0
-        for k in range(count):
-            self.flags |= self.texts[k].flags
-            reader.text = &self.texts[k]
-            reader.text_index = <uint32_t>k
-            if recognise_text(reader) != 0:
-                return -1
-        self.flags |= reader.flags
-        self.chain()
-        return 0
-
-    cdef int find_context(self, uint64_t asked) noexcept nogil:
-        """Find the post's matches of the context patterns of these indexes, a bit each. Returns 0, or -1 (memory)."""
-        if self.view.context_count < 64:
-            asked &= (<uint64_t>1 << self.view.context_count) - 1
-        self.is_context_found = True
-        return self.scanner.find_context(asked, self.post_text, self.post_texts, True)
-
-    cdef int take_hits(self, const uint32_t *wanted, uint32_t mark) noexcept nogil:
-        """Append the hits of the post's matches in the lists with wanted[list] == mark; NULL: in all."""
-        cdef size_t first = 0
-        cdef int others = False
-        if wanted == NULL or mark == EAGER:
-            self.match, self.writing = self.post_match, self.post_writing
-            self.is_mixed = False
-            if self.take_from(&self.scanner.matches, &self.match, wanted, mark, &self.is_mixed) != 0:
-                return -1
-        elif self.is_mixed:
-            self.match = self.post_match
-            if self.take_from(&self.scanner.matches, &self.match, wanted, mark, &others) != 0:
-                return -1
-        if self.is_context_found and self.take_from(&self.scanner.context, &first, wanted, mark, &others) != 0:
-            return -1
-        self.writing = self.post_writing
-        if self.take_from(&self.scanner.writings, &self.writing, wanted, mark, &others) != 0:
-            return -1
-        first = 0
-        if self.is_context_found:
-            return self.take_from(&self.scanner.context_writings, &first, wanted, mark, &others)
-        return 0
-
-    cdef int take_from(
-        self, const column_match *matches, size_t *at, const uint32_t *wanted, uint32_t mark, int *is_mixed
-    ) noexcept nogil:
-        """Append the hits of the post's matches from at[0] on, and move it behind them."""
-        cdef const match_t *match
-        cdef size_t end = self.post_text + self.post_texts
-        while at[0] < matches.count and matches.at[at[0]].text < end:
-            match = &matches.at[at[0]]
-            at[0] += 1
-            if append_hits(
-                self.view, &self.scanner.chunk, match, match.text - <uint32_t>self.post_text, wanted, mark, &self.hits_,
-                MAX_HITS, &self.flags, is_mixed
-            ):
-                return -1
-        return 0
-
     cdef int add_context(self, uint32_t first, int32_t day) noexcept nogil:
         """Hits of the context lists that rule `first` and the candidates behind it read. Returns 0, or -1 (memory).
 
@@ -428,10 +177,8 @@ cdef class Judge:
         cdef const rule_t *record
         cdef uint64_t asked = 0
         self.mark += 1
-        if self.mark == EAGER:  # after 2**32 posts: old marks would look new
-            for k in range(self.view.list_count):
-                if self.context.is_context[k]:
-                    self.wanted[k] = 0
+        if self.mark == 0:  # after 2**32 posts: old marks would look new
+            memset(self.wanted, 0, self.view.list_count * sizeof(uint32_t))
             self.mark = 1
         self.facts.undecided = first
         for k in range(first >> 6, self.bars.words):
@@ -452,7 +199,7 @@ cdef class Judge:
         self.facts.has_context = True
         if self.everything or not self.texts.is_examined:
             return 0
-        if self.find_context(asked) != 0 or self.take_hits(self.wanted, self.mark) != 0:
+        if self.find_context(asked) != 0 or self.take_context() != 0:
             return -1
         for k in range(self.post_texts):
             self.flags |= self.texts[k].flags
@@ -474,40 +221,14 @@ cdef class Judge:
         self.exchange_pairs()
         return outcome
 
-    cdef void chain(self) noexcept nogil:
-        """Chain the hits by list, rid of repeated and allowed ones, sorted where there are many."""
-        self.facts.hits = self.hits_.at
-        self.is_sorted = self.hits_.count > UNSORTED_HITS
-        if self.is_sorted:
-            self.sort_and_chain()
-            return
-        self.begin_chains()
-        self.hits_.count = remove_allowed_unsorted(self.view, self.allows, self.hits_.at, self.hits_.count)
-        self.hits_.count = chain_unsorted(self.hits_.at, self.hits_.count, self.head, self.stamps, self.stamp)
-
-    cdef void sort_and_chain(self) noexcept nogil:
-        """Sort the hits by position, drop repeated and allowed ones, and chain them anew."""
-        self.begin_chains()
-        sort_hits(self.hits_.at, self.hits_.count)
-        self.hits_.count = unique_hits(self.hits_.at, self.hits_.count)
-        self.hits_.count = remove_allowed(
-            self.view, self.allows, self.hits_.at, self.hits_.count, &self.facts.pairs
-        )
-        chain_hits(self.hits_.at, self.hits_.count, self.head, self.stamps, self.stamp)
-        self.is_sorted = True
-
-    cdef void begin_chains(self) noexcept nogil:
-        """No list has a hit."""
-        self.stamp += 1
-        if self.stamp == 0:  # after 2**32 posts: old stamps would look new
-            memset(self.stamps, 0, (self.view.list_count + 1) * sizeof(uint32_t))
-            self.stamp = 1
-        self.facts.stamp = self.stamp
-
     cdef int fire_rules(self, answer_t *answer, int32_t day) noexcept nogil:
         """Evaluate the rules that a hit may fire, in order; append those that hold to answer.fired_rule."""
-        cdef size_t k, first = answer.fired_rule.count
+        cdef size_t k, place, first = answer.fired_rule.count
         cdef uint32_t list_id, rule, t
+        cdef double commerce
+        if self.hits_.count == 0 and self.bars.is_idle and self.facts.seller_state == SELLER_NONE:
+            self.facts.commerce = self.commerce_of(answer, first)
+            return 0
         memcpy(self.candidates, self.bars.always, self.bars.words * sizeof(uint64_t))
         for k in range(self.hits_.count):
             list_id = self.hits_.at[k].list
@@ -518,13 +239,15 @@ cdef class Judge:
                 self.candidates[rule >> 6] |= <uint64_t>1 << (rule & 63)
         if self.facts.seller_state == SELLER_NONE:
             self.keep_candidates(self.bars.without_seller)
-        self.facts.commerce = 0.0
+        self.know_commerce(0.0, self.bars.nothing)
         self.facts.has_context = False
         self.facts.undecided = ALL_DECIDED
         if self.fire_some(answer, day, 0, self.signal_rules) != 0:
             return -1
-        self.note_commerce(answer, first)
-        self.keep_candidates(self.bars.admitted(self.facts.commerce))
+        commerce = self.commerce_of(answer, first)
+        place = self.bars.place_at(commerce)
+        self.know_commerce(commerce, place)
+        self.keep_candidates(self.bars.by_commerce + place * self.bars.words)
         return self.fire_some(answer, day, self.signal_rules, self.view.rule_count)
 
     cdef void keep_candidates(self, const uint64_t *rules) noexcept nogil:
@@ -576,15 +299,20 @@ cdef class Judge:
         """Shadow rules count the pairs that they look at apart: what they spend must be missing to no other."""
         self.facts.pairs, self.shadow_pairs = self.shadow_pairs, self.facts.pairs
 
-    cdef void note_commerce(self, const answer_t *answer, size_t first) noexcept nogil:
+    cdef double commerce_of(self, const answer_t *answer, size_t first) noexcept nogil:
         """The commerce score, once its rules were evaluated: they come before all others."""
         cdef size_t count = answer.fired_rule.count - first
         if self.view.model_signals != NULL:
-            self.facts.commerce = commerce_probability(
-                self.view, self.facts.model, answer.fired_rule.at + first, count
-            )
-        else:
-            self.facts.commerce = category_score(self.view, answer.fired_rule.at + first, count, 0, NULL)
+            return commerce_probability(self.view, self.facts.model, answer.fired_rule.at + first, count)
+        return category_score(self.view, answer.fired_rule.at + first, count, 0, NULL)
+
+    cdef void know_commerce(self, double commerce, size_t place) noexcept nogil:
+        """Note the score, which is at this place of the bars, and what comparisons with it answer."""
+        cdef uint64_t *known = self.known + self.program.answers_from // 64
+        cdef size_t k
+        self.facts.commerce = commerce
+        for k in range(self.bars.answer_words):
+            known[k] = self.bars.answers[place * self.bars.answer_words + k]
 
     cdef int add_evidence(self, const request_t *request, answer_t *answer, size_t rule, size_t first) noexcept nogil:
         """One row for each witness of a fired rule, by position; one row without a span where it has none."""

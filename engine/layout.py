@@ -27,9 +27,9 @@ __all__ = [
     "ALIGNMENT",
     "CODE_POINT_BLOCKS",
     "CONTEXT",
-    "CONTEXT_DTYPE",
     "DIGEST_PIECE",
     "EMOJI_MOST",
+    "ENTRY_CONTEXT",
     "ENTRY_DTYPE",
     "ENTRY_LAST",
     "EXPANSION_DTYPE",
@@ -49,6 +49,7 @@ __all__ = [
     "LONGEST_DISGUISED",
     "LOOKALIKE_DTYPE",
     "MAGIC",
+    "MAX_AHEAD",
     "MAX_PATTERN_SYMBOLS",
     "MAX_REGULAR_WORDS",
     "MAX_STACK",
@@ -73,6 +74,7 @@ __all__ = [
     "SLOT_DTYPE",
     "SPLIT_DTYPE",
     "SPLIT_MAP_BITS",
+    "SYMBOL_SET_DTYPE",
     "UNQUOTED",
     "USUAL_BITS",
     "WORD_DTYPE",
@@ -87,13 +89,15 @@ __all__ = [
 ]
 
 MAGIC: Final = b"fairpost"
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 ALIGNMENT: Final = 64
 PADDING: Final = 64
 DIGEST_PIECE: Final = 1 << 20
 MAX_PATTERN_SYMBOLS: Final = 255
 MAX_REGULAR_WORDS: Final = 4
 """Words of 64 bits that hold the states of a regular pattern."""
+MAX_AHEAD: Final = 32
+"""Symbols behind an anchor that are looked at: fewer than the SYMBOL_SLACK boundaries behind a chunk."""
 MAX_STACK: Final = 32
 CODE_POINT_BLOCKS: Final = 0x110000 >> 7
 """The fold tables are two-stage: code point >> 7 selects a block of 128 entries."""
@@ -223,7 +227,9 @@ FILTER_BITS: Final = (13, 22)
 SLOT_DTYPE: Final = np.dtype([("key", "<u4"), ("start", "<u4")])
 """One anchor's key and where its bucket starts in ENTR. An empty slot has key 0."""
 ENTRY_LAST: Final = 0x8000
-"""In `ENTRY_DTYPE.flags`: the last entry of its bucket. The other bits are those of the pattern's flags."""
+"""In `ENTRY_DTYPE.flags`: the last entry of its bucket. The lower 8 bits are the pattern's flags."""
+ENTRY_CONTEXT: Final = 8
+"""In `ENTRY_DTYPE.flags` six bits from this one on: who asks for the pattern, an item of CTXI; 0 in ENTR."""
 ENTRY_DTYPE: Final = np.dtype(
     [
         ("head", "<u8"),  # the pattern's first 4 symbols, the first one in the lowest 16 bits; 0 where it has fewer
@@ -254,6 +260,8 @@ FINE_DTYPE: Final = np.dtype(
 )
 FINE_FOLD_DROP: Final = 0xFFFFFFFF
 FINE_FOLD_EXPANDS: Final = 0x80000000
+SYMBOL_SET_DTYPE: Final = np.dtype([("places", "<u8", (4,))])
+"""A set of symbols, hashed to 256 places (kernels/regular.h)."""
 REGULAR_DTYPE: Final = np.dtype(
     [
         ("pattern", "<u4"),  # the pattern that its matches are matches of: its first anchor
@@ -262,7 +270,7 @@ REGULAR_DTYPE: Final = np.dtype(
             "<u4",
         ),  # in RGXM: first, last, chain, turning; what else may follow, by branch; takers of each piece
         ("starts", "<u4"),  # of the pieces, in RGXC; behind them the branch of each of 64 * words states
-        ("opening", "<u8"),  # symbols with which a match may begin, hashed to 64 (kernels/regular.h)
+        ("opening", "<u4"),  # symbols with which a match may begin: a set of RGXN
         ("pieces", "<u2"),
         ("branches", "<u2"),
         ("words", "u1"),  # of a mask, 1..4
@@ -277,11 +285,12 @@ REGULAR_ANCHOR_DTYPE: Final = np.dtype(
         ("regular", "<u4"),
         ("least", "u1"),  # symbols of a match before the anchor
         ("most", "u1"),
-        ("reserved", "<u2"),
-        # Sets of symbols of which one stands there if a match holds the anchor, hashed to 64 (kernels/regular.h)
-        ("before", "<u8"),
-        ("behind", "<u8"),
-        ("second", "<u8"),  # behind that one
+        ("ahead", "u1"),  # how many symbols behind it are looked at, 1..MAX_AHEAD
+        ("reserved", "u1"),
+        # Sets of RGXN, of which one stands there if a match holds the anchor
+        ("before", "<u4"),
+        ("behind", "<u4"),  # one of these `ahead`
+        ("second", "<u4"),  # behind that one
     ]
 )
 """A literal's distance from the begin of a match of a regular pattern. The literal is a pattern flagged REGULAR."""
@@ -314,11 +323,7 @@ HAN: Final = 0x4E00
 HAN_END: Final = 0xA000
 """Characters that have look-alikes lie between."""
 CONTEXT: Final = ("CUMP", "CFMP", "CDSP", "CSLT", "CENT")
-"""The indexes of context patterns (`asking`), which ENTR lacks: the sections of each stand one behind the other, as
-CTXI says. PATT and PSYM have the patterns of all."""
-CONTEXT_DTYPE: Final = np.dtype([("category", "<u4"), *((tag, "<u4") for tag in CONTEXT)])
-"""One index of context patterns: those for which rules of one category alone ask, of several (`asking.SHARED`), or of
-none (`asking.UNASKED`); and how many items it has in each section of CONTEXT."""
+"""The index of context patterns (`asking`), which ENTR lacks. PATT and PSYM have the patterns of both."""
 OPERAND_DTYPE: Final = np.dtype([("list", "<u2"), ("free_of", "<i2"), ("within", "<u4")])
 UNQUOTED: Final = 0x80000000
 """In `within` of an operand, beside the distance: only hits that do not stand between quotation marks."""
@@ -391,7 +396,9 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "PATT": PATTERN_DTYPE,
     "PSYM": np.dtype("<u2"),  # their symbols
     "PLST": np.dtype("<u2"),  # their lists
-    "CTXI": CONTEXT_DTYPE,  # the indexes of context patterns, by category; all empty without any
+    # Who asks for context patterns, by the numbers in ENTRY_CONTEXT: rules of one category alone, of several
+    # (`asking.SHARED`), or none (`asking.UNASKED`); ascending. All empty without any.
+    "CTXI": np.dtype("u1"),
     "CUMP": np.dtype("<u8"),  # see CONTEXT
     "CFMP": np.dtype("<u8"),
     "CDSP": np.dtype("<u2"),
@@ -403,6 +410,7 @@ SECTIONS: Final[dict[str, np.dtype]] = {
     "RGXA": REGULAR_ANCHOR_DTYPE,  # their anchors
     "RGXC": np.dtype("<u2"),  # pieces of their alphabets: the first symbol of each, ascending from 0
     "RGXM": np.dtype("<u8"),  # sets of their states
+    "RGXN": SYMBOL_SET_DTYPE,  # symbols that stand around their anchors, and with which they begin
     "PTXT": np.dtype("u1"),  # pattern texts, UTF-8
     "PTXO": np.dtype("<u4"),  # their offsets, one more than patterns
     "ALST": np.dtype("<u4"),  # lists: offsets into ALLW, one more than lists

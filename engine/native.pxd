@@ -7,8 +7,10 @@ from fairpost.engine.image cimport evasion_t, image_t
 cdef extern from *:
     """
     #define trailing_zeros(x) __builtin_ctzll(x)
+    #define prefetch(p) __builtin_prefetch(p)
     """
     int trailing_zeros(uint64_t x) noexcept nogil
+    void prefetch(const void *p) noexcept nogil
 
 cdef extern from "columns.h" nogil:
     ctypedef struct hit_t:
@@ -130,6 +132,9 @@ cdef extern from "model.h" nogil:
     uint32_t model_unigram(uint32_t symbol, uint32_t shift) noexcept
     uint32_t model_bigram(uint32_t first, uint32_t second, uint32_t shift) noexcept
 
+cdef extern from "filter.h" nogil:
+    uint32_t has_bit(const uint64_t *map, uint32_t bit) noexcept
+
 cdef extern from "hits.h" nogil:
     enum:
         NO_HIT
@@ -143,11 +148,23 @@ cdef extern from "hits.h" nogil:
     size_t remove_allowed_unsorted(
         const image_t *image, const uint8_t *allows, hit_t *hits, size_t count
     ) noexcept
-    size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
-    void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) noexcept
-    int append_hits(const image_t *image, const chunk_t *chunk, const match_t *match, uint32_t text,
-                    const uint32_t *wanted, uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags,
-                    int *is_mixed) noexcept
+    size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint64_t *present) noexcept
+    void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint64_t *present) noexcept
+    uint32_t first_hit_of(const uint32_t *head, const uint64_t *present, uint32_t list) noexcept
+    enum:
+        RUN_TWICE
+        LISTS_EAGER
+        LISTS_CONTEXT
+        LISTS_ALL
+    ctypedef struct share_t:
+        uint16_t eager, all
+    ctypedef struct owners_t:
+        const uint32_t *runs
+        const share_t *shares
+        const uint16_t *lists
+    int append_hits(const image_t *image, const owners_t *owners, const chunk_t *chunk, const match_t *match,
+                    uint32_t text, int which, const uint32_t *wanted, uint32_t mark, column_hit *hits, size_t limit,
+                    uint32_t *flags) noexcept
     bint delimiter_between(const image_t *image, const text_t *text, uint32_t begin, uint32_t end, uint32_t strength,
                            uint64_t *pairs) noexcept
     uint32_t count_leads(const uint8_t *text, size_t bytes) noexcept

@@ -10,6 +10,7 @@ from libc.stdint cimport int32_t
 from libc.time cimport time, time_t
 
 from fairpost.engine.image cimport Image, standing_t
+from fairpost.engine.finder cimport Finder
 from fairpost.engine.judge cimport Judge
 from fairpost.engine.single cimport Single
 
@@ -191,7 +192,7 @@ cdef class RuleSet:
         encoded = text.encode()
         patterns = self.patterns()
         names = self.meta["list_names"]
-        found = Judge(self.image).hits(encoded)
+        found = Finder(self.image).hits(encoded)
         return [
             (
                 names[list_id] if pattern is None else patterns[pattern][0],
@@ -208,7 +209,7 @@ cdef class RuleSet:
         For tools and tests: slow. A character without a symbol of its own is told as it is written.
         """
         encoded = text.encode()
-        found = Judge(self.image).restored(encoded)
+        found = Finder(self.image).restored(encoded)
         if found is None:
             return None
         return "".join(

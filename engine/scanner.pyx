@@ -116,7 +116,7 @@ cdef class Scanner:
         return self.find_writings(is_limited) if self.view.evasion != NULL else 0
 
     cdef int find_context(self, uint64_t asked, size_t first, size_t count, bint is_limited) noexcept nogil:
-        """Matches of the context patterns of the indexes in `asked`, a bit each, in the texts from `first` on, all
+        """Matches of the context patterns for which those in `asked` ask, a bit each, in the texts from `first` on, all
         those of one post: to `context`, and those in restored texts to `context_writings`. Both are emptied."""
         cdef size_t k, restored = 0, begin = 0
         self.context_writings.count = 0

@@ -3,7 +3,8 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from fairpost.engine.answer cimport answer_t
-from fairpost.engine.judge cimport Judge, request_t
+from fairpost.engine.finder cimport request_t
+from fairpost.engine.judge cimport Judge
 from fairpost.engine.native cimport column_u8
 
 

@@ -36,7 +36,7 @@ static inline int look_between(const path_t *path, const image_t *image, chunk_t
     return path->filter(image, chunk, begin, end) || path->lookup(image, chunk) ? -1 : 0;
 }
 
-/* Matches of the context patterns of the indexes whose bit is set in `asked`, in texts [first, first + count), which are those of one post, in
+/* Matches of the context patterns whose askers have their bits set in `asked`, in texts [first, first + count), which are those of one post, in
  * place of what was in `matches`. Returns 0, or -1 (memory). */
 static inline int match_context(const path_t *path, const image_t *image, uint64_t asked, chunk_t *chunk, size_t first, size_t count,
                                 matcher_t *m, column_match *matches, int is_limited) {
@@ -45,12 +45,10 @@ static inline int match_context(const path_t *path, const image_t *image, uint64
     m->text = &chunk->texts[first];
     m->is_limited = is_limited;
     begin_post(m); /* its matches and its work are counted apart from those of the other patterns */
-    for (; asked; asked &= asked - 1) {
-        m->image = &image->contexts[__builtin_ctzll(asked)];
-        m->text = &chunk->texts[first];
-        if (look_between(path, m->image, chunk, begin, end) || match_chunk(m)) return -1;
-    }
-    return 0;
+    if (image->context == NULL || !asked) return 0;
+    m->image = image->context;
+    m->asked = asked;
+    return look_between(path, m->image, chunk, begin, end) || match_chunk(m) ? -1 : 0;
 }
 
 #endif

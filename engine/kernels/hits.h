@@ -2,6 +2,7 @@
 #ifndef FAIRPOST_HITS_H
 #define FAIRPOST_HITS_H
 
+#include "filter.h"
 #include "match.h"
 #include "units.h"
 
@@ -29,9 +30,34 @@ static inline int hit_before(const hit_t *a, const hit_t *b) {
     return x != y ? x < y : compare_hits(a, b) < 0;
 }
 
+enum { FEW_HITS = 64 };
+
+/* The same for FEW_HITS at the most: what is moved is a number with text and begin, and each hit once, at the end. */
+static inline void sort_few_hits(hit_t *hits, size_t count) {
+    uint64_t keys[FEW_HITS];
+    uint8_t order[FEW_HITS];
+    hit_t sorted[FEW_HITS];
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t key = (uint64_t)hits[i].text << 32 | hits[i].begin;
+        size_t k = i;
+        for (; k > 0 && (key != keys[k - 1] ? key < keys[k - 1] : compare_hits(&hits[i], &hits[order[k - 1]]) < 0); k--) {
+            keys[k] = keys[k - 1];
+            order[k] = order[k - 1];
+        }
+        keys[k] = key;
+        order[k] = (uint8_t)i;
+    }
+    for (size_t i = 0; i < count; i++) sorted[i] = hits[order[i]];
+    memcpy(hits, sorted, count * sizeof *hits);
+}
+
 /* Hits come nearly in order, where insertion is quickest; a text made to defeat it costs n log n. */
 static inline void sort_hits(hit_t *hits, size_t count) {
     size_t moves = 0;
+    if (count <= FEW_HITS) {
+        sort_few_hits(hits, count);
+        return;
+    }
     for (size_t i = 1; i < count; i++) {
         if (!hit_before(&hits[i], &hits[i - 1])) continue;
         const hit_t hit = hits[i];
@@ -87,12 +113,17 @@ static inline size_t remove_allowed(const image_t *image, const uint8_t *allows,
     return kept;
 }
 
-/* Chains the hits of each list in order; head[list] is valid where stamps[list] == stamp. */
-static inline void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) {
+/* The list's first hit; head[list] is valid where the list's bit of `present` is set. */
+static inline uint32_t first_hit_of(const uint32_t *head, const uint64_t *present, uint32_t list) {
+    return has_bit(present, list) ? head[list] : NO_HIT;
+}
+
+/* Chains the hits of each list in order. No bit of `present` is set before. */
+static inline void chain_hits(hit_t *hits, size_t count, uint32_t *head, uint64_t *present) {
     for (size_t i = count; i-- > 0;) {
         const uint32_t list = hits[i].list;
-        hits[i].next = stamps[list] == stamp ? head[list] : NO_HIT;
-        stamps[list] = stamp;
+        hits[i].next = first_hit_of(head, present, list);
+        present[list >> 6] |= (uint64_t)1 << (list & 63);
         head[list] = (uint32_t)i;
     }
 }
@@ -125,11 +156,11 @@ static inline size_t remove_allowed_unsorted(const image_t *image, const uint8_t
 
 /* Chains the hits of each list, the last first, and drops those that are there twice: only a hit that append_hits() marked can be
  * one that was there before. Returns how many are left. */
-static inline size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint32_t *stamps, uint32_t stamp) {
+static inline size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, uint64_t *present) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         const hit_t *hit = &hits[i];
-        const uint32_t list = hit->list, first = stamps[list] == stamp ? head[list] : NO_HIT;
+        const uint32_t list = hit->list, first = first_hit_of(head, present, list);
         uint32_t same = hit->next == MAY_BE_TWICE ? first : NO_HIT;
         while (same != NO_HIT && (hits[same].begin != hit->begin || hits[same].end != hit->end || hits[same].pattern != hit->pattern ||
                                   hits[same].text != hit->text))
@@ -137,29 +168,43 @@ static inline size_t chain_unsorted(hit_t *hits, size_t count, uint32_t *head, u
         if (same != NO_HIT) continue;
         if (kept != i) hits[kept] = *hit;
         hits[kept].next = first;
-        stamps[list] = stamp;
+        present[list >> 6] |= (uint64_t)1 << (list & 63);
         head[list] = (uint32_t)kept++;
     }
     return kept;
 }
 
-/* One hit for each list of the match's pattern with wanted[list] == mark (or for every one, where `wanted` is NULL), in the
- * post's text number `text`; *is_mixed where there are others. Returns 0, or -1 (memory). */
-static inline int append_hits(const image_t *image, const chunk_t *chunk, const match_t *match, uint32_t text, const uint32_t *wanted,
-                              uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags, int *is_mixed) {
-    const pattern_t *pattern = &image->patterns[match->pattern];
-    const uint16_t *lists = image->pattern_lists + pattern->lists;
+/* Which lists the patterns are in, as context.pyx lays it out: close together, since every match reads it.
+ * Pattern k is in the lists from lists[runs[k] & ~RUN_TWICE] on, those that are no context first. */
+#define RUN_TWICE 0x80000000u /* the pattern may match twice in the same bytes */
+typedef struct { uint16_t eager, all; } share_t;
+typedef struct {
+    const uint32_t *runs;
+    const share_t *shares; /* by place in `lists`: how many lists begin there, and how many of them are no context */
+    const uint16_t *lists;
+} owners_t;
+
+enum { LISTS_EAGER, LISTS_CONTEXT, LISTS_ALL };
+
+/* One hit for each list of the match's pattern that is no context (LISTS_EAGER), that is context and has wanted[list] == mark
+ * (LISTS_CONTEXT), or for every one, in the post's text number `text`. Returns whether it is in lists of context too, or -1 (memory). */
+static inline int append_hits(const image_t *image, const owners_t *owners, const chunk_t *chunk, const match_t *match, uint32_t text, int which,
+                              const uint32_t *wanted, uint32_t mark, column_hit *hits, size_t limit, uint32_t *flags) {
+    const uint32_t run = owners->runs[match->pattern], at = run & ~RUN_TWICE;
+    const share_t share = owners->shares[at];
+    const uint16_t *lists = owners->lists + at + (which == LISTS_CONTEXT ? share.eager : 0);
+    const uint32_t room = which == LISTS_EAGER ? share.eager : which == LISTS_ALL ? share.all : (uint32_t)(share.all - share.eager);
     const uint32_t classes = match->writing ? classes_for(match->writing) : 0; /* that a list must take */
-    uint32_t count = 0;
-    if (!pattern->list_count || column_hit_reserve(hits, pattern->list_count)) return pattern->list_count ? -1 : 0;
+    const int is_mixed = share.eager < share.all;
+    if (!room) return is_mixed;
+    if (column_hit_reserve(hits, room)) return -1;
     hit_t *const first = hits->at + hits->count;
-    uint32_t k = 0;
-    do { /* nearly always once */
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < room; k++) {
         first[count].list = lists[k]; /* stored in any case */
-        count += (wanted == NULL || wanted[lists[k]] == mark) && !(classes && classes & ~(uint32_t)image->evasion->list_classes[lists[k]]);
-    } while (++k < pattern->list_count);
-    *is_mixed |= count < pattern->list_count;
-    if (!count) return 0;
+        count += (which != LISTS_CONTEXT || wanted[lists[k]] == mark) && !(classes && classes & ~(uint32_t)image->evasion->list_classes[lists[k]]);
+    }
+    if (!count) return is_mixed;
     if (hits->count + count > limit) {
         count = (uint32_t)(limit - hits->count);
         *flags |= MATCHES_CAPPED;
@@ -172,16 +217,16 @@ static inline int append_hits(const image_t *image, const chunk_t *chunk, const 
     /* A match of nothing but an emoji takes no symbol; one at the begin of all has none before it. */
     while (end > home->symbol_begin && end < home->symbol_end && offsets[end] == offsets[end - 1]) end++;
     /* A pattern matches twice in the same bytes only from two symbols of one character, or by a way of matching of its own. */
-    const uint32_t next = (begin != match->begin) | ((pattern->flags & (PATTERN_REPEAT | PATTERN_FINE | PATTERN_REGULAR)) != 0) | (match->writing != 0) ? MAY_BE_TWICE : 0;
+    const uint32_t next = (begin != match->begin) | (run >= RUN_TWICE) | (match->writing != 0) ? MAY_BE_TWICE : 0;
     const uint16_t own = first->list;
     *first = (hit_t){match->byte_begin, match->byte_end, begin, end, match->pattern, text, own, (uint16_t)match->writing, next};
-    for (k = 1; k < count; k++) {
+    for (uint32_t k = 1; k < count; k++) {
         const uint16_t list = first[k].list;
         first[k] = *first;
         first[k].list = list;
     }
     hits->count += count;
-    return 0;
+    return is_mixed;
 }
 
 /* Whether a delimiter of at least `strength` was dropped in bytes [from, to) of the text. Every 16 bytes read count as a pair

@@ -26,7 +26,8 @@ enum {
     PATTERN_RIGHT_DIGIT = 16,
     PATTERN_FINE = 32,
     PATTERN_REGULAR = 64,
-    ENTRY_LAST = 0x8000, /* in entry_t.flags beside the bits above */
+    ENTRY_LAST = 0x8000, /* in entry_t.flags beside the bits above ... */
+    ENTRY_CONTEXT = 8,   /* ... and six bits from this one on: who asks for the pattern */
     PATTERN_BOUNDED = 2 | 4 | 8 | 16
 };
 
@@ -43,17 +44,16 @@ typedef struct { uint32_t form; uint16_t meant, sound; } placed_t;
 typedef struct { uint64_t head; uint32_t pattern; uint8_t anchor, length; uint16_t flags; } entry_t;
 typedef struct { uint32_t start, fine, lists; uint8_t length, flags; uint16_t list_count; } pattern_t;
 typedef struct { uint32_t start; uint16_t length, lead; uint32_t fold; } fine_t;
+typedef struct { uint64_t places[4]; } symbol_set_t;
 typedef struct {
-    uint32_t pattern, masks, starts;
-    uint64_t opening;
+    uint32_t pattern, masks, starts, opening;
     uint16_t piece_count, branch_count;
     uint8_t words, longest, has_edges, reserved;
 } regular_t;
 typedef struct {
     uint32_t regular;
-    uint8_t least, most;
-    uint16_t reserved;
-    uint64_t before, behind, second;
+    uint8_t least, most, ahead, reserved;
+    uint32_t before, behind, second;
 } regular_anchor_t;
 typedef struct {
     uint16_t rare, common;
@@ -80,8 +80,6 @@ typedef struct {
     uint8_t strikes[32];
 } standing_t;
 #pragma pack(pop)
-
-enum { MAX_CONTEXTS = 64 };
 
 typedef struct evasion evasion_t;
 typedef struct image image_t;
@@ -130,6 +128,7 @@ struct image {
     const regular_anchor_t *regular_anchors; /* regular < the count of regulars; pattern_t.fine < their count if PATTERN_REGULAR */
     const uint16_t *regular_starts;
     const uint64_t *regular_masks;
+    const symbol_set_t *symbol_sets; /* opening, before, behind, second < their count; 1 <= ahead < SYMBOL_SLACK */
     /* lists and rules */
     size_t list_count;
     const uint32_t *allow_offsets; /* list_count + 1, ascending, the last = count of allow_lists */
@@ -156,9 +155,7 @@ struct image {
     double examined_from; /* least logit of a window with which a post is examined */
     const double *model_signals; /* rule_count, each 0..32; NULL where commerce is a noisy-or */
     const evasion_t *evasion; /* NULL where no list takes a fold of the evasion scan */
-    /* The indexes of the patterns that only give context, which its own lacks: the same image otherwise. At most MAX_CONTEXTS. */
-    const image_t *contexts;
-    size_t context_count;
+    const image_t *context; /* with the index of the patterns that only give context, which its own lacks; NULL where there are none */
 };
 
 /* What the evasion scan reads beside the image: what it makes of symbols, and the words that it looks for. */

@@ -13,11 +13,22 @@
 
 enum { FINE_WINDOW = 2048 };
 
+static inline uint32_t code_point_at(const uint8_t *bytes, uint32_t length, uint32_t byte) {
+    size_t at = byte;
+    return decode_utf8(bytes, length, &at);
+}
+
+/* What a fine fold's table has for a code point: FINE_DROP, or FINE_EXPANDS and the number of an expansion, or what the code point
+ * and the folded one differ in. */
+static inline uint32_t fine_value(const image_t *image, uint32_t fold, uint32_t c) {
+    const uint16_t *blocks = image->fine_block + (size_t)fold * CODE_POINT_BLOCKS;
+    return image->fine_code_point[(size_t)blocks[c >> BLOCK_SHIFT] << BLOCK_SHIFT | (c & BLOCK_MASK)];
+}
+
 /* One code point of a text under a fine fold; expansions are written whole. Returns how many code points
  * it gave (0: dropped). `out` has room for `room`; what does not fit is cut off. */
 static inline size_t fold_fine(const image_t *image, uint32_t fold, uint32_t c, uint32_t *out, size_t room) {
-    const uint16_t *blocks = image->fine_block + (size_t)fold * CODE_POINT_BLOCKS;
-    const uint32_t value = image->fine_code_point[(size_t)blocks[c >> BLOCK_SHIFT] << BLOCK_SHIFT | (c & BLOCK_MASK)];
+    const uint32_t value = fine_value(image, fold, c);
     if (value == FINE_DROP) return 0;
     if (!(value & FINE_EXPANDS)) {
         if (room) out[0] = c ^ value;
@@ -39,6 +50,9 @@ static inline int verify_fine(matcher_t *m, uint32_t pattern_id, uint32_t begin,
     const uint32_t *want = image->fine_symbols + fine->start;
     const uint8_t *bytes = m->text->bytes;
     const uint32_t length = m->text->length, origin = m->offsets[begin] - m->text->byte_begin;
+    /* Most matches of the scan are of other characters, and the first one tells. */
+    const uint32_t folded = fine_value(image, fine->fold, code_point_at(bytes, length, origin));
+    if (!(folded & FINE_EXPANDS) && (code_point_at(bytes, length, origin) ^ folded) != want[fine->lead]) return 0;
     uint32_t value[FINE_WINDOW], from[FINE_WINDOW], scratch[32];
     size_t count = 0, first = 0;
 
@@ -166,22 +180,26 @@ typedef struct {
     uint32_t position;
 } candidate_t;
 
-/* Verifies candidates in order. First the symbols of all, four each, without a branch; most are done with that. */
-static inline int verify_candidates(matcher_t *m, const candidate_t *candidates, size_t count) {
+/* Whether the first symbols of the entry's pattern, four at the most, stand in the text; or it is a `repeat` pattern. */
+static inline size_t begins_alike(const matcher_t *m, const entry_t *entry, uint32_t position) {
     static const uint64_t heads[5] = {0, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFF, UINT64_MAX};
-    uint16_t kept[CANDIDATES];
-    size_t keep = 0;
-    for (size_t i = 0; i < count; i++) {
+    uint64_t head;
+    /* SAFETY: SYMBOL_LEAD boundaries stand before the first text, more than `anchor` can be. */
+    memcpy(&head, m->symbols + ((int64_t)position - entry->anchor), sizeof head);
+    return (((head ^ entry->head) & heads[entry->length < 4 ? entry->length : 4]) == 0) | (entry->flags & PATTERN_REPEAT);
+}
+
+/* Verifies candidates in order. */
+static inline int verify_candidates(matcher_t *m, const candidate_t *candidates, size_t count) {
+    for (size_t i = 0; i < count; i++) __builtin_prefetch(&m->image->patterns[candidates[i].entry->pattern]);
+    for (size_t i = 0; i < count; i++) { /* what verify() reads of these */
         const entry_t *entry = candidates[i].entry;
-        uint64_t head;
-        /* SAFETY: SYMBOL_LEAD boundaries stand before the first text, more than `anchor` can be. */
-        memcpy(&head, m->symbols + ((int64_t)candidates[i].position - entry->anchor), sizeof head);
-        kept[keep] = (uint16_t)i;
-        keep += (((head ^ entry->head) & heads[entry->length < 4 ? entry->length : 4]) == 0) | (entry->flags & PATTERN_REPEAT);
+        const pattern_t *pattern = &m->image->patterns[entry->pattern];
+        if (entry->length > 4) __builtin_prefetch(m->image->pattern_symbols + pattern->start);
+        if (entry->flags & PATTERN_REGULAR) __builtin_prefetch(&m->image->regular_anchors[pattern->fine]);
     }
-    for (size_t i = 0; i < keep; i++) __builtin_prefetch(&m->image->patterns[candidates[kept[i]].entry->pattern]);
-    for (size_t i = 0; i < keep; i++) {
-        const candidate_t *candidate = &candidates[kept[i]];
+    for (size_t i = 0; i < count; i++) {
+        const candidate_t *candidate = &candidates[i];
         if (candidate->position >= m->text->symbol_end && go_to(m, candidate->position)) return -1;
         if (reserve_matches(m, 1)) return -1;
         if (verify(m, candidate->entry, candidate->position)) return -1;
@@ -202,8 +220,10 @@ static inline int match_chunk(matcher_t *m) {
                 if (verify_candidates(m, candidates, count)) return -1;
                 count = 0;
             }
+            /* Stored in any case: most are done with their first symbols, which are compared without a branch. */
             candidates[count].entry = entry;
-            candidates[count++].position = chunk->found.at[i];
+            candidates[count].position = chunk->found.at[i];
+            count += begins_alike(m, entry, chunk->found.at[i]) & (m->asked >> (entry->flags >> ENTRY_CONTEXT & 63) & 1);
         } while (!(entry++->flags & ENTRY_LAST));
     }
     if (verify_candidates(m, candidates, count)) return -1;
@@ -222,6 +242,7 @@ static inline void matcher_begin(matcher_t *m, const image_t *image, chunk_t *ch
     m->work = 0;
     m->work_limit = NO_LIMIT;
     m->is_limited = is_limited;
+    m->asked = ~(uint64_t)0;
     m->places.count = 0;
     m->text = chunk->texts;
     begin_post(m);

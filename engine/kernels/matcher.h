@@ -39,6 +39,7 @@ typedef struct {
     size_t match_limit;      /* matches->count at which this post is full */
     uint64_t work, work_limit;
     int is_limited;
+    uint64_t asked;          /* by whom patterns must be asked for, a bit each: ENTRY_CONTEXT */
     column_place places;     /* in the text at hand */
 } matcher_t;
 

@@ -15,7 +15,19 @@
 enum { MAX_PLACES = 1 << 16, REGULAR_WORDS = 4 };
 
 /* Whether the hash of the symbol is in the set. */
-static inline uint64_t may_hold(uint64_t set, uint16_t symbol) { return set >> ((uint32_t)symbol * 0x9E3779B1u >> 26) & 1; }
+static inline uint64_t may_hold(const symbol_set_t *set, uint16_t symbol) {
+    const uint32_t place = (uint32_t)symbol * 0x9E3779B1u >> 24;
+    return set->places[place >> 6] >> (place & 63) & 1;
+}
+
+/* Whether a match may go on behind the anchor: there, or behind a gap of any symbols, stands one that is in `behind`, and then one that
+ * is in `second`.
+ * SAFETY: `ahead` is less than SYMBOL_SLACK: so many boundaries stand behind the last text. */
+static inline int goes_on(const symbol_set_t *behind, const symbol_set_t *second, uint32_t ahead, const uint16_t *symbols) {
+    for (uint32_t k = 0; k < ahead; k++)
+        if (may_hold(behind, symbols[k]) & may_hold(second, symbols[k + 1])) return 1;
+    return 0;
+}
 
 /* Notes where matches of a regular pattern may begin: its anchor number `number` stands from `begin` to `end`. Few anchors have
  * neighbours with which a match goes on; to look at these is cheaper than to begin with the automaton.
@@ -25,8 +37,9 @@ static inline int note_place(matcher_t *m, uint32_t number, uint32_t begin, uint
     const uint16_t *symbols = m->symbols;
     const uint32_t from_text = begin - m->text->symbol_begin;
     if (from_text < anchor->least) return 0;
-    if (!(may_hold(anchor->before, symbols[(int64_t)begin - 1]) & may_hold(anchor->behind, symbols[end]) & may_hold(anchor->second, symbols[end + 1])))
-        return 0;
+    const symbol_set_t *sets = m->image->symbol_sets;
+    if (!may_hold(&sets[anchor->before], symbols[(int64_t)begin - 1])) return 0;
+    if (!goes_on(&sets[anchor->behind], &sets[anchor->second], anchor->ahead, symbols + end)) return 0;
     const uint32_t from = from_text < anchor->most ? m->text->symbol_begin : begin - anchor->most;
     const uint32_t to = begin - anchor->least;
     /* Often the pattern's last place touches this one; then they are one. */
@@ -43,6 +56,10 @@ static inline int note_place(matcher_t *m, uint32_t number, uint32_t begin, uint
     }
     if (column_place_reserve(&m->places, 1)) return -1;
     place_t *place = &m->places.at[m->places.count++];
+    const regular_t *r = &m->image->regulars[anchor->regular]; /* what the automaton reads first */
+    __builtin_prefetch(m->image->regular_starts + r->starts);
+    __builtin_prefetch(m->image->regular_starts + r->starts + 32);
+    __builtin_prefetch(m->image->regular_masks + r->masks);
     place->regular = anchor->regular;
     place->from = from;
     place->to = to;
@@ -122,9 +139,10 @@ static inline __attribute__((always_inline)) uint32_t run_automaton(matcher_t *m
     return end;
 }
 
-/* Nearly all patterns have few states: one word of them stays in a register. */
+/* Nearly all patterns have few states: one or two words of them stay in registers. */
 static inline uint32_t longest_end(matcher_t *m, const regular_t *r, uint32_t begin) {
-    return r->words == 1 ? run_automaton(m, r, begin, 1) : run_automaton(m, r, begin, r->words);
+    if (r->words == 1) return run_automaton(m, r, begin, 1);
+    return r->words == 2 ? run_automaton(m, r, begin, 2) : run_automaton(m, r, begin, r->words);
 }
 
 static inline int compare_places(const void *a, const void *b) {
@@ -163,7 +181,7 @@ static inline int match_regular(matcher_t *m) {
                 m->text->flags |= WORK_CAPPED;
                 return 0;
             }
-            const uint32_t end = may_hold(r->opening, m->symbols[begin]) ? longest_end(m, r, begin) : 0;
+            const uint32_t end = may_hold(&m->image->symbol_sets[r->opening], m->symbols[begin]) ? longest_end(m, r, begin) : 0;
             if (end && emit_symbols(m, r->pattern, begin, end)) return -1;
             begin = end ? end : begin + 1;
         }

@@ -15,13 +15,29 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from fairpost.engine.layout import MAX_AHEAD
+
 from .literals import Anchor, best_anchors
 from .syntax import Alternatives, Node, Repeat, Sequence, Symbols, length_bounds, parse
 
-__all__ = ["Automaton", "Neighbours", "alphabet", "compile_regular", "states_of"]
+__all__ = ["Automaton", "Neighbours", "Surroundings", "alphabet", "compile_regular", "states_of"]
 
 
 Neighbours = tuple[Symbols, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands around an anchor that is part of a match; None: anything, which includes the match's begin or end.
+
+    before: the symbol before it. behind: one of the `ahead` symbols behind it, next to it or behind a gap of whatever
+    symbols; second: the one behind that.
+    """
+
+    before: Neighbours
+    behind: Neighbours
+    second: Neighbours
+    ahead: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +76,11 @@ class Automaton:
             active = following
         return end
 
-    def neighbours(self, anchor: Anchor) -> tuple[Neighbours, Neighbours, Neighbours]:
-        """What may stand before the anchor, behind it, and behind that, where it is part of a match; None: anything,
-        which includes the match's begin or end."""
+    def surroundings(self, anchor: Anchor) -> Surroundings:
+        """What stands around the anchor in every match that holds it there."""
         before: Neighbours = ()
-        behind: Neighbours = ()
-        second: Neighbours = ()
         reachable = self.first
-        earlier = 0  # states a symbol before
+        earlier = ended = 0  # states a symbol before; those in which the anchor ends
         for distance in range(anchor.most + 1):
             if distance >= anchor.least:
                 active = reachable & self._taking(anchor.literal[0])
@@ -76,14 +89,33 @@ class Automaton:
                     before = _joint(before, None if distance == 0 else self._taken(preceding))
                 for code in anchor.literal[1:]:
                     active = self._after(active) & self._taking(code)
-                if active:
-                    following = self._after(active)
-                    ends = bool(active & self.last)
-                    behind = _joint(behind, None if ends else self._taken(following))
-                    ends = ends or bool(following & self.last)
-                    second = _joint(second, None if ends else self._taken(self._after(following)))
+                ended |= active
             earlier, reachable = reachable, self._after(reachable)
-        return before, behind, second
+        return Surroundings(before, *self._behind(ended))
+
+    def _behind(self, ended: int) -> tuple[Neighbours, Neighbours, int]:
+        """(behind, second, ahead) of Surroundings, of an anchor that ends in these states.
+
+        States that take nearly anything are a gap; a match goes through some of them, or none, to one that is choosy.
+        """
+        if ended & self.last:
+            return None, None, 1
+        following = self._after(ended)
+        next_to_it: Neighbours = self._taken(following)
+        behind_that: Neighbours = None if following & self.last else self._taken(self._after(following))
+        behind: Neighbours = ()
+        second: Neighbours = ()
+        for ahead in range(1, MAX_AHEAD + 1):
+            gap = sum(1 << k for k in states_of(following) if self.symbols[k].is_wide)
+            choosy = following & ~gap
+            behind = _joint(behind, self._taken(choosy))
+            second = _joint(second, None if choosy & self.last else self._taken(self._after(choosy)))
+            if not gap:
+                return behind, second, ahead
+            if gap & self.last:
+                break
+            following = self._after(gap)
+        return next_to_it, behind_that, 1
 
     def _taking(self, code: int) -> int:
         return self.masks[bisect_right(self.starts, code) - 1]

@@ -93,6 +93,7 @@ class RegularPatterns:
         anchors: list[tuple[int, ...]] = []
         starts: list[int] = []
         masks: list[int] = []
+        sets: dict[int, int] = {}  # by places
         for number, entry in enumerate(self._entries.values()):
             a = entry.automaton
             words = -(-len(a.symbols) // _WORD)
@@ -103,7 +104,7 @@ class RegularPatterns:
                 first_pattern + len(anchors),
                 len(masks),
                 len(starts),
-                _hashed(opening, scan),
+                _set_number(opening, scan, sets),
                 len(pieces),
                 len(a.branches),
                 words,
@@ -111,36 +112,46 @@ class RegularPatterns:
                 entry.has_edges,
                 0,
             )
-            anchors += [
-                (number, anchor.least, anchor.most, 0, *(_hashed(near, scan) for near in a.neighbours(anchor)))
-                for anchor in a.anchors
-            ]
+            for anchor in a.anchors:
+                around = a.surroundings(anchor)
+                near = [_set_number(near, scan, sets) for near in (around.before, around.behind, around.second)]
+                anchors.append((number, anchor.least, anchor.most, around.ahead, 0, *near))
             starts += [*pieces, *(branch_of.get(state, 0) for state in range(words * _WORD))]
             turning = sum(1 << state for state in branch_of)
             for mask in (a.first, a.last, a.chain, turning, *(others for _, others in a.branches), *takes):
-                masks += [mask >> (_WORD * word) & (1 << _WORD) - 1 for word in range(words)]
+                masks += _words(mask, words)
         return {
             "RGXR": records,
             "RGXA": np.array(anchors, dtype=layout.REGULAR_ANCHOR_DTYPE),
             "RGXC": np.array(starts, dtype=np.uint16),
             "RGXM": np.array(masks, dtype=np.uint64),
+            "RGXN": np.array([(_words(places, _SET_WORDS),) for places in sets], dtype=layout.SYMBOL_SET_DTYPE),
         }
 
 
-_ANY: Final = (1 << 64) - 1
-_MOST_HASHED: Final = 200
-"""A class of more symbols than this would fill the 64 places anyway."""
+_SET_WORDS: Final = 4
+_ANY: Final = (1 << _WORD * _SET_WORDS) - 1
+
+
+def _words(mask: int, count: int) -> list[int]:
+    """The bits of `mask` in words of 64, the lowest first."""
+    return [mask >> (_WORD * word) & (1 << _WORD) - 1 for word in range(count)]
+
+
+def _set_number(neighbours: Neighbours, scan: ScanFold, sets: dict[int, int]) -> int:
+    """The number in `sets` of the set that holds these symbols."""
+    return sets.setdefault(_hashed(neighbours, scan), len(sets))
 
 
 def _hashed(neighbours: Neighbours, scan: ScanFold) -> int:
-    """A set of symbols as 64 bits: a symbol's bit is the top 6 of a 32-bit product (kernels/regular.h)."""
-    if neighbours is None or any(symbols.negated or symbols.count > _MOST_HASHED for symbols in neighbours):
+    """A set of symbols as 256 bits: a symbol's bit is the top 8 of a 32-bit product (kernels/regular.h)."""
+    if neighbours is None or any(symbols.is_wide for symbols in neighbours):
         return _ANY
     found = 0
     for symbols in set(neighbours):
         for low, high in _as_symbols(symbols, scan).ranges:
             for symbol in range(low, high + 1):
-                found |= 1 << ((symbol * 0x9E3779B1 & 0xFFFFFFFF) >> 26)
+                found |= 1 << ((symbol * 0x9E3779B1 & 0xFFFFFFFF) >> 24)
     return found
 
 

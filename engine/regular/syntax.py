@@ -73,6 +73,11 @@ class Symbols:
     def count(self) -> int:
         return sum(last - first + 1 for first, last in self.ranges)
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether nearly anything is one of these: hashed to 64 places they would fill all."""
+        return self.negated or self.count > 200
+
     def code_points(self) -> Iterator[int]:
         for first, last in self.ranges:
             yield from range(first, last + 1)

@@ -11,7 +11,6 @@ from reference.sample import ASKED, CLAIM, DISEASE, TOLD, UNREAD, rule, sample_s
 from fairpost.engine import RuleSet, layout
 from fairpost.engine.asking import NO_CONTEXT, SHARED, UNASKED, list_contexts, pattern_contexts
 from fairpost.engine.build import build
-from fairpost.engine.check import context_indexes
 from fairpost.engine.image import Image
 from fairpost.engine.source import Cmp, Instruction, Op
 from fairpost.engine.vocabulary import CATEGORIES
@@ -30,7 +29,7 @@ def test_lists(sample: Image) -> None:
     assert contexts[[TOLD, ASKED, UNREAD]].tolist() == [MEDICAL, SHARED, UNASKED]
 
 
-def test_patterns_are_in_one_index_each(sample: Image) -> None:
+def test_patterns_are_in_one_index_and_say_who_asks(sample: Image) -> None:
     s = sample.sections
     of = pattern_contexts(s)
     texts = [text for text, _ in RuleSet.from_bytes(build(sample_source())).patterns()]
@@ -39,11 +38,11 @@ def test_patterns_are_in_one_index_each(sample: Image) -> None:
     assert found["谣言"] == found["/据.{0,4}报道/"] == MEDICAL
     assert found["请问"] == found["求助"] == SHARED  # 求助 is in a list that no rule reads, too
     assert found["天气"] == UNASKED
-    indexes = dict(context_indexes(s))
-    assert list(indexes) == [SHARED, MEDICAL, UNASKED]
-    filed = {NO_CONTEXT: s["ENTR"], **{category: index["CENT"] for category, index in indexes.items()}}
-    for category, entries in filed.items():
-        assert np.array_equal(np.sort(entries["pattern"]), np.flatnonzero(of == category))
+    assert s["CTXI"].tolist() == [SHARED, MEDICAL, UNASKED]
+    asking = s["CTXI"][s["CENT"]["flags"] >> layout.ENTRY_CONTEXT & 63]
+    assert np.array_equal(np.sort(s["ENTR"]["pattern"]), np.flatnonzero(of == NO_CONTEXT))
+    assert np.array_equal(np.sort(s["CENT"]["pattern"]), np.flatnonzero(of != NO_CONTEXT))
+    assert np.array_equal(asking, of[s["CENT"]["pattern"]])
 
 
 def test_anchors_are_where_their_pattern_is(sample: Image) -> None:

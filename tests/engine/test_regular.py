@@ -17,6 +17,7 @@ from reference.strategies import examples, regular_patterns, with_matches
 from fairpost.engine import RuleSet
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.regular import InvalidRegular, compile_regular, is_regular, parse
+from fairpost.engine.regular.literals import Anchor
 
 
 def ruleset_of(*patterns: str, word_boundaries: bool = False) -> RuleSet:
@@ -259,3 +260,22 @@ def test_every_match_holds_an_anchor(pattern: Pattern, data: st.DataObject) -> N
             for at in range(begin + anchor.least, begin + anchor.most + 1)
             if at + len(anchor.literal) <= end
         )
+
+
+def test_what_stands_around_an_anchor() -> None:
+    """Behind a gap is looked where the gap may end; what may end there, or is too wide, tells nothing."""
+
+    def around(text: str) -> tuple[str | None, str | None, int]:
+        found = compile_regular(text).surroundings(Anchor(tuple(map(ord, "贷款")), 0, 0))
+        assert found.before is None  # a match begins with it
+        behind, second = (
+            near and "".join("." if s.is_wide else chr(s.ranges[0][0]) for s in near)
+            for near in (found.behind, found.second)
+        )
+        return behind, second, found.ahead
+
+    assert around("贷款(办理|咨询)") == ("办咨", "理询", 1)
+    assert around("贷款.{0,3}(办理|咨询)") == ("办咨" * 4, "理询" * 4, 4)
+    assert around("贷款.{2,3}办") == ("办办", None, 4)
+    assert around("贷款.{0,3}") == (None, None, 1)
+    assert around("贷款.{0,40}办理")[2] == 1  # further than is looked

@@ -73,6 +73,7 @@ static void open_bundle(image_t *image, const uint8_t *bundle, const int8_t *uni
     POINT(regular_anchors, "RGXA");
     POINT(regular_starts, "RGXC");
     POINT(regular_masks, "RGXM");
+    POINT(symbol_sets, "RGXN");
     POINT(model_weights, "MODW");
     image->model_shift = 32 - (uint32_t)__builtin_ctzll(COUNT("MODW"));
     image->model_unigrams = unigrams;
@@ -80,39 +81,25 @@ static void open_bundle(image_t *image, const uint8_t *bundle, const int8_t *uni
     image->examined_from = -0.1; /* some windows have more, some less */
 }
 
-/* Once the image is whole: its contexts are the same but for the index. */
-static void open_contexts(image_t *whole, const uint8_t *bundle) {
-    static image_t contexts[MAX_CONTEXTS];
-    const uint32_t(*counts)[6] = (const void *)(bundle + section(bundle, "CTXI")->offset); /* category, then items of each section */
-    size_t words = 0, filter = 0, displacements = 0, slots = 0, entries = 0;
-    for (size_t k = 0; k < COUNT("CTXI"); k++) {
-        image_t *image = &contexts[k];
-        *image = *whole;
-        POINT(unigram_map, "CUMP");
-        POINT(filter_map, "CFMP");
-        POINT(displacement, "CDSP");
-        POINT(slots, "CSLT");
-        POINT(entries, "CENT");
-        image->unigram_map += words;
-        image->filter_map += filter;
-        image->displacement += displacements;
-        image->slots += slots;
-        image->entries += entries;
-        image->has_unigrams = 0;
-        for (size_t j = 0; j < counts[k][1]; j++) image->has_unigrams |= image->unigram_map[j] != 0;
-        image->filter_bits = (uint32_t)__builtin_ctzll(counts[k][2] * 64);
-        image->filter_shift = 32 - (image->filter_bits - 3);
-        image->displacement_count = counts[k][3];
-        image->slot_count = counts[k][4];
-        image->entry_count = counts[k][5];
-        words += counts[k][1];
-        filter += counts[k][2];
-        displacements += counts[k][3];
-        slots += counts[k][4];
-        entries += counts[k][5];
-    }
-    whole->contexts = contexts;
-    whole->context_count = COUNT("CTXI");
+/* Once the image is whole: its context is the same but for the index. */
+static void open_context(image_t *whole, const uint8_t *bundle) {
+    static image_t context;
+    image_t *image = &context;
+    if (!COUNT("CTXI")) return;
+    *image = *whole;
+    POINT(unigram_map, "CUMP");
+    POINT(filter_map, "CFMP");
+    POINT(displacement, "CDSP");
+    POINT(slots, "CSLT");
+    POINT(entries, "CENT");
+    image->has_unigrams = 0;
+    for (size_t j = 0; j < COUNT("CUMP"); j++) image->has_unigrams |= image->unigram_map[j] != 0;
+    image->filter_bits = (uint32_t)__builtin_ctzll(COUNT("CFMP") * 64);
+    image->filter_shift = 32 - (image->filter_bits - 3);
+    image->displacement_count = (uint32_t)COUNT("CDSP");
+    image->slot_count = (uint32_t)COUNT("CSLT");
+    image->entry_count = COUNT("CENT");
+    whole->context = &context;
 }
 
 static void open_evasion(evasion_t *evasion, const uint8_t *bundle) {
@@ -204,7 +191,7 @@ int main(void) {
     evasion_t evasion;
     open_evasion(&evasion, bundle);
     image.evasion = &evasion;
-    open_contexts(&image, bundle);
+    open_context(&image, bundle);
     for (int p = 0; p < PATH_COUNT; p++) {
         const path_t *path = &paths[p];
         if (!path->runs_here()) continue;
@@ -233,9 +220,8 @@ int main(void) {
             matcher_begin(&matcher, &image, &chunk, &matches, 0);
             if (match_chunk(&matcher)) return 4;
             show(&chunk, &matches);
-            const uint64_t all = ((uint64_t)1 << image.context_count) - 1;
             for (uint32_t k = 0; k < chunk.text_count; k++) {
-                if (match_context(path, &image, all, &chunk, k, 1, &context_matcher, &context, 0)) return 4;
+                if (match_context(path, &image, UINT64_MAX, &chunk, k, 1, &context_matcher, &context, 0)) return 4;
                 show_context(k, &context);
             }
             if (restore_chunk(&restorer, &image, &chunk)) return 4;
