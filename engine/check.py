@@ -232,7 +232,7 @@ def _check_model(s: Sections) -> None:
     bits = int(model["bits"][0])
     require(low <= bits <= high, f"section MODP: {bits} bits, expected {low} to {high}")
     require(weights.size == 1 << bits, f"section MODW: {weights.size} weights, expected {1 << bits}")
-    for name in ("scale", "bias", "examined_from"):
+    for name in ("scale", "bias", "length", "examined_from"):
         require(np.abs(model[name]) <= layout.MODEL_MAX, f"section MODP: {name} is out of range")
     signals, rules = s["MODR"], s["RULE"]
     if signals.size:

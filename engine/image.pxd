@@ -124,7 +124,7 @@ cdef extern from "image.h":
         const int8_t *model_weights
         const int8_t *model_unigrams
         uint32_t model_shift
-        double model_scale, model_bias
+        double model_scale, model_bias, model_length
         double examined_from
         const double *model_signals
         const evasion_t *evasion

@@ -130,7 +130,7 @@ cdef class Image:
             v.model_weights = <const int8_t*>_start(s["MODW"])
             v.model_unigrams = <const int8_t*>_start(self.unigrams)
             v.model_shift = 32 - <uint32_t>model["bits"]
-            v.model_scale, v.model_bias = model["scale"], model["bias"]
+            v.model_scale, v.model_bias, v.model_length = model["scale"], model["bias"], model["length"]
             v.examined_from = model["examined_from"]
             v.model_signals = <const double*>_start(s["MODR"]) if s["MODR"].size else NULL
         if s["EWRD"].size:

@@ -55,6 +55,7 @@ __all__ = [
     "MAX_STACK",
     "MODEL_BITS",
     "MODEL_DTYPE",
+    "MODEL_LENGTHS",
     "MODEL_MAX",
     "MOST_ALIKE",
     "NO_FINE",
@@ -367,12 +368,14 @@ MODEL_MAX: Final = 1e15
 SIGNAL_STEP: Final = 1 / 256
 """What a COMMERCE rule adds to the logit is a multiple of this: sums are exact, and one more rule always counts."""
 SIGNAL_MAX: Final = 32.0
+MODEL_LENGTHS: Final = (12, 48)
+"""Between these numbers of shapes a model's `length` counts in proportion; below not at all, above in full."""
 MODEL_DTYPE: Final = np.dtype(
     [
         ("scale", "<f8"),
         ("bias", "<f8"),
         ("bits", "<u4"),
-        ("reserved", "<u4"),
+        ("length", "<f4"),
         ("examined_from", "<f8"),
     ]
 )

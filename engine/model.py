@@ -6,7 +6,8 @@ of masked digits, xxx) becomes one symbol that says how long it is, and each Lat
 where `Symbol.BOUNDARY` stands behind the last. Each feature is hashed into one of 2**bits buckets, each bucket has an
 int8 weight, and
 
-    logit = bias + scale * (sum of the weights of all features of all texts of the post) / sqrt(max(n, 1))
+    logit = bias + length * (min(max(n, 12), 48) - 12) / 36
+                 + scale * (sum of the weights of all features of all texts of the post) / sqrt(max(n, 1))
 
 with n the shapes of all its texts: computed in float64 from left to right and rounded to float32 once. Where the model
 has `signals`, the score `commerce` is logistic(logit + the signals of the enforced COMMERCE rules that fired).
@@ -31,6 +32,7 @@ from fairpost.engine.layout import (
     FIRST_SYMBOL,
     MODEL_BITS,
     MODEL_DTYPE,
+    MODEL_LENGTHS,
     MODEL_MAX,
     SIGNAL_MAX,
     SIGNAL_STEP,
@@ -129,9 +131,13 @@ def features(shapes: ArrayLike, bits: int = 18) -> NDArray[np.uint32]:
     return np.concatenate([unigrams, unigrams + second * _SECOND]) >> shift
 
 
-def logit(total: int, shapes: int, scale: float, bias: float) -> np.float32:
+def logit(total: int, shapes: int, scale: float, bias: float, length: float = 0.0) -> np.float32:
     """The logit of a post with `shapes` shapes in all whose features' weights add up to `total`."""
-    return np.float32(bias + scale * float(total) / math.sqrt(float(max(shapes, 1))))
+    least, most = MODEL_LENGTHS
+    beyond = float(min(max(shapes, least), most) - least)
+    return np.float32(
+        bias + length * beyond / float(most - least) + scale * float(total) / math.sqrt(float(max(shapes, 1)))
+    )
 
 
 def logistic(value: float) -> float:
@@ -164,6 +170,7 @@ class TextModel:
             them), so that sums are exact. None: `commerce` is the noisy-or of the rules, and nothing of the model.
         signal_scale: of a COMMERCE rule that `signals` does not name (it is newer than the model), what
             -log(1 - weight) is multiplied by, 0 to 32.
+        length: what a post of 48 shapes and more has added to its logit, and shorter ones in part: a float32.
 
     Raises:
         ValueError, TypeError: one of them has the wrong type, size or range; the message names it.
@@ -174,6 +181,7 @@ class TextModel:
     bias: float
     signals: Mapping[str, float] | None = None
     signal_scale: float = field(default=1.0)
+    length: float = 0.0
 
     def __post_init__(self) -> None:
         weights = np.array(self.weights)  # a copy: the caller's may change
@@ -189,6 +197,9 @@ class TextModel:
             if not abs(value) <= MODEL_MAX:  # neither is a NaN
                 raise ValueError(f"{name} is {value:g}, expected a number from -{MODEL_MAX:g} to {MODEL_MAX:g}")
             object.__setattr__(self, name, value)
+        if not abs(float(self.length)) <= MODEL_MAX:
+            raise ValueError(f"length is {self.length:g}, expected a number from -{MODEL_MAX:g} to {MODEL_MAX:g}")
+        object.__setattr__(self, "length", float(np.float32(self.length)))
         if not 0.0 <= float(self.signal_scale) <= SIGNAL_MAX:
             raise ValueError(f"signal_scale is {self.signal_scale:g}, expected a number from 0 to {SIGNAL_MAX:g}")
         if self.signals is not None:
@@ -216,7 +227,13 @@ class TextModel:
         return hash((self.weights.tobytes(), self.scale, self.bias))
 
     def _values(self) -> tuple[Any, ...]:
-        return self.scale, self.bias, self.signal_scale, None if self.signals is None else dict(self.signals)
+        return (
+            self.scale,
+            self.bias,
+            self.length,
+            self.signal_scale,
+            None if self.signals is None else dict(self.signals),
+        )
 
     def signal(self, rule: str, weight: float) -> float:
         """What the COMMERCE rule of that id and weight adds to the logit when it fires."""
@@ -233,13 +250,13 @@ class TextModel:
             shapes = shapes_of(text)
             total += int(self.weights[features(shapes, self.bits)].sum(dtype=np.int64))
             count += shapes.size
-        return logit(total, count, self.scale, self.bias)
+        return logit(total, count, self.scale, self.bias, self.length)
 
     def sections(self) -> dict[str, NDArray[Any]]:
         """The sections of a bundle that hold it."""
         return {
             "MODW": self.weights,
-            "MODP": np.array([(self.scale, self.bias, self.bits, 0, -MODEL_MAX)], dtype=MODEL_DTYPE),
+            "MODP": np.array([(self.scale, self.bias, self.bits, self.length, -MODEL_MAX)], dtype=MODEL_DTYPE),
         }
 
     @staticmethod
@@ -247,7 +264,8 @@ class TextModel:
         """The model of a bundle's sections, None where there is none. Its signals are not read (section MODR)."""
         if not sections["MODP"].size:
             return None
-        return TextModel(sections["MODW"], float(sections["MODP"]["scale"][0]), float(sections["MODP"]["bias"][0]))
+        scale, bias, length = (float(sections["MODP"][name][0]) for name in ("scale", "bias", "length"))
+        return TextModel(sections["MODW"], scale, bias, length=length)
 
 
 def unigram_weights(weights: NDArray[np.int8], bits: int) -> NDArray[np.int8]:

@@ -7,7 +7,7 @@
     48       the description, JSON; then the weights, int8, compressed by zlib
 
 All numbers are little-endian. The description holds `features` (the name of the definition of features; under another
-one it does not load), `bits`, `scale`, `bias`, `signals`, `signal_scale`, and `about`, what training noted.
+one it does not load), `bits`, `scale`, `bias`, `length`, `signals`, `signal_scale`, and `about`, what training noted.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ __all__ = ["FEATURES", "InvalidModel", "describe_model", "load_model", "model_by
 
 MAGIC: Final = b"fairmodl"
 VERSION: Final = 1
-FEATURES: Final = "shapes-1: unigrams and bigrams"
-"""Changes with `features` and `shapes_of` of `fairpost.engine.model`: weights are worth nothing under others."""
+FEATURES: Final = "shapes-2: unigrams, bigrams, length"
+"""Changes with `features`, `shapes_of`, `logit` of `fairpost.engine.model`: weights are worth nothing under another."""
 _HEAD: Final = struct.Struct("<8sII32s")
 
 
@@ -44,6 +44,7 @@ def model_bytes(model: TextModel, about: Mapping[str, Any]) -> bytes:
         "bits": model.bits,
         "scale": model.scale,
         "bias": model.bias,
+        "length": model.length,
         "signals": None if model.signals is None else dict(model.signals),
         "signal_scale": model.signal_scale,
         "about": dict(about),
@@ -91,7 +92,12 @@ def _model_of(content: bytes, where: str) -> TextModel:
         inflate = zlib.decompressobj()
         weights = np.frombuffer(inflate.decompress(packed, 1 << 23), dtype=np.int8)
         model = TextModel(
-            weights, described["scale"], described["bias"], described["signals"], described["signal_scale"]
+            weights,
+            described["scale"],
+            described["bias"],
+            described["signals"],
+            described["signal_scale"],
+            described["length"],
         )
     except (ValueError, TypeError, KeyError, zlib.error) as error:
         raise InvalidModel(f"{where}: {error}") from None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import error_study
 import instructions
+import plain_model
 import pytest
 from peers import PEERS, Posts, checksum
 from report import Run, tables
 
 from fairpost.engine import RuleSet
 from fairpost.rules import shipped_bundle
+from fairpost.rules.training import Posts as LabelledPosts
+from fairpost.rules.training import written
 
 STORED = {
     "instructions a post": {"match": 1000},
@@ -133,3 +137,26 @@ def test_study_keeps_other_peoples_texts_out_of_the_repository(
         error_study.main()
     assert "is inside the repository; the texts may not be kept there" in capsys.readouterr().err
     assert not inside.exists()
+
+
+def test_plain_models_are_judged_on_the_same_posts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr(plain_model, "BITS", 12)
+    messages = written(300, seed=5)
+    sources = [("messages", "life", "others")[k % 3] for k in range(300)]
+    posts = LabelledPosts.of(messages.texts, messages.labels.tolist(), sources)
+    plain_model.plain_models(posts, ["messages"], ["life"], [["messages"]], ["life"])
+    _, heads, *rows = capsys.readouterr().out.splitlines()
+    assert heads.split()[-1] == "messages"
+    assert len(rows) == 12  # digits as they are: two sets of sources, with and without near copies; masked: without
+    assert sum("digits masked" in row for row in rows) == 4
+    for row in rows:
+        f1, auc, false = re.search(r" (?:in|out) +([\d.]+) +([\d.]+) +([\d.]+)%", row).groups()  # type: ignore[union-attr]
+        assert 0.5 < float(f1) <= 1.0
+        assert 0.8 < float(auc) <= 1.0
+        assert 0.0 <= float(false) <= 100.0
+    left = [row for row in rows if "all sources" in row and " out " in row]
+    assert all(0.5 < float(row.split()[-1]) <= 1.0 for row in left)
+    assert len(left) == 4

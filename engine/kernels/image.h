@@ -152,6 +152,7 @@ struct image {
     const int8_t *model_unigrams; /* by symbol, 65,536: the weights of unigrams in one piece */
     uint32_t model_shift;         /* 10 to 24 */
     double model_scale, model_bias;
+    double model_length;  /* what a post of 48 shapes or more has added to its logit, one of 12 or fewer has not */
     double examined_from; /* least logit of a window with which a post is examined */
     const double *model_signals; /* rule_count, each 0..32; NULL where commerce is a noisy-or */
     const evasion_t *evasion; /* NULL where no list takes a fold of the evasion scan */

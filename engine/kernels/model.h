@@ -20,7 +20,8 @@ static inline uint32_t model_bigram(uint32_t first, uint32_t second, uint32_t sh
 /* The logit of a post whose texts have `symbols` shapes in all and the sum `sum`. In double, in this order, and
  * rounded once; the extension is compiled without contraction, so that no multiply-add skips a rounding. */
 static inline float model_logit(const image_t *image, int64_t sum, uint64_t symbols) {
-    return (float)(image->model_bias + image->model_scale * (double)sum / sqrt((double)(symbols ? symbols : 1)));
+    const uint64_t beyond = symbols < 12 ? 0 : symbols > 48 ? 36 : symbols - 12; /* MODEL_LENGTHS */
+    return (float)(image->model_bias + image->model_length * (double)beyond / 36.0 + image->model_scale * (double)sum / sqrt((double)(symbols ? symbols : 1)));
 }
 
 /* One over 1 + e^-logit, by + and * and / on doubles alone, in this order: the library's exponential is not rounded

@@ -9,8 +9,9 @@ __all__ = ["model_card"]
 
 _WHAT: Final = """\
 Says how likely it is that a post sells or promotes something (`commerce`): a linear model over hashed unigrams and
-bigrams of folded symbols, with numbers and Latin words as one symbol each, and over the COMMERCE rules that fire. It
-says nothing about whether a claim is true or lawful. The file holds weights and no text of the sources."""
+bigrams of folded symbols, with numbers and Latin words as one symbol each, how many they are, and over the COMMERCE
+rules that fire. It says nothing about whether a claim is true or lawful. The file holds weights and no text of the
+sources."""
 
 _LIMITS: Final = """\
 - Probabilities hold for a mix of posts like that of the sources. Where fewer posts sell something, they are too high.

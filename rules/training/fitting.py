@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairpost.engine import ModelFeatures, RuleSet, TextModel, model_features
-from fairpost.engine.layout import SIGNAL_MAX
+from fairpost.engine.layout import MODEL_LENGTHS, SIGNAL_MAX
 
 from .posts import APART, CALIBRATION, CASES, EVADED, POSTS, TEST, UNLABELLED, WRITTEN, Posts, split_of
 
@@ -26,11 +26,12 @@ BITS: Final = 17
 SEED: Final = 0
 STRENGTH: Final = 5.0
 """Inverse of the strength of regularisation (scikit-learn's C)."""
-_OURS: Final[Mapping[str, float]] = {CASES: 3.0, POSTS: 4.0, EVADED: 4.0, WRITTEN: 0.5}
+_OURS: Final[Mapping[str, float]] = {CASES: 2.0, POSTS: 5.0, EVADED: 2.0, WRITTEN: 0.2}
 LEAST_SHARE: Final = 0.5
 """A rule adds at least this share of what its author's weight says, -log(1 - weight): the corpora lack many posts."""
 NEW_RULE: Final = 1.0
 """The same share for a rule that is newer than the model."""
+_FREE: Final = 5.0  # how free the length's weight is: there is one of it, and 2**17 of the others
 _SEEN: Final = 20  # a rule that fires on fewer posts has the weight of its author
 _CLIPS: Final = (1.0, 0.8, 0.6, 0.45, 0.3, 0.2)
 
@@ -67,8 +68,15 @@ def logits(model: TextModel, features: ModelFeatures, signals: NDArray[np.float6
     """The logit of `commerce` of each text, as the engine has it but for rounding: float64[n]."""
     sums = np.add.reduceat(np.append(model.weights[features.indices].astype(np.int64), 0), features.indptr[:-1])
     sums[features.shapes == 0] = 0
-    text = model.bias + model.scale * sums / np.sqrt(np.maximum(features.shapes, 1))
+    text = model.bias + model.length * lengths(features) + model.scale * sums / np.sqrt(np.maximum(features.shapes, 1))
     found: NDArray[np.float64] = text.astype(np.float32) + signal_matrix(features, len(signals)) @ signals
+    return found
+
+
+def lengths(features: ModelFeatures) -> NDArray[np.float64]:
+    """The share of a model's `length` that each text has: float64[n], 0..1."""
+    least, most = MODEL_LENGTHS
+    found: NDArray[np.float64] = (np.clip(features.shapes.astype(np.float64), least, most) - least) / (most - least)
     return found
 
 
@@ -128,33 +136,36 @@ def fit(
             )
     weights = np.array([weight_of(name, source_weights) for name in posts.sources.tolist()])
     numbers = rules.commerce_rules
-    from scipy.sparse import diags, hstack
+    from scipy.sparse import csr_matrix, diags, hstack
 
     buckets, fired = matrix(found, bits), signal_matrix(found, rules.rule_count)
     kept = numbers[np.asarray(fired[train].sum(axis=0)).ravel()[numbers] >= _SEEN]
     scales = leanings(buckets[train], posts.labels[train])
     scaled = buckets @ diags(scales.astype(np.float32))
+    long = lengths(found)
+    freely = csr_matrix((_FREE * long[:, None]).astype(np.float32))
     while True:  # a rule with a negative weight is left out, and the others are fitted anew
-        rows = hstack([scaled, fired[:, kept]], format="csr")
+        rows = hstack([scaled, fired[:, kept], freely], format="csr")
         regression = LogisticRegression(C=strength, max_iter=300, tol=1e-5, random_state=seed)
         regression.fit(rows[train], posts.labels[train], sample_weight=weights[train])
         coefficients = regression.coef_[0]
-        negative = coefficients[1 << bits :] < 0
+        negative = coefficients[1 << bits : -1] < 0
         if negative.sum() <= len(kept) // 8:
             break
         kept = kept[~negative]
     by_rule = np.zeros(rules.rule_count)
-    by_rule[kept] = np.maximum(coefficients[1 << bits :], 0.0)
+    by_rule[kept] = np.maximum(coefficients[1 << bits : -1], 0.0)
     own = np.array([-math.log(max(1.0 - rule_weights.get(name, 0.0), 1e-9)) for name in rules.rule_ids])
     by_rule[numbers] = np.maximum(by_rule[numbers], LEAST_SHARE * own[numbers])
     text, bias = coefficients[: 1 << bits] * scales, float(regression.intercept_[0])
+    length = float(coefficients[-1]) * _FREE
 
     def quantised(clip: float) -> TextModel:
         step = max(float(np.abs(text).max()) * clip, 1e-6) / 127
         whole = np.clip(np.rint(text / step), -127, 127).astype(np.int8)
-        return TextModel(whole, step, bias)
+        return TextModel(whole, step, bias, length=length)
 
-    exact = buckets[held] @ text + bias + fired[held] @ by_rule
+    exact = buckets[held] @ text + bias + length * long[held] + fired[held] @ by_rule
     truth, how_much = posts.labels[held].astype(np.float64), weights[held]
     rounded = {clip: logits(quantised(clip), chosen_rows(found, held), by_rule) for clip in _CLIPS}
     clip = min(_CLIPS, key=lambda each: log_loss(truth, rounded[each], how_much))
@@ -164,7 +175,9 @@ def fit(
     signals = {
         rules.rule_ids[k]: min(max(float(by_rule[k]) * slope, float(least[k])), SIGNAL_MAX) for k in numbers.tolist()
     }
-    model = TextModel(raw.weights, raw.scale * slope, raw.bias * slope + shift, signals, NEW_RULE)
+    model = TextModel(
+        raw.weights, raw.scale * slope, raw.bias * slope + shift, signals, NEW_RULE, length=raw.length * slope
+    )
     report = {
         "bits": bits,
         "strength": strength,

@@ -218,11 +218,22 @@ def test_a_model_is_a_value() -> None:
         ({"signals": {"a.b": -0.1}}, "the signal of rule a.b is -0.1, expected a number from 0 to 32"),
         ({"signals": {"a.b": np.nan}}, "the signal of rule a.b is nan"),
         ({"signal_scale": 33}, "signal_scale is 33, expected a number from 0 to 32"),
+        ({"length": np.inf}, "length is inf, expected a number"),
     ],
 )
-def test_signals_that_cannot_be(given: dict[str, Any], message: str) -> None:
+def test_what_cannot_be_added(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TextModel(np.zeros(256, np.int8), 1, 0, **given)
+
+
+@pytest.mark.parametrize(("shapes", "share"), [(1, 0), (12, 0), (13, 1), (47, 35), (48, 36), (5000, 36)])
+def test_a_long_post_has_more_added(path: str, shapes: int, share: int) -> None:
+    model = TextModel(np.zeros(256, np.int8), 1, -1, length=1.8)
+    assert model.length == float(np.float32(1.8))
+    assert model != TextModel(np.zeros(256, np.int8), 1, -1)
+    assert TextModel.of_sections(model.sections()) == model
+    judged = RuleSet.from_bytes(bundle_with(model)).check("字" * shapes).model
+    assert judged == np.float32(-1 + model.length * share / 36)
 
 
 def test_signals_are_values_too() -> None:
@@ -379,6 +390,7 @@ def test_sections_hold_the_model(model: TextModel) -> None:
         ("bits", 17, "section MODW: 262144 weights, expected 131072"),
         ("scale", np.nan, "section MODP: scale is out of range"),
         ("bias", 1e16, "section MODP: bias is out of range"),
+        ("length", np.nan, "section MODP: length is out of range"),
     ],
 )
 def test_a_forged_model_is_refused(model: TextModel, field: str, value: float, message: str) -> None:

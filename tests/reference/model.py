@@ -93,7 +93,13 @@ def logit_of(model: TextModel, texts: Sequence[str]) -> np.float32:
 def logit_of_shapes(model: TextModel, read: Sequence[Sequence[int]]) -> np.float32:
     total = sum(int(model.weights[bucket]) for text in read for bucket in buckets(text, model.bits))
     count = sum(len(text) for text in read)
-    return np.float32(model.bias + model.scale * total / math.sqrt(max(count, 1)))
+    return rounded_logit(model, total, count)
+
+
+def rounded_logit(model: TextModel, total: int, count: int) -> np.float32:
+    """Nothing for the length up to 12 shapes, all of it from 48 on, and a 36th more with each shape in between."""
+    share = 0 if count <= 12 else 36 if count >= 48 else count - 12
+    return np.float32(model.bias + model.length * share / 36 + model.scale * total / math.sqrt(max(count, 1)))
 
 
 def window_of(model: TextModel, texts: Sequence[str]) -> np.float32:
@@ -108,7 +114,7 @@ def windows(model: TextModel, read: Sequence[int]) -> Iterator[tuple[int, np.flo
     both = [unigram + bigram for unigram, bigram in zip(each[::2], each[1::2], strict=True)]
     for begin in range(0, max(1, len(read) - 20), 20):
         window = both[begin : begin + 40]
-        yield begin, np.float32(model.bias + model.scale * sum(window) / math.sqrt(max(len(window), 1)))
+        yield begin, rounded_logit(model, sum(window), len(window))
 
 
 def passages(model: TextModel, text: str, least: float) -> tuple[tuple[int, int], ...]:

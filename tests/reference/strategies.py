@@ -335,7 +335,7 @@ _policies = st.builds(
 def random_model(bits: int, scale: float, bias: float) -> TextModel:
     """A model of 2**bits weights of every size."""
     weights = np.random.default_rng(bits).integers(-128, 128, 1 << bits).astype(np.int8)
-    return TextModel(weights, scale, bias)
+    return TextModel(weights, scale, bias, length=-bias)
 
 
 _MODELS = (

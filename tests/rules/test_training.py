@@ -207,7 +207,7 @@ def test_calibration_makes_probabilities() -> None:
 @pytest.fixture
 def model() -> TextModel:
     weights = np.random.default_rng(1).integers(-128, 128, 256).astype(np.int8)
-    return TextModel(weights, 0.01, -1.5, {"a.b": 0.5, "a.c": 0.0}, 0.75)
+    return TextModel(weights, 0.01, -1.5, {"a.b": 0.5, "a.c": 0.0}, 0.75, 2.5)
 
 
 def test_a_file_holds_the_model(model: TextModel, tmp_path: Path) -> None:

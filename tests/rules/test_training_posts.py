@@ -71,7 +71,7 @@ def test_a_bucket_that_tells_labels_apart_is_freer() -> None:
 
 
 def test_sources_weigh_what_was_said() -> None:
-    assert weight_of(CASES, {}) == 3.0
+    assert weight_of(CASES, {}) == 2.0
     assert weight_of("shop", {}) == 1.0
     assert weight_of("shop", {"shop": 0.25}) == 0.25
     assert weight_of(CASES, {CASES: 0.0}) == 0.0
