@@ -171,6 +171,7 @@ static inline int restore_chunk(restorer_t *r, const image_t *image, chunk_t *ch
         if (!text->is_examined || text->length == 0) continue;
         if (find_passages(image, chunk, text, &r->reading.passages) || read_text(evasion, chunk, text, &r->reading)) return -1;
         if (!r->reading.marked) continue;
+        r->seeker.chunk = chunk;
         const int capped = seek_words(&r->seeker);
         if (capped < 0) return -1;
         text->flags |= (uint32_t)capped;

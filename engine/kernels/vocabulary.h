@@ -33,6 +33,7 @@ typedef struct { uint32_t hash, at; } noted_key_t;
 /* What looking up works on. */
 typedef struct {
     const evasion_t *evasion;
+    const chunk_t *chunk;
     const reading_t *reading;
     column_proposal proposals;
     noted_key_t keys[MOST_KEYS];
@@ -106,6 +107,14 @@ static inline uint32_t writing_of(const seeker_t *s, size_t at, uint16_t want, u
     return looks_like(s->evasion, symbol, meant) ? WRITING_LOOKALIKE : WRITING_NONE;
 }
 
+/* Whether nothing was dropped between sound `at`, which is no emoji, and the next one. */
+static inline int sounds_touch(const seeker_t *s, size_t at) {
+    const uint32_t source = s->reading->sources.at[at];
+    if (s->reading->marks.at[at] != MARK_ELEMENT) return adjoins(s->chunk, source);
+    const element_t *element = &s->reading->elements.at[source];
+    return adjoins(s->chunk, element->source + element->width - 1);
+}
+
 /* Proposes form `number` at sounds [begin, ...) if it may stand there, and what is written there must be read as it to be told.
  * Returns 0, or -1 (memory). */
 static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
@@ -138,7 +147,8 @@ static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
     if (classes_for(hows) & ~(uint32_t)word->classes) return 0;
     if (latin == word->length && letters < PINYIN_LETTERS) return 0;
     if (emoji == word->length && !is_one) return 0; /* decoration */
-    if (natural == 2 && word->length == 2) return 0; /* names of shops and people sound like any word */
+    if (word->length == 2 && natural == 2) return 0; /* names of shops and people sound like any word */
+    if (word->length == 2 && natural && !emoji && !sounds_touch(s, (size_t)begin)) return 0; /* what ends one clause and begins the next, too */
     if (column_proposal_reserve(&s->proposals, 1)) return -1;
     const proposal_t proposal = {(uint32_t)begin, number, word->length, (uint16_t)natural};
     s->proposals.at[s->proposals.count++] = proposal;

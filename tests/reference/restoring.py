@@ -173,7 +173,9 @@ def counts(sounds: Sequence[Sound], how: Sequence[Writing], takes: Writing) -> b
         return False
     if all(one & Writing.EMOJI for one in how) and len({s.first for s in sounds}) > 1:
         return False
-    return not (natural == 2 and len(sounds) == 2)
+    if len(sounds) > 2 or not natural or joint & Writing.EMOJI:
+        return True
+    return natural == 1 and sounds[1].first - sounds[0].last <= 1
 
 
 def stand_ins(sounds: Sequence[Sound], how: Sequence[Writing]) -> int:
