@@ -229,16 +229,4 @@ static inline int append_hits(const image_t *image, const owners_t *owners, cons
     return is_mixed;
 }
 
-/* Whether a delimiter of at least `strength` was dropped in bytes [from, to) of the text. Every 16 bytes read count as a pair
- * of hits: reading is bounded with them. */
-static inline int delimiter_between(const image_t *image, const text_t *text, uint32_t from, uint32_t to, uint32_t strength, uint64_t *pairs) {
-    for (size_t i = from; i < to;) {
-        const uint32_t c = decode_utf8(text->bytes, text->length, &i);
-        const uint16_t symbol = c < 0x10000 ? image->fold_flat[c] : fold_symbol(image, c);
-        if (symbol < SYMBOL_BOUNDARY && symbol >= strength) return 1;
-    }
-    *pairs += to > from ? (to - from) / 16 : 0;
-    return 0;
-}
-
 #endif

@@ -164,14 +164,16 @@ static inline int restore_chunk(restorer_t *r, const image_t *image, chunk_t *ch
     restored->byte_count = chunk->byte_count;
     restored->bytes_ = chunk->bytes_; /* offsets of restored symbols lie in these */
     if (chunk_reserve_texts(restored, chunk->text_count) || chunk_reserve_symbols(restored, 0)) return -1;
+    r->seeker.image = image;
     r->seeker.evasion = evasion;
+    r->seeker.chunk = chunk;
     r->seeker.reading = &r->reading;
     for (size_t number = 0; number < chunk->text_count; number++) {
         text_t *text = &chunk->texts[number];
         if (!text->is_examined || text->length == 0) continue;
         if (find_passages(image, chunk, text, &r->reading.passages) || read_text(evasion, chunk, text, &r->reading)) return -1;
         if (!r->reading.marked) continue;
-        r->seeker.chunk = chunk;
+        r->seeker.text = text;
         const int capped = seek_words(&r->seeker);
         if (capped < 0) return -1;
         text->flags |= (uint32_t)capped;

@@ -32,8 +32,10 @@ typedef struct { uint32_t hash, at; } noted_key_t;
 
 /* What looking up works on. */
 typedef struct {
+    const image_t *image;
     const evasion_t *evasion;
     const chunk_t *chunk;
+    const text_t *text;
     const reading_t *reading;
     column_proposal proposals;
     noted_key_t keys[MOST_KEYS];
@@ -107,12 +109,15 @@ static inline uint32_t writing_of(const seeker_t *s, size_t at, uint16_t want, u
     return looks_like(s->evasion, symbol, meant) ? WRITING_LOOKALIKE : WRITING_NONE;
 }
 
-/* Whether nothing was dropped between sound `at`, which is no emoji, and the next one. */
-static inline int sounds_touch(const seeker_t *s, size_t at) {
-    const uint32_t source = s->reading->sources.at[at];
-    if (s->reading->marks.at[at] != MARK_ELEMENT) return adjoins(s->chunk, source);
+/* Whether a clause ends between sound `at`, which is no emoji, and the next one. */
+static inline int ends_clause(const seeker_t *s, size_t at) {
+    const uint32_t source = s->reading->sources.at[at], *offsets = chunk_offsets(s->chunk);
     const element_t *element = &s->reading->elements.at[source];
-    return adjoins(s->chunk, element->source + element->width - 1);
+    const uint32_t last = s->reading->marks.at[at] == MARK_ELEMENT ? element->source + element->width - 1 : source;
+    if (adjoins(s->chunk, last)) return 0;
+    const uint32_t end = offsets[last] + utf8_length(chunk_bytes(s->chunk)[offsets[last]]);
+    uint64_t work = 0;
+    return delimiter_between(s->image, s->text, end - s->text->byte_begin, offsets[last + 1] - s->text->byte_begin, SYMBOL_SKIP_CLAUSE, &work);
 }
 
 /* Proposes form `number` at sounds [begin, ...) if it may stand there, and what is written there must be read as it to be told.
@@ -148,7 +153,7 @@ static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
     if (latin == word->length && letters < PINYIN_LETTERS) return 0;
     if (emoji == word->length && !is_one) return 0; /* decoration */
     if (word->length == 2 && natural == 2) return 0; /* names of shops and people sound like any word */
-    if (word->length == 2 && natural && !emoji && !sounds_touch(s, (size_t)begin)) return 0; /* what ends one clause and begins the next, too */
+    if (word->length == 2 && natural && !emoji && ends_clause(s, (size_t)begin)) return 0; /* and so does what lies around a comma */
     if (column_proposal_reserve(&s->proposals, 1)) return -1;
     const proposal_t proposal = {(uint32_t)begin, number, word->length, (uint16_t)natural};
     s->proposals.at[s->proposals.count++] = proposal;

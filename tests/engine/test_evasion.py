@@ -70,6 +70,9 @@ def expected(patterns: list[Pattern], text: str) -> list[tuple[int, int, int]]:
 
 CASES = [
     ("homophone", "本品根智糖尿病", [("根治", "根智"), ("糖尿病", "糖尿病")]),
+    ("homophone behind a separator", "本品根 智", [("根治", "根 智")]),
+    ("homophone behind a comma", "本品根，智", []),
+    ("homophone before a comma in a longer word", "移难，杂症都不怕", [("疑难杂症", "移难，杂症")]),
     ("two of three", "我们的药最友笑", [("最有效", "最友笑")]),
     ("every one of four", "移南砸正都不怕", [("疑难杂症", "移南砸正")]),
     ("pinyin", "gen zhi tangniaobing", [("根治", "gen zhi"), ("糖尿病", "tangniaobing")]),
@@ -85,6 +88,7 @@ CASES = [
     ("parts in brackets", "（月土）子疼", [("肚子", "月土）子")]),
     ("look-alike of two", "本品根冶糖尿病", [("根治", "根冶"), ("糖尿病", "糖尿病")]),
     ("look-alike of three", "加徽信", [("加微信", "加徽信"), ("微信", "徽信")]),
+    ("rare character for its own sound", "本品根秷", [("根治", "根秷")]),
     ("rare look-alike", "加溦信", [("加微信", "加溦信"), ("微信", "溦信")]),
     ("emoji", "放❤️购买，📦邮", [("放心", "放❤")]),
     ("emoji at the begin", "💰", []),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
-from fairpost.engine.folds import DEFAULT
+from fairpost.engine.folds import CHAR_CLASS, CLAUSE, DEFAULT
 from fairpost.engine.folds import evasion as tables
 from fairpost.engine.layout import Symbol, Writing
 from fairpost.engine.writings import usual_bits, usual_pairs
@@ -33,7 +33,7 @@ class Sound:
     written: the character that stands there, or that parts, a rare form or an emoji stand for; None of a Latin
     syllable. how: how it is written; 0 for a plain character. first, last: code points of the text. letters: of a Latin
     syllable. others: further syllables that an emoji is used for; how a rare form itself sounds. is_suspect: a plain
-    one that may stand for another.
+    one that may stand for another. ends_clause: a clause ends between it and the next one.
     """
 
     sound: Reading
@@ -44,6 +44,7 @@ class Sound:
     letters: tuple[Run, ...] = ()
     others: frozenset[int] = frozenset()
     is_suspect: bool = False
+    ends_clause: bool = False
 
     @property
     def is_marked(self) -> bool:
@@ -145,6 +146,8 @@ def _with_suspects(text: str, known: Known, read: Sequence[Sound]) -> tuple[Soun
     at = {run.first: k for k, run in reversed(list(enumerate(folded(text, DEFAULT).runs)))}
     marked: list[Sound] = []
     for k, s in enumerate(read):
+        between = text[s.last + 1 : read[k + 1].first] if k + 1 < len(read) else ""
+        s = replace(s, ends_clause=any(CHAR_CLASS[ord(c)] & CLAUSE for c in between))
         is_plain = not s.how and isinstance(s.sound, int)
         if not is_plain and not s.how & Writing.LOOKALIKE:
             marked.append(s)

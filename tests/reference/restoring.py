@@ -175,7 +175,7 @@ def counts(sounds: Sequence[Sound], how: Sequence[Writing], takes: Writing) -> b
         return False
     if len(sounds) > 2 or not natural or joint & Writing.EMOJI:
         return True
-    return natural == 1 and sounds[1].first - sounds[0].last <= 1
+    return natural == 1 and not sounds[0].ends_clause
 
 
 def stand_ins(sounds: Sequence[Sound], how: Sequence[Writing]) -> int:
