@@ -23,7 +23,7 @@ enum {
 enum { MARK_PLAIN = 0, MARK_SUSPECT = 1, MARK_ELEMENT = 2 };
 
 typedef struct {
-    uint32_t source;  /* its first symbol in the chunk; of an emoji the symbol behind it */
+    uint32_t source;  /* its first symbol in the chunk; of an emoji without symbols the one behind it */
     uint32_t width;   /* how many symbols of the chunk it takes */
     uint32_t offset;  /* byte in the chunk where it begins */
     uint16_t written; /* the symbol that it stands for; 0 for a Latin syllable */
@@ -75,6 +75,19 @@ static inline int reading_reserve(reading_t *reading, size_t count) {
     return 0;
 }
 
+/* The place of an emoji in evasion_t.emoji, or NO_RECORD. */
+static inline uint32_t emoji_record(const evasion_t *evasion, uint32_t code_point) {
+    size_t low = 0, high = evasion->emoji_count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (evasion->emoji[middle].code_point < code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < evasion->emoji_count && evasion->emoji[low].code_point == code_point ? (uint32_t)low : (uint32_t)NO_RECORD;
+}
+
 /* Notes the emoji of bytes [begin, end) of the chunk that stand for words, in order. The texts are well-formed by now. Returns 0,
  * or -1 (memory). */
 static inline int find_emoji(const evasion_t *evasion, const chunk_t *chunk, size_t begin, size_t end, reading_t *reading) {
@@ -87,19 +100,12 @@ static inline int find_emoji(const evasion_t *evasion, const chunk_t *chunk, siz
         if (!any) continue;
         for (size_t i = from; i < from + EMOJI_BLOCK && i < end; i++) {
             if (!(bytes[i] == 0xF0 || (bytes[i] == 0xE2 && bytes[i + 1] >= EMOJI_LEAST_SECOND))) continue;
-            size_t after = i, low = 0, high = evasion->emoji_count;
-            const uint32_t c = decode_utf8(bytes, chunk->byte_count, &after);
-            while (low < high) {
-                const size_t middle = (low + high) / 2;
-                if (evasion->emoji[middle].code_point < c)
-                    low = middle + 1;
-                else
-                    high = middle;
-            }
-            if (low == evasion->emoji_count || evasion->emoji[low].code_point != c) continue;
+            size_t after = i;
+            const uint32_t record = emoji_record(evasion, decode_utf8(bytes, chunk->byte_count, &after));
+            if (record == (uint32_t)NO_RECORD) continue;
             if (column_emoji_reserve(&reading->emoji, 1)) return -1;
             reading->emoji.at[reading->emoji.count].offset = (uint32_t)i;
-            reading->emoji.at[reading->emoji.count++].record = (uint32_t)low;
+            reading->emoji.at[reading->emoji.count++].record = record;
         }
     }
     return 0;
@@ -269,12 +275,30 @@ static inline size_t read_plain_run(const evasion_t *evasion, const uint16_t *sy
     return at;
 }
 
+/* Reads an emoji that the fold takes for letters (🆓 is free) at symbol `at`, if they are all of it. Returns its end, `at` if there is
+ * none, or 0 (memory). */
+static inline size_t read_letter_emoji(const evasion_t *evasion, const chunk_t *chunk, size_t at, size_t stop, reading_t *reading) {
+    const uint32_t *offsets = chunk_offsets(chunk);
+    const uint8_t *bytes = chunk_bytes(chunk);
+    size_t after = offsets[at], end = at + 1;
+    if (bytes[after] != 0xF0) return at;
+    const uint32_t record = emoji_record(evasion, decode_utf8(bytes, chunk->byte_count, &after));
+    if (record == (uint32_t)NO_RECORD) return at;
+    while (end < stop && offsets[end] == offsets[at]) end++;
+    const uint16_t written = evasion->emoji_symbols[evasion->emoji[record].start];
+    const element_t element = {(uint32_t)at, (uint32_t)(end - at), offsets[at], written, WRITING_EMOJI, record};
+    return read_element(reading, evasion->symbol_of[written] & EVASION_VALUE, element) ? 0 : end;
+}
+
 /* Reads what begins at symbol `at`: a Latin word, a character in its parts, a rare form, a stretched character, or after all a plain
  * one. Returns its end, or 0 (memory). */
 static inline size_t read_special(const evasion_t *evasion, const chunk_t *chunk, size_t at, size_t stop, reading_t *reading) {
     const uint16_t *const symbols = chunk_symbols(chunk);
     const uint32_t sound = evasion->symbol_of[symbols[at]], is_syllable = (sound & EVASION_VALUE) >= SYLLABLE_BEGIN;
-    if (sound & EVASION_LETTER) return read_latin(evasion, chunk, at, stop, reading);
+    if (sound & EVASION_LETTER) {
+        const size_t behind_emoji = read_letter_emoji(evasion, chunk, at, stop, reading);
+        return behind_emoji != at ? behind_emoji : read_latin(evasion, chunk, at, stop, reading);
+    }
     const split_t *split = sound & EVASION_SPLIT ? split_at(evasion, symbols + at, stop - at) : NULL;
     if (split != NULL) {
         /* 羊女乃 is 羊奶, not 姜乃: of two that overlap the one that fits its neighbours better. */
@@ -328,6 +352,7 @@ static inline int read_passage(const evasion_t *evasion, const chunk_t *chunk, p
         const emoji_t *emoji = &reading->emoji.at[k];
         const expansion_t *word = &evasion->emoji[emoji->record];
         const size_t stop = symbol_behind(chunk, at, passage->end, emoji->offset);
+        if (stop > passage->begin && chunk_offsets(chunk)[stop - 1] == emoji->offset) continue; /* its letters are read in their place */
         if (read_symbols(evasion, chunk, at, stop, reading)) return -1;
         at = stop;
         for (uint32_t j = 0; j < word->length; j++) {

@@ -100,9 +100,9 @@ static inline void put_sound(restorer_t *r, const chunk_t *chunk, size_t at) {
     const element_t *e = &reading->elements.at[source];
     if (meant) {
         put_symbol(r, meant, e->offset, e->source, e->source + e->width, r->hows.at[at]);
-    } else if (e->how & WRITING_PINYIN) {
+    } else if (e->how & (WRITING_PINYIN | WRITING_EMOJI)) { /* most emoji have no symbols */
         put_symbols(r, chunk, e->source, e->source + e->width);
-    } else if (!(e->how & WRITING_EMOJI)) {
+    } else {
         put_symbol(r, e->written, e->offset, e->source, e->source + e->width, e->how);
     }
 }

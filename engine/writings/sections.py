@@ -139,9 +139,14 @@ def _splits(scan: ScanFold, of: NDArray[Any], wanted: set[int]) -> dict[str, NDA
 
 @cache
 def _emoji_table() -> tuple[tuple[int, str], ...]:
-    """The emoji that the scan drops and where the kernels look, with their words."""
-    target = fold_table(DEFAULT).target
-    return tuple((c, word) for c, word in sorted(tables.EMOJI.items()) if c in _EMOJI and target[c] == DROP)
+    """The emoji where the kernels look that the scan drops, or takes for letters (🆓 free), with their words."""
+    table = fold_table(DEFAULT)
+
+    def is_read(c: int, word: str) -> bool:
+        letters = bytes(x for x in table.image(c) if x < 128)
+        return c in _EMOJI and (table.target[c] == DROP or (letters.isalpha() and len(word) == 1))
+
+    return tuple((c, word) for c, word in sorted(tables.EMOJI.items()) if is_read(c, word))
 
 
 def _emoji(scan: ScanFold) -> dict[str, NDArray[Any]]:

@@ -176,18 +176,32 @@ def _read(text: str, known: Known, passage: tuple[int, int], is_stretched: bool)
     for place, character in [*emoji, (len(text), "")]:
         stop = next((k for k in range(at, end) if runs[k].first > place), end)
         while at < stop:
-            at += _read_one(runs, at, stop, known, is_stretched, made)
+            at += _read_one(text, runs, at, stop, known, is_stretched, made)
         others = frozenset(tables.EMOJI_OTHER.get(ord(character), ())) if character else frozenset()
         word = EMOJI.get(character, "")
         made += [Sound(sound(c), c, Writing.EMOJI, place, place, others=others) for c in word]
     return made
 
 
-def _read_one(runs: Sequence[Run], at: int, stop: int, known: Known, is_stretched: bool, made: list[Sound]) -> int:
+def _read_letter_emoji(text: str, runs: Sequence[Run], at: int, stop: int, made: list[Sound]) -> int:
+    """Append an emoji that the fold takes for letters; returns how many symbols it takes, 0 if there is none."""
+    place = runs[at].first
+    word = EMOJI.get(text[place], "")
+    if len(word) != 1:
+        return 0
+    letters = tuple(run for run in runs[at:stop] if run.first == place)
+    others = frozenset(tables.EMOJI_OTHER.get(ord(text[place]), ()))
+    made.append(Sound(sound(word), word, Writing.EMOJI, place, place, letters, others))
+    return len(letters)
+
+
+def _read_one(
+    text: str, runs: Sequence[Run], at: int, stop: int, known: Known, is_stretched: bool, made: list[Sound]
+) -> int:
     """Append what begins at symbol `at`; returns how many symbols it takes."""
     symbol = chr(runs[at].code)
     if symbol in LETTERS:
-        return _read_latin(runs, at, stop, made)
+        return _read_letter_emoji(text, runs, at, stop, made) or _read_latin(runs, at, stop, made)
     split = _split(runs, at, stop, known.wholes)
     if split is not None:
         after = _split(runs, at + 1, stop, known.wholes)

@@ -259,7 +259,7 @@ def _restore_passage(sounds: Sequence[Sound], words: Words, symbols: list[tuple[
     for s, c, one in zip(sounds, meant, how, strict=True):
         if c is not None:
             symbols.append((Run(ord(c), s.first, s.last), one))
-        elif s.how & Writing.PINYIN:
+        elif s.letters:
             symbols += [(run, Writing(0)) for run in s.letters]
         elif not s.how & Writing.EMOJI:
             symbols.append((Run(ord(s.written or ""), s.first, s.last), s.how))
