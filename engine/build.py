@@ -194,7 +194,7 @@ def _vocabulary(source: RuleSetSource) -> Vocabulary:
             continue
         words = words_in(parse(pattern.text[1:-1])) if pattern.regular else [fold(pattern.text, DEFAULT)[0]]
         for word in words:
-            vocabulary.add(word, classes)
+            vocabulary.add(word, classes, len(pattern.lists))
     return vocabulary
 
 

@@ -45,8 +45,8 @@ static inline int compare_proposals(const void *a, const void *b) {
     const proposal_t *x = (const proposal_t *)a, *y = (const proposal_t *)b;
     if (x->length != y->length) return x->length > y->length ? -1 : 1;
     if (x->natural != y->natural) return x->natural < y->natural ? -1 : 1;
-    if (x->at != y->at) return x->at < y->at ? -1 : 1;
-    return x->form < y->form ? -1 : x->form > y->form;
+    if (x->form != y->form) return x->form < y->form ? -1 : 1; /* the words are in order of the lists that hold them */
+    return x->at < y->at ? -1 : x->at > y->at;
 }
 
 /* Takes proposals in order, those that no accepted one contradicts. Returns 0, or -1 (memory). */

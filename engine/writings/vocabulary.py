@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -45,14 +46,19 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._classes: dict[tuple[int, ...], int] = {}
+        self._uses: Counter[tuple[int, ...]] = Counter()
         self._characters: set[int] = set()
 
-    def add(self, word: Sequence[int], classes: int) -> None:
-        """A word that cannot be disguised is left out, but its characters are known in their parts."""
+    def add(self, word: Sequence[int], classes: int, uses: int = 1) -> None:
+        """A word that cannot be disguised is left out, but its characters are known in their parts.
+
+        uses: how many lists hold it.
+        """
         self._characters.update(word)
         if can_be_disguised(word):
             key = tuple(word)
             self._classes[key] = self._classes.get(key, 0) | classes
+            self._uses[key] += uses
 
     def characters(self) -> set[int]:
         """Code points of all words, those too that cannot be disguised."""
@@ -62,8 +68,11 @@ class Vocabulary:
         return len(self._classes)
 
     def words(self) -> list[tuple[tuple[int, ...], int]]:
-        """(code points, classes), in order of the code points: their numbers are their places here."""
-        return sorted(self._classes.items())
+        """(code points, classes), those first that most lists hold: their numbers are their places here.
+
+        Of two words that are written alike in disguise (包邮 and 保佑 are baoyou) the first is meant.
+        """
+        return sorted(self._classes.items(), key=lambda item: (-self._uses[item[0]], item[0]))
 
     def forms(self) -> Iterator[Form]:
         """All forms of all words, the usual one of each first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -60,11 +61,12 @@ def taken(folds: frozenset[str]) -> Writing:
 
 
 @lru_cache(maxsize=64)
-def words_of(sources: frozenset[tuple[str, frozenset[str]]]) -> Words:
-    """The words of lists: (word or regular pattern, folds)."""
+def words_of(sources: frozenset[tuple[str, frozenset[str], int]]) -> Words:
+    """The words of lists: (word or regular pattern, folds, how many lists hold it); those of most lists first."""
     words: dict[str, Writing] = {}
+    uses: Counter[str] = Counter()
     wholes: set[str] = set()
-    for word, folds in sources:
+    for word, folds, count in sources:
         if not folds & EVASION:
             continue
         if len(word) > 2 and word[0] == word[-1] == "/":
@@ -75,8 +77,10 @@ def words_of(sources: frozenset[tuple[str, frozenset[str]]]) -> Words:
             wholes.update(part)
             if can_be_disguised(part):
                 words[part] = words.get(part, Writing(0)) | taken(folds)
+                uses[part] += count
     pairs = {(number(a), number(b)) for word in words for a, b in pairwise(word)}
-    return Words(tuple(sorted(words.items())), Known(frozenset(wholes), frozenset(pairs)))
+    order = sorted(words.items(), key=lambda item: (-uses[item[0]], item[0]))
+    return Words(tuple(order), Known(frozenset(wholes), frozenset(pairs)))
 
 
 def number(character: str) -> int:
@@ -186,7 +190,7 @@ def stand_ins(sounds: Sequence[Sound], how: Sequence[Writing]) -> int:
 
 
 def proposals(sounds: Sequence[Sound], words: Words) -> Iterator[tuple[int, int, int, int, int]]:
-    """(-length, natural, at, word, form) of the words that may be meant; sorted, the first are taken first."""
+    """(-length, natural, word, form, at) of the words that may be meant; sorted, the first are taken first."""
     places: dict[Reading, set[int]] = {}  # where a sound may stand, or a character
     for at, s in enumerate(sounds):
         looks = passes_for(s.written or "") if s.is_suspect else frozenset()
@@ -204,7 +208,7 @@ def proposals(sounds: Sequence[Sound], words: Words) -> Iterator[tuple[int, int,
                     break
                 how.append(one)
             if len(how) == len(word) and is_found(part, form, word) and counts(part, how, takes):
-                yield -len(word), stand_ins(part, how), at, number, order
+                yield -len(word), stand_ins(part, how), number, order, at
 
 
 @lru_cache(maxsize=8)
@@ -249,7 +253,7 @@ def _restore_passage(sounds: Sequence[Sound], words: Words, symbols: list[tuple[
     meant: list[str | None] = [None] * len(sounds)
     how = [Writing(0)] * len(sounds)
     found = sorted(proposals(sounds, words))
-    for _, _, at, number, order in found:
+    for _, _, number, order, at in found:
         word, takes = words.words[number]
         if any(meant[at + k] not in (None, c) for k, c in enumerate(word)):
             continue
@@ -287,4 +291,5 @@ def find_restored(pattern: Pattern, restored: Restored | None) -> list[tuple[int
 
 
 def words_of_lists(lists: Mapping[str, ListSource]) -> Words:
-    return words_of(frozenset((word, source.folds) for source in lists.values() for word in source.words))
+    uses = Counter((word, source.folds) for source in lists.values() for word in source.words)
+    return words_of(frozenset((word, folds, count) for (word, folds), count in uses.items()))
