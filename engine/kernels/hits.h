@@ -54,6 +54,7 @@ static inline void sort_few_hits(hit_t *hits, size_t count) {
 /* Hits come nearly in order, where insertion is quickest; a text made to defeat it costs n log n. */
 static inline void sort_hits(hit_t *hits, size_t count) {
     size_t moves = 0;
+    if (count < 2) return; /* `hits` may be NULL where there is none */
     if (count <= FEW_HITS) {
         sort_few_hits(hits, count);
         return;
