@@ -40,25 +40,26 @@ static inline int find_passages(const image_t *image, const chunk_t *chunk, cons
     if (image->model_weights != NULL && (double)text->window < image->examined_from) return 0;
     if (shape_count <= 2 * WINDOW_BLOCK) return add_passage(passages, text->symbol_begin, text->symbol_end);
     const uint32_t *sums = chunk->sums.at + text->shape_begin;
-    /* Of the passage under way, and where shape `shape` stands. */
-    uint32_t begin = 0, end = 0, shape = 0, symbol = text->symbol_begin;
     for (uint32_t at = 0; at + WINDOW_BLOCK < shape_count; at += WINDOW_BLOCK) {
         const uint32_t stop = shape_count - at > 2 * WINDOW_BLOCK ? at + 2 * WINDOW_BLOCK : shape_count;
         if ((double)model_logit(image, (int32_t)(sums[stop] - sums[at]), stop - at) < image->examined_from) continue;
-        if (end < at || end == 0) {
-            if (end) {
-                symbol = skip_shapes(chunk, text, symbol, end - shape);
-                shape = end;
-                passages->at[passages->count - 1].end = symbol;
-            }
-            begin = at;
-            symbol = skip_shapes(chunk, text, symbol, begin - shape);
-            shape = begin;
-            if (add_passage(passages, symbol, text->symbol_end)) return -1;
-        }
-        end = stop;
+        passage_t *last = passages->count ? &passages->at[passages->count - 1] : NULL;
+        if (last != NULL && at <= last->end)
+            last->end = stop;
+        else if (add_passage(passages, at, stop))
+            return -1;
     }
-    if (end < shape_count && passages->count) passages->at[passages->count - 1].end = skip_shapes(chunk, text, symbol, end - shape);
+    /* So far in shapes; now in symbols. */
+    uint32_t shape = 0, symbol = text->symbol_begin;
+    for (size_t k = 0; k < passages->count; k++) {
+        passage_t *passage = &passages->at[k];
+        symbol = skip_shapes(chunk, text, symbol, passage->begin - shape);
+        shape = passage->begin;
+        passage->begin = symbol;
+        symbol = passage->end == shape_count ? text->symbol_end : skip_shapes(chunk, text, symbol, passage->end - shape);
+        shape = passage->end;
+        passage->end = symbol;
+    }
     return 0;
 }
 

@@ -20,6 +20,9 @@ enum {
     MOST_KEYS = 192
 };
 
+/* SAFETY: note_keys() notes two pairs for a sound and for each that it passes for, two of each way of three, one of each of four. */
+_Static_assert(2 * (1 + MOST_ALIKE) + 3 * 2 + 4 <= KEYS_OF_ONE, "too many keys around one sound");
+
 /* Sounds [at, at + length) of the text may be a form. natural: how many of them are characters that stand for others. */
 typedef struct {
     uint32_t at, form;
@@ -110,14 +113,13 @@ static inline uint32_t writing_of(const seeker_t *s, size_t at, uint16_t want, u
 }
 
 /* Whether a clause ends between sound `at`, which is no emoji, and the next one. */
-static inline int ends_clause(const seeker_t *s, size_t at) {
+static inline int ends_clause(seeker_t *s, size_t at) {
     const uint32_t source = s->reading->sources.at[at], *offsets = chunk_offsets(s->chunk);
     const element_t *element = &s->reading->elements.at[source];
     const uint32_t last = s->reading->marks.at[at] == MARK_ELEMENT ? element->source + element->width - 1 : source;
     if (adjoins(s->chunk, last)) return 0;
     const uint32_t end = offsets[last] + utf8_length(chunk_bytes(s->chunk)[offsets[last]]);
-    uint64_t work = 0;
-    return delimiter_between(s->image, s->text, end - s->text->byte_begin, offsets[last + 1] - s->text->byte_begin, SYMBOL_SKIP_CLAUSE, &work);
+    return delimiter_between(s->image, s->text, end - s->text->byte_begin, offsets[last + 1] - s->text->byte_begin, SYMBOL_SKIP_CLAUSE, &s->work);
 }
 
 /* Proposes form `number` at sounds [begin, ...) if it may stand there, and what is written there must be read as it to be told.
