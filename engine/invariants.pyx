@@ -39,6 +39,7 @@ from fairpost.engine.image cimport (
     rule_t,
     slot_t,
 )
+from fairpost.engine.native cimport prefetch
 
 __all__ = ["code_fault", "entry_fault", "offset_fault", "pattern_fault", "slot_fault", "symbol_fault"]
 
@@ -47,9 +48,6 @@ cdef enum:
     ALL_CATEGORIES = 255
     MAX_CATEGORIES = 32
     AHEAD = 16  # entries; buckets with several patterns reach far back and forth in PATT and PSYM
-
-cdef extern from *:
-    void prefetch "__builtin_prefetch"(const void *address) noexcept nogil
 
 
 cdef const void* _start(column) except? NULL:

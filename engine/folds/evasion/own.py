@@ -150,7 +150,6 @@ SPLITS: Final = """
 真 直八
 元 二儿
 甲 囗十
-回 囗口
 """
 
 # Two characters side by side in ordinary text; never read as one.
