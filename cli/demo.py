@@ -179,7 +179,7 @@ def _register_sellers(client: Client, console: Console) -> None:
 def register_sample(client: Client, seller: dict[str, Any]) -> None:
     """Register one seller of samples/sellers.yaml and record the events that its standing needs."""
     from fairpost.cli.seller import KINDS
-    from fairpost.v1 import registry_pb2
+    from fairpost.v1 import registry_pb2, seller_pb2
 
     client.register(
         registry_pb2.RegisterSellerRequest(
@@ -190,7 +190,7 @@ def register_sample(client: Client, seller: dict[str, Any]) -> None:
             credit_code=seller.get("credit_code", ""),
             categories=seller["categories"],
             licences=[
-                registry_pb2.Licence(
+                seller_pb2.Licence(
                     scope=licence["scope"],
                     number=licence["number"],
                     valid_from=str(licence["valid_from"]),
@@ -208,7 +208,7 @@ def register_sample(client: Client, seller: dict[str, Any]) -> None:
 
 def _events(standing: dict[str, Any]) -> Iterator[Any]:
     from fairpost.engine.vocabulary import ENFORCEMENT, LISTING, REGISTRATION
-    from fairpost.v1 import registry_pb2
+    from fairpost.v1 import seller_event_pb2
 
     def number(words: tuple[str, ...], word: str) -> Any:
         return words.index(word) + 1  # 0 is "unspecified" in the API
@@ -216,20 +216,26 @@ def _events(standing: dict[str, Any]) -> Iterator[Any]:
     # No event turns an admitted seller back into one that hands papers in; such a seller is incomplete by its record.
     if standing["registration"] != "pending":
         since = today() - timedelta(days=standing["tenure_days"])
-        active = registry_pb2.RegistrationChange(state=number(REGISTRATION, "active"))
-        yield registry_pb2.SellerEvent(registration=active, effective=since.isoformat())
+        active = seller_event_pb2.RegistrationChange(state=number(REGISTRATION, "active"))
+        yield seller_event_pb2.SellerEvent(registration=active, effective=since.isoformat())
         if standing["registration"] != "active":
-            state = registry_pb2.RegistrationChange(state=number(REGISTRATION, standing["registration"]))
-            yield registry_pb2.SellerEvent(registration=state)
+            state = seller_event_pb2.RegistrationChange(state=number(REGISTRATION, standing["registration"]))
+            yield seller_event_pb2.SellerEvent(registration=state)
     if standing["enforcement"] != "none":
-        yield registry_pb2.SellerEvent(
-            enforcement=registry_pb2.EnforcementChange(state=number(ENFORCEMENT, standing["enforcement"]))
+        yield seller_event_pb2.SellerEvent(
+            enforcement=seller_event_pb2.EnforcementChange(state=number(ENFORCEMENT, standing["enforcement"]))
         )
     if standing["listing"] != "none":
-        yield registry_pb2.SellerEvent(listing=registry_pb2.ListingChange(state=number(LISTING, standing["listing"])))
+        yield seller_event_pb2.SellerEvent(
+            listing=seller_event_pb2.ListingChange(
+                state=number(LISTING, standing["listing"]), permanent=standing["listing"] == "blacklisted"
+            )
+        )
+    # What the ladder made of the strikes is over.
+    long_ago = (today() - timedelta(days=100)).isoformat()
     for category, count in standing["strikes"].items():
         for _ in range(count):
-            yield registry_pb2.SellerEvent(strike=registry_pb2.Strike(category=category))
+            yield seller_event_pb2.SellerEvent(strike=seller_event_pb2.Strike(category=category), effective=long_ago)
 
 
 def sample_request(post: dict[str, Any]) -> Any:

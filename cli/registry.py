@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -97,36 +96,37 @@ def open_registry(url: str | None) -> Registry:
     """
     if url is None:
         return Absent()
-    if url.startswith("sqlite:"):
+    if url.startswith(("sqlite:", "postgresql:")):
         require("sqlalchemy", "server", f"--registry {url}")
         return _File(url)
     host, colon, port = url.rpartition(":")
     if not colon or not host or not port.isdigit() or "/" in url:
         raise CommandError(
-            f"--registry {url}: is neither sqlite:///path/to/registry.sqlite nor host:port of a fairpost server"
+            f"--registry {url}: is neither sqlite:///path/to/registry.sqlite, postgresql://user@host/database nor "
+            "host:port of a fairpost server"
         )
     return Remote(url)
 
 
 class _File:
-    """The store of a server on this machine, read once; a running server may go on writing to it."""
+    """The store of a server, read once; a running server may go on writing to it."""
 
     def __init__(self, url: str) -> None:
-        from fairpost.server.registry import standing_table
-        from fairpost.server.storage import StoreError
+        from fairpost.server.errors import ServiceError
+        from fairpost.server.registry.lookups import load_table
+        from fairpost.server.store import Store, StoreError
+        from fairpost.server.table import SellerTable
 
-        path = Path(url.removeprefix("sqlite:///"))
-        if not url.startswith("sqlite:///") or not path.name:
-            raise CommandError(f"--registry {url}: expected sqlite:///path/to/registry.sqlite")
-        if not path.is_file():
-            raise CommandError(f"--registry {url}: {path}: no such file")
+        self._table = SellerTable()
         try:
-            self._table = standing_table(path)
-        except StoreError as error:
+            with Store.open(url, create=False, migrate=False) as store, store.read() as connection:
+                load_table(self._table, connection)
+        except (StoreError, ServiceError) as error:
             raise CommandError(f"--registry {url}: {error}") from None
 
     def lookup(self, ids: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[Any]]:
-        return self._table.view(ids)
+        view = self._table.view(ids)
+        return view.sellers, view.standings
 
 
 class Sellers:

@@ -55,7 +55,7 @@ def register(
     if identity_number == "-":
         identity_number = sys.stdin.readline().strip()
     with connect(server, "--server", "seller") as client:
-        from fairpost.v1 import registry_pb2
+        from fairpost.v1 import registry_pb2, seller_pb2
 
         request = registry_pb2.RegisterSellerRequest(
             seller_id=seller_id,
@@ -64,7 +64,7 @@ def register(
             identity_number=identity_number,
             credit_code=credit_code,
             categories=category or [],
-            licences=[registry_pb2.Licence(**_licence(text)) for text in licence or []],
+            licences=[seller_pb2.Licence(**_licence(text)) for text in licence or []],
             exempt_reason=exempt_reason,
         )
         answer = client.register(request)

@@ -24,6 +24,8 @@ from fairpost.v1 import (
     registry_pb2_grpc,
     rules_pb2,
     rules_pb2_grpc,
+    seller_event_pb2,
+    seller_pb2,
     verdict_pb2,
 )
 
@@ -195,12 +197,12 @@ class Client:
         return _call(self.registry.RegisterSeller, request, self._timeout)
 
     def record_event(
-        self, seller_id: str, event: registry_pb2.SellerEvent, *, request_id: str = ""
+        self, seller_id: str, event: seller_event_pb2.SellerEvent, *, request_id: str = ""
     ) -> registry_pb2.RecordEventResponse:
         request = registry_pb2.RecordEventRequest(seller_id=seller_id, event=event, request_id=request_id)
         return _call(self.registry.RecordEvent, request, self._timeout)
 
-    def seller(self, seller_id: str) -> registry_pb2.Seller:
+    def seller(self, seller_id: str) -> seller_pb2.Seller:
         request = registry_pb2.GetSellerRequest(seller_id=seller_id)
         return _call(self.registry.GetSeller, request, self._timeout).seller
 

@@ -31,6 +31,16 @@ class Config(BaseSettings):
     data_dir: Path = Field(
         default_factory=_default_data_dir, description="Registry, its key and activated rule sets; made if missing."
     )
+    registry: str = Field(
+        "",
+        description="Store of the registry: sqlite:///path or postgresql://user@host/database; default: in data_dir.",
+    )
+    registry_key_file: Path | None = Field(
+        None,
+        description="File with the keys of personal data; default: in data_dir. FAIRPOST_REGISTRY_KEYS holds keys "
+        "themselves.",
+    )
+    ladder: Path | None = Field(None, description="Penalty ladder (YAML) instead of the shipped one.")
     rules: Path | None = Field(
         None, description="Bundle, or folder of packs, to activate at the start instead of the one active before."
     )

@@ -5,6 +5,8 @@
     ├── NotFound
     ├── AlreadyExists
     ├── FailedPrecondition   the server's state does not allow it now
+    ├── Aborted              somebody else was first; read again, and repeat if it still makes sense
+    ├── OutOfRange
     ├── ResourceExhausted    a limit; `retry_after` if waiting helps
     ├── Unavailable          ask again
     └── Internal             our fault; the message names an incident in the log and nothing else
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOMAIN",
+    "Aborted",
     "AlreadyExists",
     "FailedPrecondition",
     "Internal",
     "InvalidArgument",
     "NotFound",
+    "OutOfRange",
     "ResourceExhausted",
     "ServiceError",
     "Unavailable",
@@ -110,6 +114,14 @@ class AlreadyExists(ServiceError):
 
 class FailedPrecondition(ServiceError):
     code = code_pb2.FAILED_PRECONDITION
+
+
+class Aborted(ServiceError):
+    code = code_pb2.ABORTED
+
+
+class OutOfRange(ServiceError):
+    code = code_pb2.OUT_OF_RANGE
 
 
 class ResourceExhausted(ServiceError):

@@ -6,20 +6,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fairpost.engine.vocabulary import CATEGORIES, LICENCES, SELLER_NONE, SELLER_NOT_FOUND
-from fairpost.v1 import registry_pb2, standing_pb2, verdict_pb2
+from fairpost.engine.dates import date_of_day, day_of_date
+from fairpost.engine.vocabulary import (
+    CATEGORIES,
+    ENFORCEMENT,
+    LICENCES,
+    LISTING,
+    REGISTRATION,
+    SELLER_NONE,
+    SELLER_NOT_FOUND,
+)
+from fairpost.server.packed import NO_DAY, SELLER_RECORD_DTYPE
+from fairpost.v1 import registry_pb2, seller_event_pb2, seller_pb2, standing_pb2, verdict_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+    from datetime import date
 
-    from fairpost.server.standing import SellerRecord, Standing
+    from fairpost.server.registry.records import EventRecord, SellerRecord
+    from fairpost.server.registry.standing import Standing
     from fairpost.server.table import TableView
 
-__all__ = ["seller", "seller_standings", "standing"]
+__all__ = ["event", "mirror_entry", "seller", "seller_standings", "standing", "standing_of"]
 
 
-def standing(seller_id: str, row: np.ndarray | np.void) -> standing_pb2.Standing:
-    """A record of STANDING_DTYPE in words."""
+def standing(seller_id: str, row: np.ndarray | np.void, *, tenure_days: int | None = None) -> standing_pb2.Standing:
+    """A record of STANDING_DTYPE in words; or of SELLER_RECORD_DTYPE, whose tenure depends on the day."""
     bits = int(row["licences"])
     message = standing_pb2.Standing(
         seller_id=seller_id,
@@ -27,7 +39,7 @@ def standing(seller_id: str, row: np.ndarray | np.void) -> standing_pb2.Standing
         enforcement=int(row["enforcement"]) + 1,  # type: ignore[arg-type]
         listing=int(row["listing"]) + 1,  # type: ignore[arg-type]
         licences=[scope for bit, scope in enumerate(LICENCES) if bits >> bit & 1],
-        tenure_days=int(row["tenure_days"]),
+        tenure_days=int(row["tenure_days"]) if tenure_days is None else tenure_days,
         open_complaints=int(row["complaints"]),
     )
     for category in np.flatnonzero(row["strikes"][: len(CATEGORIES)]):
@@ -56,32 +68,96 @@ def seller_standings(seller_ids: Sequence[str], view: TableView) -> list[verdict
     return answers
 
 
-def seller(record: SellerRecord, derived: Standing) -> registry_pb2.Seller:
-    """The whole record as callers see it."""
-    message = registry_pb2.Seller(
+def standing_of(seller_id: str, packed: bytes, day: int) -> standing_pb2.Standing:
+    """A packed standing in words, with the tenure of `day` (since 1970)."""
+    (row,) = np.frombuffer(packed, SELLER_RECORD_DTYPE)
+    since = int(row["since_day"])
+    return standing(seller_id, row, tenure_days=max(0, day - since) if since != NO_DAY else 0)
+
+
+def mirror_entry(seller_id: str, packed: bytes) -> registry_pb2.MirrorEntry:
+    """A packed standing as mirrors keep it: the same on every day."""
+    (row,) = np.frombuffer(packed, SELLER_RECORD_DTYPE)
+    since = int(row["since_day"])
+    entry = registry_pb2.MirrorEntry(seller_id=seller_id, standing=standing(seller_id, row, tenure_days=0))
+    if since != NO_DAY:
+        entry.since = date_of_day(since).isoformat()
+    return entry
+
+
+def seller(record: SellerRecord, derived: Standing, day: date) -> seller_pb2.Seller:
+    """The whole record as callers see it; without contacts."""
+    needs = derived.requirements
+    message = seller_pb2.Seller(
         seller_id=record.seller_id,
         kind=record.kind,  # type: ignore[arg-type]
         name=record.name,
-        identity_masked=record.identity_masked,
+        identity_masked=record.number_masked,
         credit_code=record.credit_code,
         categories=record.categories,
         exempt_reason=record.exempt_reason,
-        standing=standing(record.seller_id, derived.row()),
-        requirements=registry_pb2.Requirements(
-            currently_due=derived.currently_due,
-            past_due=derived.past_due,
-            deadline=derived.deadline.isoformat() if derived.deadline else "",
+        standing=standing_of(record.seller_id, derived.packed(), day_of_date(day)),
+        requirements=seller_pb2.Requirements(
+            currently_due=needs.currently_due,
+            past_due=needs.past_due,
+            deadline=_iso(needs.deadline),
             disabled_reason=derived.disabled_reason,
         ),
-        next_verification=derived.next_verification.isoformat() if derived.next_verification else "",
+        next_verification=_iso(needs.next_verification),
+        version=record.version,
+        erased=record.erased_on is not None,
     )
     message.registered_at.FromMilliseconds(record.registered_at)
     for licence in record.licences:
-        message.licences.add(
-            scope=licence.scope,
-            number=licence.number,
-            valid_from=licence.valid_from.isoformat(),
-            valid_until=licence.valid_until.isoformat() if licence.valid_until else "",
-            evidence=licence.evidence,
-        )
+        message.licences.add(**licence.body)
     return message
+
+
+def event(seller_id: str, record: EventRecord, gone: Collection[int]) -> seller_event_pb2.SellerEvent:
+    """An entry of the log as callers see it. gone: sequences of the events that count for nothing."""
+    message = seller_event_pb2.SellerEvent(
+        seller_id=seller_id,
+        sequence=record.sequence,
+        actor=record.actor,
+        reason=record.reason,
+        evidence=record.evidence,
+        effective=record.effective.isoformat(),
+        expires=_iso(record.expires),
+        appeal_until=_iso(record.appeal_until),
+        decision_id=record.decision_id,
+        revision=record.revision,
+        overturned=record.sequence in gone,
+    )
+    message.recorded_at.FromMilliseconds(record.recorded_at)
+    body, kind = record.body, record.kind
+    if kind == "registration":
+        message.registration.state = REGISTRATION.index(body["state"]) + 1  # type: ignore[assignment]
+    elif kind == "verification":
+        message.verification.next_verification = body["next_verification"]
+    elif kind == "enforcement":
+        message.enforcement.state = ENFORCEMENT.index(body["state"]) + 1  # type: ignore[assignment]
+    elif kind == "listing":
+        message.listing.state = LISTING.index(body["state"]) + 1  # type: ignore[assignment]
+        message.listing.review = body.get("review", "")
+        message.listing.permanent = body.get("permanent", False)
+    elif kind == "strike":
+        message.strike.category, message.strike.weight = body["category"], body["weight"]
+    elif kind in ("licence", "licence_ended"):
+        getattr(message, kind).MergeFrom(seller_pb2.Licence(**body))
+    elif kind == "violation":
+        message.violation.MergeFrom(seller_event_pb2.Violation(**body))
+    elif kind == "complaint":
+        message.complaint.complaint_id, message.complaint.state = body["complaint_id"], body["state"]
+    elif kind == "appeal":
+        message.appeal.MergeFrom(seller_event_pb2.AppealStep(**body))
+    elif kind == "turned":
+        message.turned.changes.extend(body["changes"])
+    elif kind == "erasure":
+        message.erasure.fields.extend(body["fields"])
+    else:
+        message.record.fields.extend(body.get("fields", [kind]))
+    return message
+
+
+def _iso(day: date | None) -> str:
+    return day.isoformat() if day else ""

@@ -26,10 +26,9 @@ from fairpost.server.activation import RuleSets
 from fairpost.server.decisions import DecisionIds
 from fairpost.server.errors import ServiceError
 from fairpost.server.filtering import FilterService
-from fairpost.server.identity import IdentityKey, KeyFileError
-from fairpost.server.registry import Registry
+from fairpost.server.registry import KeyFileError, Keys, LadderError, Registry, read_ladder
 from fairpost.server.rules import RulesService
-from fairpost.server.storage import Store, StoreError
+from fairpost.server.store import Store, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +88,7 @@ class Server:
         first_rules(rule_sets, config)
         filtering = FilterService(
             rule_sets,
-            registry.table,
+            registry.lookups.table,
             DecisionIds(),
             max_posts=config.max_posts,
             max_characters=config.max_characters,
@@ -118,13 +117,15 @@ class Server:
 
     def _open_registry(self, config: Config) -> Registry:
         try:
-            key = IdentityKey.open(config.data_dir / "identity.key")
-            store = Store.open(config.data_dir / "registry.sqlite")
-        except (KeyFileError, StoreError) as error:
+            keys = Keys.open(config.registry_key_file or config.data_dir / "identity.key")
+            ladder = read_ladder(config.ladder) if config.ladder else None
+            store = Store.open(config.registry or f"sqlite:///{config.data_dir / 'registry.sqlite'}")
+        except (KeyFileError, LadderError, StoreError) as error:
             raise StartError(str(error)) from None
         registry = Registry(
             store,
-            key,
+            keys,
+            ladder=ladder,
             verification_days=config.verification_days,
             lookup_ttl=config.lookup_ttl,
             missing_ttl=config.missing_ttl,

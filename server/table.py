@@ -1,8 +1,7 @@
-"""Standing of all sellers in memory: the array that the engine reads, and where each seller is in it.
+"""Standing of all sellers in memory, as batches read it.
 
-Rows that a reader may have seen are never written again. A change of standing writes a new row behind the last one
-and points the seller at it; a batch that is being judged keeps reading the row it found. Rows that nobody points at
-any more are dropped when the array would have to grow.
+A change of standing writes a new row behind the last one and points the seller at it; a batch that is being judged
+keeps reading the row it found.
 """
 
 from __future__ import annotations
@@ -12,93 +11,71 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fairpost.engine.dates import day_of_date, today
 from fairpost.engine.vocabulary import SELLER_NONE, SELLER_NOT_FOUND, SELLER_UNAVAILABLE, STANDING_DTYPE
+from fairpost.server.packed import NO_DAY, SELLER_RECORD_DTYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import date
 
 __all__ = ["SellerTable", "TableView"]
 
-_FIRST_CAPACITY = 256
-
 
 class TableView(NamedTuple):
-    """What one batch sees. `sellers` int32[n]: row in `standings`, or SELLER_NONE / _NOT_FOUND / _UNAVAILABLE."""
+    """What one batch sees. `sellers` int32[n]: row in `standings` (STANDING_DTYPE[m]), or SELLER_NONE / _NOT_FOUND /
+    _UNAVAILABLE; `sequence`: the position of the log that it shows."""
 
     sellers: np.ndarray
     standings: np.ndarray
-
-
-class _Generation:
-    """Rows and index that belong together. `rows` may be replaced by a longer copy, never by another content."""
-
-    __slots__ = ("index", "rows", "used")
-
-    def __init__(self, capacity: int) -> None:
-        self.index: dict[str, int] = {}
-        self.rows = np.zeros(capacity, STANDING_DTYPE)
-        self.used = 0
+    sequence: int
 
 
 class SellerTable:
-    """Seller id -> standing. Any number of readers without a lock, one writer at a time."""
+    """Seller id -> standing. Any number of readers, one writer at a time."""
 
-    def __init__(self) -> None:
-        self._generation = _Generation(_FIRST_CAPACITY)
-        self._writing = threading.Lock()
+    def __init__(self, clock: Callable[[], date] = today) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._rows: dict[str, np.ndarray] = {}
+        self.sequence = 0
         self.available = True
         """False while the table may lack an acknowledged change: every seller is then SELLER_UNAVAILABLE."""
 
     def __len__(self) -> int:
-        return len(self._generation.index)
+        return len(self._rows)
 
     def view(self, seller_ids: Sequence[str]) -> TableView:
         """Rows of the sellers named by a batch of posts; "" names none."""
-        generation = self._generation
-        if not self.available:
-            rows = [SELLER_UNAVAILABLE if seller_id else SELLER_NONE for seller_id in seller_ids]
-            return TableView(np.array(rows, np.int32), generation.rows)
-        find = generation.index.get
-        rows = [find(seller_id, SELLER_NOT_FOUND) if seller_id else SELLER_NONE for seller_id in seller_ids]
-        # Taken after the index was read: the writer fills a row before it points at it, so every row found is here.
-        return TableView(np.array(rows, np.int32), generation.rows)
+        day = day_of_date(self._clock())
+        standings = np.zeros(len(seller_ids), STANDING_DTYPE)
+        sellers = np.arange(len(seller_ids), dtype=np.int32)
+        with self._lock:
+            sequence, available = self.sequence, self.available
+            rows = [self._rows.get(seller_id) for seller_id in seller_ids]
+        for i, (seller_id, row) in enumerate(zip(seller_ids, rows, strict=True)):
+            if not seller_id:
+                sellers[i] = SELLER_NONE
+            elif not available:
+                sellers[i] = SELLER_UNAVAILABLE
+            elif row is None:
+                sellers[i] = SELLER_NOT_FOUND
+            else:
+                for name in ("licences", "registration", "enforcement", "listing", "complaints", "strikes"):
+                    standings[name][i] = row[name]
+                since = int(row["since_day"])
+                standings["tenure_days"][i] = max(0, day - since) if since != NO_DAY else 0
+        return TableView(sellers, standings, sequence)
 
-    def put(self, seller_id: str, row: np.ndarray) -> None:
-        """Let `seller_id` stand as `row` (STANDING_DTYPE, shape ()) from now on."""
-        with self._writing:
-            generation = self._generation
-            if generation.used == len(generation.rows):
-                generation = self._make_room(generation)
-            generation.rows[generation.used] = row
-            generation.index[seller_id] = generation.used
-            generation.used += 1
-            self._generation = generation
+    def apply(self, sequence: int, seller_ids: Sequence[str], records: np.ndarray) -> None:
+        """Let the sellers stand as `records` (SELLER_RECORD_DTYPE[n]) from now on."""
+        assert records.dtype == SELLER_RECORD_DTYPE
+        with self._lock:
+            self._rows.update(zip(seller_ids, records, strict=True))
+            self.sequence = sequence
 
-    def replace(self, entries: Iterable[tuple[str, np.ndarray]]) -> None:
+    def replace(self, sequence: int, seller_ids: Sequence[str], records: np.ndarray) -> None:
         """Exchange the whole content; readers see either all of the old or all of the new."""
-        with self._writing:
-            fresh = _Generation(_FIRST_CAPACITY)
-            for seller_id, row in entries:
-                if fresh.used == len(fresh.rows):
-                    fresh.rows = _doubled(fresh.rows)
-                fresh.rows[fresh.used] = row
-                fresh.index[seller_id] = fresh.used
-                fresh.used += 1
-            self._generation = fresh
-
-    def _make_room(self, generation: _Generation) -> _Generation:
-        if len(generation.index) > generation.used // 2:
-            generation.rows = _doubled(generation.rows)
-            return generation
-        # Half of the rows are stale. Row numbers change, so readers need another index: a new generation.
-        live = _Generation(len(generation.rows))
-        live.rows[: len(generation.index)] = generation.rows[list(generation.index.values())]
-        live.index = {seller_id: row for row, seller_id in enumerate(generation.index)}
-        live.used = len(live.index)
-        return live
-
-
-def _doubled(rows: np.ndarray) -> np.ndarray:
-    longer = np.zeros(2 * len(rows), STANDING_DTYPE)
-    longer[: len(rows)] = rows
-    return longer
+        rows = dict(zip(seller_ids, records, strict=True))
+        with self._lock:
+            self._rows, self.sequence = rows, sequence

@@ -152,11 +152,14 @@ def handlers(
         "StreamCheck": grpc.stream_stream_rpc_method_handler(stream),
     }
     registry_methods = {
-        "RegisterSeller": unary(registry_pb2.RegisterSellerRequest, registry.register),
-        "GetSeller": unary(registry_pb2.GetSellerRequest, registry.get),
-        "LookupSeller": unary(registry_pb2.LookupSellerRequest, registry.lookup),
-        "BatchLookupSellers": unary(registry_pb2.BatchLookupSellersRequest, registry.lookup_batch),
-        "RecordEvent": unary(registry_pb2.RecordEventRequest, registry.record_event),
+        "RegisterSeller": unary(registry_pb2.RegisterSellerRequest, registry.sellers.register),
+        "UpdateSeller": unary(registry_pb2.UpdateSellerRequest, registry.sellers.update),
+        "ListSellers": unary(registry_pb2.ListSellersRequest, registry.sellers.search),
+        "ListEvents": unary(registry_pb2.ListEventsRequest, registry.sellers.events),
+        "GetSeller": unary(registry_pb2.GetSellerRequest, registry.sellers.get),
+        "LookupSeller": unary(registry_pb2.LookupSellerRequest, registry.lookups.lookup),
+        "BatchLookupSellers": unary(registry_pb2.BatchLookupSellersRequest, registry.lookups.lookup_batch),
+        "RecordEvent": unary(registry_pb2.RecordEventRequest, registry.decisions.record_event),
     }
     rules_methods = {
         "ActivateBundle": unary(rules_pb2.ActivateBundleRequest, rules.activate, max_bundle_bytes),

@@ -30,7 +30,7 @@ MAY_IMPORT = {
 }
 # What only an extra brings: commands import it when they run.
 ONLY_WITH_EXTRA = {"grpc", "google", "grpc_health", "grpc_reflection", "grpc_status", "sqlalchemy", "structlog"}
-ONLY_WITH_EXTRA |= {"stdnum", "pydantic_settings", "pyarrow"}
+ONLY_WITH_EXTRA |= {"stdnum", "pydantic_settings", "pyarrow", "alembic", "cryptography", "psycopg"}
 
 CIMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(?P<source>[.\w]+)[ \t]+c?import\b|c?import[ \t]+(?P<plain>[.\w]+))", re.M)
 

@@ -19,7 +19,7 @@ from fairpost.engine.source import Instruction, Op, Pattern, Policy, Rule, RuleS
 from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, RECOGNISERS
 from fairpost.server import Client, Config, Server
 from fairpost.server.run import StartError
-from fairpost.v1 import registry_pb2
+from fairpost.v1 import registry_pb2, seller_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -210,10 +210,10 @@ def registration() -> Callable[..., registry_pb2.RegisterSellerRequest]:
     """A faultless request; fields can be replaced by name."""
 
     def make(seller_id: str = "seller-1", **fields: Any) -> registry_pb2.RegisterSellerRequest:
-        licence = registry_pb2.Licence(scope="food", number="JY1", valid_from="2024-01-01", valid_until="2099-12-31")
+        licence = seller_pb2.Licence(scope="food", number="JY1", valid_from="2024-01-01", valid_until="2099-12-31")
         values = {
             "seller_id": seller_id,
-            "kind": registry_pb2.SELLER_KIND_ENTERPRISE,
+            "kind": seller_pb2.SELLER_KIND_ENTERPRISE,
             "name": "示例市食品有限公司",
             "credit_code": "91350100M000100Y43",
             "categories": ["food"],

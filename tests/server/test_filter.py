@@ -16,7 +16,7 @@ from fairpost.server import CallFailed
 from fairpost.server.decisions import DecisionIds
 from fairpost.server.filtering import FilterService
 from fairpost.server.table import SellerTable
-from fairpost.v1 import filter_pb2, post_pb2, registry_pb2, standing_pb2, verdict_pb2
+from fairpost.v1 import filter_pb2, post_pb2, seller_pb2, standing_pb2, verdict_pb2
 
 ALLOW, LIMIT, REVIEW, SHIELD, BLOCK = range(1, 6)
 
@@ -117,7 +117,7 @@ def test_law_of_the_day(shared: Any) -> None:
 
 
 def test_sellers(shared: Any, registration: Any) -> None:
-    device = registry_pb2.Licence(scope="medical-device", number="X1", valid_from="2024-01-01")
+    device = seller_pb2.Licence(scope="medical-device", number="X1", valid_from="2024-01-01")
     food = registration().licences[0]
     shared.client.register(registration("filter-food"))
     shared.client.register(registration("filter-device", licences=[food, device]))

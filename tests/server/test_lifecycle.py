@@ -16,7 +16,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pydantic import ValidationError
 
 from fairpost.server import CallFailed, Client, Config
-from fairpost.v1 import post_pb2, registry_pb2, verdict_pb2
+from fairpost.server.store.upgrade import newest
+from fairpost.v1 import post_pb2, seller_event_pb2, verdict_pb2
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,8 +95,8 @@ def test_sigkill_loses_no_acknowledged_registration(server: Any, registration: A
         while not any(seller_id.startswith(f"k{round_number}-0") for seller_id in acknowledged):
             time.sleep(0.005)
         if round_number < 3:
-            strike = registry_pb2.SellerEvent(
-                strike=registry_pb2.Strike(category="MEDICAL"), actor="test", reason="test"
+            strike = seller_event_pb2.SellerEvent(
+                strike=seller_event_pb2.Strike(category="MEDICAL"), actor="test", reason="test"
             )
             running.client.record_event("k0-0-0", strike)
             strikes += 1
@@ -203,10 +204,13 @@ def test_key_that_others_may_read(inside: Any) -> None:
     running.stop()
     key = running.data_dir / "identity.key"
     key.chmod(0o644)
-    assert running.refused() == f"{key}: others may read this key; run: chmod 600 {key}"
+    assert running.refused() == f"{key}: others may read these keys; run: chmod 600 {key}"
     key.chmod(0o600)
     key.write_bytes(b"short")
-    assert running.refused() == f"{key}: has 5 bytes, a key has 32; restore it from a backup"
+    assert running.refused() == (
+        f"{key}: no registry keys; expected JSON with hash, encryption and active, keys of 32 bytes in base64. Restore "
+        "it from a backup"
+    )
 
 
 def test_damaged_registry(inside: Any) -> None:
@@ -214,9 +218,11 @@ def test_damaged_registry(inside: Any) -> None:
     running.stop()
     path = running.data_dir / "registry.sqlite"
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE store SET schema_version = 2")
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    assert running.refused() == f"{path}: schema version 2; this version of fairpost reads 1"
+    assert (
+        running.refused() == f"{path}: is at revision 9999, of a newer version of fairpost; this one reads {newest()}"
+    )
     path.write_bytes(b"no database, but long enough to be looked at" * 100)
     assert running.refused() == f"{path}: not a usable registry: file is not a database"
 

@@ -23,11 +23,14 @@ from fairpost.engine.vocabulary import (
     SELLER_UNAVAILABLE,
     STANDING_DTYPE,
 )
-from fairpost.server.registry import standing_table
-from fairpost.server.standing import EventRecord, LicenceRecord, SellerRecord, derive
-from fairpost.server.storage import StoreError
+from fairpost.server.packed import SELLER_RECORD_DTYPE
+from fairpost.server.registry import Keys, Registry
+from fairpost.server.registry.lookups import load_table
+from fairpost.server.registry.records import EventRecord, LicenceRecord, SellerRecord
+from fairpost.server.registry.standing import derive
+from fairpost.server.store import Store, StoreError
 from fairpost.server.table import SellerTable
-from fairpost.v1 import registry_pb2
+from fairpost.v1 import registry_pb2, seller_event_pb2, seller_pb2
 
 DAY = date(2026, 6, 15)
 
@@ -38,7 +41,7 @@ def record(*events: tuple[Any, ...], **fields: Any) -> SellerRecord:
     for sequence, (kind, body, effective, *expiry) in enumerate(events, 1):
         expires = DAY + timedelta(days=expiry[0]) if expiry else None
         entries.append(EventRecord(sequence, kind, body, DAY + timedelta(days=effective), expires))
-    values = {"kind": 3, "name": "n", "identity_masked": "", "credit_code": "", "categories": ("tea",)}
+    values = {"kind": 3, "name": "n", "credit_code": "", "categories": ("tea",)}
     values |= {"exempt_reason": "", "registered_at": 0, "events": tuple(entries)} | fields
     return SellerRecord(seller_id="s", **values)
 
@@ -78,9 +81,14 @@ def state(name: str, effective: int, *expiry: int, kind: str = "enforcement") ->
     ],
 )
 def test_axes(events: list[Any], registration: str, enforcement: str, listing: str, tenure: int) -> None:
-    standing = derive(record(*events), DAY)
+    standing = derive(record(*events), DAY, {})
     found = (REGISTRATION[standing.registration], ENFORCEMENT[standing.enforcement], LISTING[standing.listing])
-    assert (*found, standing.tenure_days) == (registration, enforcement, listing, tenure)
+    assert (*found, (DAY - standing.since).days if standing.since else 0) == (
+        registration,
+        enforcement,
+        listing,
+        tenure,
+    )
 
 
 def test_strikes_expire_and_saturate() -> None:
@@ -89,7 +97,7 @@ def test_strikes_expire_and_saturate() -> None:
         ("strike", {"category": "DIVERT", "weight": 3}, -50, -1),
         ("strike", {"category": "DIVERT", "weight": 1}, 0, 0),
     ]
-    row = derive(record(REGISTERED, *strikes, *expired), DAY).row()
+    (row,) = np.frombuffer(derive(record(REGISTERED, *strikes, *expired), DAY, {}).packed(), SELLER_RECORD_DTYPE)
     assert row["strikes"][CATEGORIES.index("MEDICAL")] == 255
     assert row["strikes"][CATEGORIES.index("DIVERT")] == 1
     assert row["strikes"].sum() == 256
@@ -108,57 +116,65 @@ def test_strikes_expire_and_saturate() -> None:
 def test_required_licence(begin: int, end: int | None, registration: str, deadline: int | None) -> None:
     until = None if end is None else DAY + timedelta(days=end)
     licence = LicenceRecord("prepackaged-food", "1", DAY + timedelta(days=begin), until)
-    standing = derive(record(state("active", -9, kind="registration"), categories=("food",), licences=(licence,)), DAY)
+    standing = derive(
+        record(state("active", -9, kind="registration"), categories=("food",), licences=(licence,)), DAY, {}
+    )
     assert REGISTRATION[standing.registration] == registration
-    assert standing.deadline == (None if deadline is None else DAY + timedelta(days=deadline))
+    assert standing.requirements.deadline == (None if deadline is None else DAY + timedelta(days=deadline))
     assert bool(standing.licences) == (registration == "active")
 
 
-def test_table_rows_once_seen_never_change() -> None:
-    table = SellerTable()
-    row = np.zeros((), STANDING_DTYPE)
+def packed(since_day: int) -> np.ndarray:
+    rows = np.zeros(1, SELLER_RECORD_DTYPE)
+    rows["since_day"] = since_day
+    return rows
+
+
+def test_table() -> None:
+    table = SellerTable(lambda: date(1970, 1, 1) + timedelta(days=5000))
     views = []
     for i in range(3000):
-        row["tenure_days"] = i
-        table.put(f"s{i % 700}", row)
+        table.apply(i, [f"s{i % 700}"], packed(i))
         if i % 50 == 0:
             views.append((i, table.view([f"s{i % 700}", "nobody", ""])))
-    for i, view in views:
+    for i, view in views:  # what a batch has seen stays as it was
         assert view.sellers.dtype == np.int32
         assert view.sellers.tolist()[1:] == [SELLER_NOT_FOUND, SELLER_NONE]
-        assert view.standings[view.sellers[0]]["tenure_days"] == i
+        assert view.standings.dtype == STANDING_DTYPE
+        assert view.standings[view.sellers[0]]["tenure_days"] == 5000 - i
+        assert view.sequence == i
     assert len(table) == 700
     found = table.view([f"s{k}" for k in range(700)])
-    assert sorted(found.standings[found.sellers]["tenure_days"].tolist()) == list(range(2300, 3000))
+    assert sorted(found.standings[found.sellers]["tenure_days"].tolist()) == list(range(2001, 2701))
     table.available = False
     assert table.view(["s1", ""]).sellers.tolist() == [SELLER_UNAVAILABLE, SELLER_NONE]
+    table.available = True
+    table.replace(9999, ["a"], packed(1))
+    assert (len(table), table.view(["a", "s1"]).sellers.tolist()[1]) == (1, SELLER_NOT_FOUND)
 
 
 def test_table_under_concurrent_reads() -> None:
-    """Writers keep two fields equal; no reader may ever see them differ, or a row outside of the array."""
-    table, stop, faults = SellerTable(), threading.Event(), []
+    """A writer gives all sellers the same standing at one sequence; no reader may see two, or another sequence."""
+    table, stop, faults = SellerTable(lambda: date(1970, 1, 1)), threading.Event(), []
     ids = [f"s{i}" for i in range(100)]
+    same = np.zeros(100, SELLER_RECORD_DTYPE)
+    table.replace(0, ids, same.copy())
 
     def read() -> None:
         try:
             while not stop.is_set():
                 view = table.view(ids)
-                known = view.sellers[view.sellers >= 0]
-                rows = view.standings[known]
-                if (rows["tenure_days"] != rows["reserved"]).any() or (rows["tenure_days"] == 0).any():
-                    faults.append(rows)
+                if (view.standings[view.sellers]["licences"] != view.sequence).any():
+                    faults.append(view)
         except Exception as error:
             faults.append(error)
 
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:
         reader.start()
-    row = np.zeros((), STANDING_DTYPE)
-    for i in range(1, 20_000):
-        row["tenure_days"] = row["reserved"] = i
-        table.put(ids[i * 7 % 100], row)
-        if i % 5000 == 0:
-            table.replace([(seller_id, row.copy()) for seller_id in ids])
+    for i in range(1, 2000):
+        same["licences"] = i
+        (table.replace if i % 500 == 0 else table.apply)(i, ids, same.copy())
     stop.set()
     for reader in readers:
         reader.join()
@@ -173,13 +189,15 @@ def test_sample_sellers(inside: Any) -> None:
     client = running.client
 
     def record_event(seller_id: str, **change: Any) -> None:
-        event = registry_pb2.SellerEvent(actor="test", reason="sample", **change)
+        event = seller_event_pb2.SellerEvent(actor="test", reason="sample", **change)
         client.record_event(seller_id, event)
 
+    # What the ladder made of the strikes is over.
+    long_ago = (datetime.now(LAW_ZONE).date() - timedelta(days=100)).isoformat()
     for sample in samples["sellers"]:
         wanted = sample["standing"]
         licences = [
-            registry_pb2.Licence(**{name: str(value) for name, value in licence.items() if value is not None})
+            seller_pb2.Licence(**{name: str(value) for name, value in licence.items() if value is not None})
             for licence in sample["licences"]
         ]
         request = registry_pb2.RegisterSellerRequest(
@@ -201,9 +219,11 @@ def test_sample_sellers(inside: Any) -> None:
         if wanted["enforcement"] != "none":
             record_event(sample["id"], enforcement={"state": f"ENFORCEMENT_{wanted['enforcement'].upper()}"})
         if wanted["listing"] != "none":
-            record_event(sample["id"], listing={"state": f"LISTING_{wanted['listing'].upper()}"})
+            permanent = wanted["listing"] == "blacklisted"
+            listing = {"state": f"LISTING_{wanted['listing'].upper()}", "permanent": permanent}
+            record_event(sample["id"], listing=listing)
         for category, count in wanted["strikes"].items():
-            record_event(sample["id"], strike={"category": category, "weight": count})
+            record_event(sample["id"], strike={"category": category, "weight": count}, effective=long_ago)
     for sample in samples["sellers"]:
         wanted = sample["standing"]
         found = client.lookup(sample["id"]).standing
@@ -214,29 +234,29 @@ def test_sample_sellers(inside: Any) -> None:
         if wanted["registration"] in ("active", "lapsed"):
             assert abs(found.tenure_days - wanted["tenure_days"]) <= 1, sample["id"]
     # The same without a server, as `fairpost check --registry` reads it.
-    table = standing_table(running.data_dir / "registry.sqlite")
+    table = SellerTable()
+    url = f"sqlite:///{running.data_dir / 'registry.sqlite'}"
+    with Store.open(url, create=False) as store, store.read() as connection:
+        load_table(table, connection)
     assert len(table) == len(samples["sellers"])
     with pytest.raises(StoreError, match=r"nothing here\.sqlite: there is no registry here"):
-        standing_table(running.data_dir / "nothing here.sqlite")
+        Store.open(f"sqlite:///{running.data_dir / 'nothing here.sqlite'}", create=False)
     assert not (running.data_dir / "nothing here.sqlite").exists()
 
 
 def test_a_new_day_is_noticed(tmp_path: Path, registration: Any) -> None:
-    from fairpost.server.identity import IdentityKey
-    from fairpost.server.registry import Registry
-    from fairpost.server.storage import Store
 
     days = [DAY]
-    registry = Registry(Store.open(tmp_path / "r.sqlite"), IdentityKey(b"k" * 32), clock=lambda: days[0])
+    registry = Registry(Store.open(f"sqlite:///{tmp_path / 'r.sqlite'}"), Keys.make(), clock=lambda: days[0])
     registry.start()
-    licence = registry_pb2.Licence(scope="food", number="1", valid_from="2026-01-01", valid_until=DAY.isoformat())
-    registry.register(registration("s", licences=[licence]))
-    view = registry.table.view(["s"])
+    licence = seller_pb2.Licence(scope="food", number="1", valid_from="2026-01-01", valid_until=DAY.isoformat())
+    registry.sellers.register(registration("s", licences=[licence]))
+    view = registry.lookups.table.view(["s"])
     assert view.standings[view.sellers[0]]["registration"] == REGISTRATION.index("active")
     days[0] += timedelta(days=1)
     deadline = threading.Event()
     for _ in range(100):
-        view = registry.table.view(["s"])
+        view = registry.lookups.table.view(["s"])
         if view.standings[view.sellers[0]]["registration"] == REGISTRATION.index("lapsed"):
             break
         deadline.wait(0.1)
@@ -250,27 +270,26 @@ def test_store_that_fails(tmp_path: Path, registration: Any) -> None:
     import sqlite3
 
     from fairpost.server.errors import Unavailable
-    from fairpost.server.identity import IdentityKey
-    from fairpost.server.registry import Registry
-    from fairpost.server.storage import Store
 
     path = tmp_path / "r.sqlite"
-    registry = Registry(Store.open(path), IdentityKey(b"k" * 32))
-    registry.reload()
-    registry.register(registration("s"))
+    registry = Registry(Store.open(f"sqlite:///{path}"), Keys.make())
+    registry.lookups.reload()
+    registry.sellers.register(registration("s"))
     connection = sqlite3.connect(path)
-    connection.execute("ALTER TABLE events RENAME TO elsewhere")
+    connection.execute("ALTER TABLE head RENAME TO elsewhere")
     connection.commit()
     fully = registry_pb2.Consistency(fully_consistent=True)
-    answer = registry.lookup(registry_pb2.LookupSellerRequest(seller_id="s", consistency=fully)).answer
+    answer = registry.lookups.lookup(registry_pb2.LookupSellerRequest(seller_id="s", consistency=fully)).answer
     assert (answer.outcome, answer.HasField("standing")) == (3, False)
-    assert registry.lookup(registry_pb2.LookupSellerRequest(seller_id="s")).answer.outcome == 1
+    assert registry.lookups.lookup(registry_pb2.LookupSellerRequest(seller_id="s")).answer.outcome == 1
     with pytest.raises(Unavailable) as caught:
-        registry.register(registration("t"))
+        registry.sellers.register(registration("t"))
     assert caught.value.message == ("the registry's store cannot be written at present (OperationalError); ask again")
-    connection.execute("ALTER TABLE elsewhere RENAME TO events")
+    connection.execute("ALTER TABLE elsewhere RENAME TO head")
     connection.commit()
     connection.close()
-    assert registry.lookup(registry_pb2.LookupSellerRequest(seller_id="s", consistency=fully)).answer.outcome == 1
-    registry.register(registration("t"))
+    assert (
+        registry.lookups.lookup(registry_pb2.LookupSellerRequest(seller_id="s", consistency=fully)).answer.outcome == 1
+    )
+    registry.sellers.register(registration("t"))
     registry.close()

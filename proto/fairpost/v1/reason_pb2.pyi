@@ -82,6 +82,26 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """INVALID_ARGUMENT. A consistency token that this registry did not give out."""
     REASON_STORE_UNAVAILABLE: _Reason.ValueType  # 63
     """UNAVAILABLE. The data directory (the registry, the kept rule sets) cannot be read or written at present; ask again."""
+    REASON_CONFLICT: _Reason.ValueType  # 64
+    """ABORTED. Somebody else has changed it meanwhile: metadata "version" is the version it has now. Read it again, and
+    repeat the write if it still makes sense.
+    """
+    REASON_CURSOR_EXPIRED: _Reason.ValueType  # 65
+    """OUT_OF_RANGE. The cursor is older than the changes that are kept. Take a snapshot and go on from its cursor."""
+    REASON_COMPLAINT_NOT_FOUND: _Reason.ValueType  # 66
+    """NOT_FOUND. No such complaint."""
+    REASON_APPEAL_NOT_FOUND: _Reason.ValueType  # 67
+    """NOT_FOUND. No such appeal."""
+    REASON_WRONG_STATE: _Reason.ValueType  # 68
+    """FAILED_PRECONDITION. The state does not allow this step; metadata "state" is the state."""
+    REASON_EVENT_NOT_FOUND: _Reason.ValueType  # 69
+    """NOT_FOUND. The seller has no such event."""
+    REASON_APPEAL_TERM_PASSED: _Reason.ValueType  # 70
+    """FAILED_PRECONDITION. The term for an appeal against the event has passed; metadata "until"."""
+    REASON_APPEAL_EXISTS: _Reason.ValueType  # 71
+    """ALREADY_EXISTS. There is an appeal against the event; metadata "appeal_id"."""
+    REASON_ERASED: _Reason.ValueType  # 72
+    """FAILED_PRECONDITION. The seller's data were erased."""
     REASON_DRAINING: _Reason.ValueType  # 80
     """80 to 99: the server.
 
@@ -160,6 +180,26 @@ REASON_INVALID_TOKEN: Reason.ValueType  # 62
 """INVALID_ARGUMENT. A consistency token that this registry did not give out."""
 REASON_STORE_UNAVAILABLE: Reason.ValueType  # 63
 """UNAVAILABLE. The data directory (the registry, the kept rule sets) cannot be read or written at present; ask again."""
+REASON_CONFLICT: Reason.ValueType  # 64
+"""ABORTED. Somebody else has changed it meanwhile: metadata "version" is the version it has now. Read it again, and
+repeat the write if it still makes sense.
+"""
+REASON_CURSOR_EXPIRED: Reason.ValueType  # 65
+"""OUT_OF_RANGE. The cursor is older than the changes that are kept. Take a snapshot and go on from its cursor."""
+REASON_COMPLAINT_NOT_FOUND: Reason.ValueType  # 66
+"""NOT_FOUND. No such complaint."""
+REASON_APPEAL_NOT_FOUND: Reason.ValueType  # 67
+"""NOT_FOUND. No such appeal."""
+REASON_WRONG_STATE: Reason.ValueType  # 68
+"""FAILED_PRECONDITION. The state does not allow this step; metadata "state" is the state."""
+REASON_EVENT_NOT_FOUND: Reason.ValueType  # 69
+"""NOT_FOUND. The seller has no such event."""
+REASON_APPEAL_TERM_PASSED: Reason.ValueType  # 70
+"""FAILED_PRECONDITION. The term for an appeal against the event has passed; metadata "until"."""
+REASON_APPEAL_EXISTS: Reason.ValueType  # 71
+"""ALREADY_EXISTS. There is an appeal against the event; metadata "appeal_id"."""
+REASON_ERASED: Reason.ValueType  # 72
+"""FAILED_PRECONDITION. The seller's data were erased."""
 REASON_DRAINING: Reason.ValueType  # 80
 """80 to 99: the server.
 

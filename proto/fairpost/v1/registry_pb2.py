@@ -22,62 +22,77 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from fairpost.v1 import seller_pb2 as fairpost_dot_v1_dot_seller__pb2
+from fairpost.v1 import seller_event_pb2 as fairpost_dot_v1_dot_seller__event__pb2
 from fairpost.v1 import standing_pb2 as fairpost_dot_v1_dot_standing__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
-from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66\x61irpost/v1/registry.proto\x12\x0b\x66\x61irpost.v1\x1a\x1a\x66\x61irpost/v1/standing.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"c\n\x07Licence\x12\r\n\x05scope\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x12\n\nvalid_from\x18\x03 \x01(\t\x12\x13\n\x0bvalid_until\x18\x04 \x01(\t\x12\x10\n\x08\x65vidence\x18\x05 \x01(\t\"b\n\x0cRequirements\x12\x15\n\rcurrently_due\x18\x01 \x03(\t\x12\x10\n\x08past_due\x18\x02 \x03(\t\x12\x10\n\x08\x64\x65\x61\x64line\x18\x03 \x01(\t\x12\x17\n\x0f\x64isabled_reason\x18\x04 \x01(\t\"\xf9\x02\n\x06Seller\x12\x11\n\tseller_id\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.fairpost.v1.SellerKind\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x17\n\x0fidentity_masked\x18\x04 \x01(\t\x12\x13\n\x0b\x63redit_code\x18\x05 \x01(\t\x12\x12\n\ncategories\x18\x06 \x03(\t\x12&\n\x08licences\x18\x07 \x03(\x0b\x32\x14.fairpost.v1.Licence\x12\x15\n\rexempt_reason\x18\x08 \x01(\t\x12\'\n\x08standing\x18\t \x01(\x0b\x32\x15.fairpost.v1.Standing\x12/\n\x0crequirements\x18\n \x01(\x0b\x32\x19.fairpost.v1.Requirements\x12\x31\n\rregistered_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11next_verification\x18\x0c \x01(\t\"\xf4\x01\n\x15RegisterSellerRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tseller_id\x18\x02 \x01(\t\x12%\n\x04kind\x18\x03 \x01(\x0e\x32\x17.fairpost.v1.SellerKind\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x17\n\x0fidentity_number\x18\x05 \x01(\t\x12\x13\n\x0b\x63redit_code\x18\x06 \x01(\t\x12\x12\n\ncategories\x18\x07 \x03(\t\x12&\n\x08licences\x18\x08 \x03(\x0b\x32\x14.fairpost.v1.Licence\x12\x15\n\rexempt_reason\x18\t \x01(\t\"X\n\x16RegisterSellerResponse\x12#\n\x06seller\x18\x01 \x01(\x0b\x32\x13.fairpost.v1.Seller\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\"%\n\x10GetSellerRequest\x12\x11\n\tseller_id\x18\x01 \x01(\t\"S\n\x11GetSellerResponse\x12#\n\x06seller\x18\x01 \x01(\x0b\x32\x13.fairpost.v1.Seller\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\"q\n\x0b\x43onsistency\x12\x1a\n\x10minimise_latency\x18\x01 \x01(\x08H\x00\x12\x1b\n\x11\x61t_least_as_fresh\x18\x02 \x01(\tH\x00\x12\x1a\n\x10\x66ully_consistent\x18\x03 \x01(\x08H\x00\x42\r\n\x0brequirement\"W\n\x13LookupSellerRequest\x12\x11\n\tseller_id\x18\x01 \x01(\t\x12-\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x18.fairpost.v1.Consistency\"\x9f\x01\n\x0cSellerAnswer\x12\x11\n\tseller_id\x18\x01 \x01(\t\x12+\n\x07outcome\x18\x02 \x01(\x0e\x32\x1a.fairpost.v1.LookupOutcome\x12\'\n\x08standing\x18\x03 \x01(\x0b\x32\x15.fairpost.v1.Standing\x12&\n\x03ttl\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\\\n\x14LookupSellerResponse\x12)\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x19.fairpost.v1.SellerAnswer\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\"^\n\x19\x42\x61tchLookupSellersRequest\x12\x12\n\nseller_ids\x18\x01 \x03(\t\x12-\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x18.fairpost.v1.Consistency\"c\n\x1a\x42\x61tchLookupSellersResponse\x12*\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x19.fairpost.v1.SellerAnswer\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\">\n\x12RegistrationChange\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.fairpost.v1.Registration\")\n\x0cVerification\x12\x19\n\x11next_verification\x18\x01 \x01(\t\"<\n\x11\x45nforcementChange\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.fairpost.v1.Enforcement\"4\n\rListingChange\x12#\n\x05state\x18\x01 \x01(\x0e\x32\x14.fairpost.v1.Listing\"*\n\x06Strike\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\r\"\x8c\x03\n\x0bSellerEvent\x12\x37\n\x0cregistration\x18\x01 \x01(\x0b\x32\x1f.fairpost.v1.RegistrationChangeH\x00\x12\x31\n\x0cverification\x18\x02 \x01(\x0b\x32\x19.fairpost.v1.VerificationH\x00\x12\x35\n\x0b\x65nforcement\x18\x03 \x01(\x0b\x32\x1e.fairpost.v1.EnforcementChangeH\x00\x12-\n\x07listing\x18\x04 \x01(\x0b\x32\x1a.fairpost.v1.ListingChangeH\x00\x12%\n\x06strike\x18\x05 \x01(\x0b\x32\x13.fairpost.v1.StrikeH\x00\x12\r\n\x05\x61\x63tor\x18\x14 \x01(\t\x12\x0e\n\x06reason\x18\x15 \x01(\t\x12\x10\n\x08\x65vidence\x18\x16 \x01(\t\x12\x11\n\teffective\x18\x17 \x01(\t\x12\x0f\n\x07\x65xpires\x18\x18 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x19 \x01(\t\x12\x10\n\x08revision\x18\x1a \x01(\tB\x08\n\x06\x63hange\"d\n\x12RecordEventRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tseller_id\x18\x02 \x01(\t\x12\'\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x18.fairpost.v1.SellerEvent\"k\n\x13RecordEventResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x08standing\x18\x02 \x01(\x0b\x32\x15.fairpost.v1.Standing\x12\x19\n\x11\x63onsistency_token\x18\x03 \x01(\t*\xa2\x01\n\nSellerKind\x12\x1b\n\x17SELLER_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSELLER_KIND_NATURAL_PERSON\x10\x01\x12#\n\x1fSELLER_KIND_INDIVIDUAL_BUSINESS\x10\x02\x12\x1a\n\x16SELLER_KIND_ENTERPRISE\x10\x03\x12\x16\n\x12SELLER_KIND_EXEMPT\x10\x04\x32\xc6\x03\n\x0fRegistryService\x12Y\n\x0eRegisterSeller\x12\".fairpost.v1.RegisterSellerRequest\x1a#.fairpost.v1.RegisterSellerResponse\x12J\n\tGetSeller\x12\x1d.fairpost.v1.GetSellerRequest\x1a\x1e.fairpost.v1.GetSellerResponse\x12S\n\x0cLookupSeller\x12 .fairpost.v1.LookupSellerRequest\x1a!.fairpost.v1.LookupSellerResponse\x12\x65\n\x12\x42\x61tchLookupSellers\x12&.fairpost.v1.BatchLookupSellersRequest\x1a\'.fairpost.v1.BatchLookupSellersResponse\x12P\n\x0bRecordEvent\x12\x1f.fairpost.v1.RecordEventRequest\x1a .fairpost.v1.RecordEventResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66\x61irpost/v1/registry.proto\x12\x0b\x66\x61irpost.v1\x1a\x18\x66\x61irpost/v1/seller.proto\x1a\x1e\x66\x61irpost/v1/seller_event.proto\x1a\x1a\x66\x61irpost/v1/standing.proto\x1a\x1egoogle/protobuf/duration.proto\"\x9d\x02\n\x15RegisterSellerRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tseller_id\x18\x02 \x01(\t\x12%\n\x04kind\x18\x03 \x01(\x0e\x32\x17.fairpost.v1.SellerKind\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x17\n\x0fidentity_number\x18\x05 \x01(\t\x12\x13\n\x0b\x63redit_code\x18\x06 \x01(\t\x12\x12\n\ncategories\x18\x07 \x03(\t\x12&\n\x08licences\x18\x08 \x03(\x0b\x32\x14.fairpost.v1.Licence\x12\x15\n\rexempt_reason\x18\t \x01(\t\x12\'\n\x08\x63ontacts\x18\n \x01(\x0b\x32\x15.fairpost.v1.Contacts\"X\n\x16RegisterSellerResponse\x12#\n\x06seller\x18\x01 \x01(\x0b\x32\x13.fairpost.v1.Seller\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\"%\n\x10GetSellerRequest\x12\x11\n\tseller_id\x18\x01 \x01(\t\"S\n\x11GetSellerResponse\x12#\n\x06seller\x18\x01 \x01(\x0b\x32\x13.fairpost.v1.Seller\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\"q\n\x0b\x43onsistency\x12\x1a\n\x10minimise_latency\x18\x01 \x01(\x08H\x00\x12\x1b\n\x11\x61t_least_as_fresh\x18\x02 \x01(\tH\x00\x12\x1a\n\x10\x66ully_consistent\x18\x03 \x01(\x08H\x00\x42\r\n\x0brequirement\"W\n\x13LookupSellerRequest\x12\x11\n\tseller_id\x18\x01 \x01(\t\x12-\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x18.fairpost.v1.Consistency\"\x9f\x01\n\x0cSellerAnswer\x12\x11\n\tseller_id\x18\x01 \x01(\t\x12+\n\x07outcome\x18\x02 \x01(\x0e\x32\x1a.fairpost.v1.LookupOutcome\x12\'\n\x08standing\x18\x03 \x01(\x0b\x32\x15.fairpost.v1.Standing\x12&\n\x03ttl\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\\\n\x14LookupSellerResponse\x12)\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x19.fairpost.v1.SellerAnswer\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\"^\n\x19\x42\x61tchLookupSellersRequest\x12\x12\n\nseller_ids\x18\x01 \x03(\t\x12-\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x18.fairpost.v1.Consistency\"c\n\x1a\x42\x61tchLookupSellersResponse\x12*\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x19.fairpost.v1.SellerAnswer\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\"\xb9\x01\n\x13UpdateSellerRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tseller_id\x18\x02 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x04\x12\x0e\n\x06\x66ields\x18\x04 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x32\n\x06record\x18\x07 \x01(\x0b\x32\".fairpost.v1.RegisterSellerRequest\"V\n\x14UpdateSellerResponse\x12#\n\x06seller\x18\x01 \x01(\x0b\x32\x13.fairpost.v1.Seller\x12\x19\n\x11\x63onsistency_token\x18\x02 \x01(\t\"~\n\x12RecordEventRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tseller_id\x18\x02 \x01(\t\x12\'\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x18.fairpost.v1.SellerEvent\x12\x18\n\x10\x65xpected_version\x18\x04 \x01(\x04\"k\n\x13RecordEventResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\'\n\x08standing\x18\x02 \x01(\x0b\x32\x15.fairpost.v1.Standing\x12\x19\n\x11\x63onsistency_token\x18\x03 \x01(\t\"\xf6\x01\n\x12ListSellersRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x30\n\rregistrations\x18\x03 \x03(\x0e\x32\x19.fairpost.v1.Registration\x12.\n\x0c\x65nforcements\x18\x04 \x03(\x0e\x32\x18.fairpost.v1.Enforcement\x12&\n\x08listings\x18\x05 \x03(\x0e\x32\x14.fairpost.v1.Listing\x12\x10\n\x08\x63\x61tegory\x18\x06 \x01(\t\x12\x11\n\tpage_size\x18\x07 \x01(\r\x12\x12\n\npage_token\x18\x08 \x01(\t\"T\n\x13ListSellersResponse\x12$\n\x07sellers\x18\x01 \x03(\x0b\x32\x13.fairpost.v1.Seller\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x11ListEventsRequest\x12\x11\n\tseller_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x12ListEventsResponse\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.fairpost.v1.SellerEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"X\n\x0bMirrorEntry\x12\x11\n\tseller_id\x18\x01 \x01(\t\x12\'\n\x08standing\x18\x02 \x01(\x0b\x32\x15.fairpost.v1.Standing\x12\r\n\x05since\x18\x03 \x01(\t\"9\n\x13WatchSellersRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x12\n\nseller_ids\x18\x02 \x03(\t\"Q\n\x14WatchSellersResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.fairpost.v1.MirrorEntry\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\x14\n\x12GetSnapshotRequest\"b\n\x13GetSnapshotResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.fairpost.v1.MirrorEntry\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x10\n\x08\x63hecksum\x18\x03 \x01(\x0c\"$\n\x12\x44iffSellersRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\"p\n\x13\x44iffSellersResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.fairpost.v1.MirrorEntry\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x10\n\x08\x63hecksum\x18\x03 \x01(\x0c\x12\x0c\n\x04more\x18\x04 \x01(\x08\"[\n\x13\x45xportPersonRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tseller_id\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\'\n\x14\x45xportPersonResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"Z\n\x12\x45rasePersonRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tseller_id\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"b\n\x13\x45rasePersonResponse\x12\x0e\n\x06\x65rased\x18\x01 \x03(\t\x12\x0c\n\x04kept\x18\x02 \x03(\t\x12\x12\n\nkept_until\x18\x03 \x01(\t\x12\x19\n\x11\x63onsistency_token\x18\x04 \x01(\t2\xe0\x08\n\x0fRegistryService\x12Y\n\x0eRegisterSeller\x12\".fairpost.v1.RegisterSellerRequest\x1a#.fairpost.v1.RegisterSellerResponse\x12S\n\x0cUpdateSeller\x12 .fairpost.v1.UpdateSellerRequest\x1a!.fairpost.v1.UpdateSellerResponse\x12J\n\tGetSeller\x12\x1d.fairpost.v1.GetSellerRequest\x1a\x1e.fairpost.v1.GetSellerResponse\x12S\n\x0cLookupSeller\x12 .fairpost.v1.LookupSellerRequest\x1a!.fairpost.v1.LookupSellerResponse\x12\x65\n\x12\x42\x61tchLookupSellers\x12&.fairpost.v1.BatchLookupSellersRequest\x1a\'.fairpost.v1.BatchLookupSellersResponse\x12P\n\x0bRecordEvent\x12\x1f.fairpost.v1.RecordEventRequest\x1a .fairpost.v1.RecordEventResponse\x12P\n\x0bListSellers\x12\x1f.fairpost.v1.ListSellersRequest\x1a .fairpost.v1.ListSellersResponse\x12M\n\nListEvents\x12\x1e.fairpost.v1.ListEventsRequest\x1a\x1f.fairpost.v1.ListEventsResponse\x12U\n\x0cWatchSellers\x12 .fairpost.v1.WatchSellersRequest\x1a!.fairpost.v1.WatchSellersResponse0\x01\x12R\n\x0bGetSnapshot\x12\x1f.fairpost.v1.GetSnapshotRequest\x1a .fairpost.v1.GetSnapshotResponse0\x01\x12P\n\x0b\x44iffSellers\x12\x1f.fairpost.v1.DiffSellersRequest\x1a .fairpost.v1.DiffSellersResponse\x12S\n\x0c\x45xportPerson\x12 .fairpost.v1.ExportPersonRequest\x1a!.fairpost.v1.ExportPersonResponse\x12P\n\x0b\x45rasePerson\x12\x1f.fairpost.v1.ErasePersonRequest\x1a .fairpost.v1.ErasePersonResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fairpost.v1.registry_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SELLERKIND']._serialized_start=2713
-  _globals['_SELLERKIND']._serialized_end=2875
-  _globals['_LICENCE']._serialized_start=136
-  _globals['_LICENCE']._serialized_end=235
-  _globals['_REQUIREMENTS']._serialized_start=237
-  _globals['_REQUIREMENTS']._serialized_end=335
-  _globals['_SELLER']._serialized_start=338
-  _globals['_SELLER']._serialized_end=715
-  _globals['_REGISTERSELLERREQUEST']._serialized_start=718
-  _globals['_REGISTERSELLERREQUEST']._serialized_end=962
-  _globals['_REGISTERSELLERRESPONSE']._serialized_start=964
-  _globals['_REGISTERSELLERRESPONSE']._serialized_end=1052
-  _globals['_GETSELLERREQUEST']._serialized_start=1054
-  _globals['_GETSELLERREQUEST']._serialized_end=1091
-  _globals['_GETSELLERRESPONSE']._serialized_start=1093
-  _globals['_GETSELLERRESPONSE']._serialized_end=1176
-  _globals['_CONSISTENCY']._serialized_start=1178
-  _globals['_CONSISTENCY']._serialized_end=1291
-  _globals['_LOOKUPSELLERREQUEST']._serialized_start=1293
-  _globals['_LOOKUPSELLERREQUEST']._serialized_end=1380
-  _globals['_SELLERANSWER']._serialized_start=1383
-  _globals['_SELLERANSWER']._serialized_end=1542
-  _globals['_LOOKUPSELLERRESPONSE']._serialized_start=1544
-  _globals['_LOOKUPSELLERRESPONSE']._serialized_end=1636
-  _globals['_BATCHLOOKUPSELLERSREQUEST']._serialized_start=1638
-  _globals['_BATCHLOOKUPSELLERSREQUEST']._serialized_end=1732
-  _globals['_BATCHLOOKUPSELLERSRESPONSE']._serialized_start=1734
-  _globals['_BATCHLOOKUPSELLERSRESPONSE']._serialized_end=1833
-  _globals['_REGISTRATIONCHANGE']._serialized_start=1835
-  _globals['_REGISTRATIONCHANGE']._serialized_end=1897
-  _globals['_VERIFICATION']._serialized_start=1899
-  _globals['_VERIFICATION']._serialized_end=1940
-  _globals['_ENFORCEMENTCHANGE']._serialized_start=1942
-  _globals['_ENFORCEMENTCHANGE']._serialized_end=2002
-  _globals['_LISTINGCHANGE']._serialized_start=2004
-  _globals['_LISTINGCHANGE']._serialized_end=2056
-  _globals['_STRIKE']._serialized_start=2058
-  _globals['_STRIKE']._serialized_end=2100
-  _globals['_SELLEREVENT']._serialized_start=2103
-  _globals['_SELLEREVENT']._serialized_end=2499
-  _globals['_RECORDEVENTREQUEST']._serialized_start=2501
-  _globals['_RECORDEVENTREQUEST']._serialized_end=2601
-  _globals['_RECORDEVENTRESPONSE']._serialized_start=2603
-  _globals['_RECORDEVENTRESPONSE']._serialized_end=2710
-  _globals['_REGISTRYSERVICE']._serialized_start=2878
-  _globals['_REGISTRYSERVICE']._serialized_end=3332
+  _globals['_REGISTERSELLERREQUEST']._serialized_start=162
+  _globals['_REGISTERSELLERREQUEST']._serialized_end=447
+  _globals['_REGISTERSELLERRESPONSE']._serialized_start=449
+  _globals['_REGISTERSELLERRESPONSE']._serialized_end=537
+  _globals['_GETSELLERREQUEST']._serialized_start=539
+  _globals['_GETSELLERREQUEST']._serialized_end=576
+  _globals['_GETSELLERRESPONSE']._serialized_start=578
+  _globals['_GETSELLERRESPONSE']._serialized_end=661
+  _globals['_CONSISTENCY']._serialized_start=663
+  _globals['_CONSISTENCY']._serialized_end=776
+  _globals['_LOOKUPSELLERREQUEST']._serialized_start=778
+  _globals['_LOOKUPSELLERREQUEST']._serialized_end=865
+  _globals['_SELLERANSWER']._serialized_start=868
+  _globals['_SELLERANSWER']._serialized_end=1027
+  _globals['_LOOKUPSELLERRESPONSE']._serialized_start=1029
+  _globals['_LOOKUPSELLERRESPONSE']._serialized_end=1121
+  _globals['_BATCHLOOKUPSELLERSREQUEST']._serialized_start=1123
+  _globals['_BATCHLOOKUPSELLERSREQUEST']._serialized_end=1217
+  _globals['_BATCHLOOKUPSELLERSRESPONSE']._serialized_start=1219
+  _globals['_BATCHLOOKUPSELLERSRESPONSE']._serialized_end=1318
+  _globals['_UPDATESELLERREQUEST']._serialized_start=1321
+  _globals['_UPDATESELLERREQUEST']._serialized_end=1506
+  _globals['_UPDATESELLERRESPONSE']._serialized_start=1508
+  _globals['_UPDATESELLERRESPONSE']._serialized_end=1594
+  _globals['_RECORDEVENTREQUEST']._serialized_start=1596
+  _globals['_RECORDEVENTREQUEST']._serialized_end=1722
+  _globals['_RECORDEVENTRESPONSE']._serialized_start=1724
+  _globals['_RECORDEVENTRESPONSE']._serialized_end=1831
+  _globals['_LISTSELLERSREQUEST']._serialized_start=1834
+  _globals['_LISTSELLERSREQUEST']._serialized_end=2080
+  _globals['_LISTSELLERSRESPONSE']._serialized_start=2082
+  _globals['_LISTSELLERSRESPONSE']._serialized_end=2166
+  _globals['_LISTEVENTSREQUEST']._serialized_start=2168
+  _globals['_LISTEVENTSREQUEST']._serialized_end=2245
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=2247
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=2334
+  _globals['_MIRRORENTRY']._serialized_start=2336
+  _globals['_MIRRORENTRY']._serialized_end=2424
+  _globals['_WATCHSELLERSREQUEST']._serialized_start=2426
+  _globals['_WATCHSELLERSREQUEST']._serialized_end=2483
+  _globals['_WATCHSELLERSRESPONSE']._serialized_start=2485
+  _globals['_WATCHSELLERSRESPONSE']._serialized_end=2566
+  _globals['_GETSNAPSHOTREQUEST']._serialized_start=2568
+  _globals['_GETSNAPSHOTREQUEST']._serialized_end=2588
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_start=2590
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_end=2688
+  _globals['_DIFFSELLERSREQUEST']._serialized_start=2690
+  _globals['_DIFFSELLERSREQUEST']._serialized_end=2726
+  _globals['_DIFFSELLERSRESPONSE']._serialized_start=2728
+  _globals['_DIFFSELLERSRESPONSE']._serialized_end=2840
+  _globals['_EXPORTPERSONREQUEST']._serialized_start=2842
+  _globals['_EXPORTPERSONREQUEST']._serialized_end=2933
+  _globals['_EXPORTPERSONRESPONSE']._serialized_start=2935
+  _globals['_EXPORTPERSONRESPONSE']._serialized_end=2974
+  _globals['_ERASEPERSONREQUEST']._serialized_start=2976
+  _globals['_ERASEPERSONREQUEST']._serialized_end=3066
+  _globals['_ERASEPERSONRESPONSE']._serialized_start=3068
+  _globals['_ERASEPERSONRESPONSE']._serialized_end=3166
+  _globals['_REGISTRYSERVICE']._serialized_start=3169
+  _globals['_REGISTRYSERVICE']._serialized_end=4289
 # @@protoc_insertion_point(module_scope)

@@ -4,13 +4,13 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from fairpost.v1 import seller_event_pb2 as _seller_event_pb2
+from fairpost.v1 import seller_pb2 as _seller_pb2
 from fairpost.v1 import standing_pb2 as _standing_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
-from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,192 +21,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class _SellerKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _SellerKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SellerKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    SELLER_KIND_UNSPECIFIED: _SellerKind.ValueType  # 0
-    """Not said. Refused."""
-    SELLER_KIND_NATURAL_PERSON: _SellerKind.ValueType  # 1
-    """A natural person. Needs an identity number."""
-    SELLER_KIND_INDIVIDUAL_BUSINESS: _SellerKind.ValueType  # 2
-    """Individual business (个体工商户). Needs a unified social credit code."""
-    SELLER_KIND_ENTERPRISE: _SellerKind.ValueType  # 3
-    """Enterprise. Needs a unified social credit code."""
-    SELLER_KIND_EXEMPT: _SellerKind.ValueType  # 4
-    """Exempt from market registration (E-commerce Law, Art. 10). Needs an identity number and the reason."""
-
-class SellerKind(_SellerKind, metaclass=_SellerKindEnumTypeWrapper):
-    """What kind of seller it is."""
-
-SELLER_KIND_UNSPECIFIED: SellerKind.ValueType  # 0
-"""Not said. Refused."""
-SELLER_KIND_NATURAL_PERSON: SellerKind.ValueType  # 1
-"""A natural person. Needs an identity number."""
-SELLER_KIND_INDIVIDUAL_BUSINESS: SellerKind.ValueType  # 2
-"""Individual business (个体工商户). Needs a unified social credit code."""
-SELLER_KIND_ENTERPRISE: SellerKind.ValueType  # 3
-"""Enterprise. Needs a unified social credit code."""
-SELLER_KIND_EXEMPT: SellerKind.ValueType  # 4
-"""Exempt from market registration (E-commerce Law, Art. 10). Needs an identity number and the reason."""
-Global___SellerKind: _TypeAlias = SellerKind  # noqa: Y015
-
-@_typing.final
-class Licence(_message.Message):
-    """A licence, permit or filing that a seller holds."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SCOPE_FIELD_NUMBER: _builtins.int
-    NUMBER_FIELD_NUMBER: _builtins.int
-    VALID_FROM_FIELD_NUMBER: _builtins.int
-    VALID_UNTIL_FIELD_NUMBER: _builtins.int
-    EVIDENCE_FIELD_NUMBER: _builtins.int
-    scope: _builtins.str
-    """What it permits, one of the scopes of the rule language: "food", "prepackaged-food", "cosmetics"..."""
-    number: _builtins.str
-    """Number printed on it, at most 64 characters."""
-    valid_from: _builtins.str
-    """First day of validity, ISO 8601 (2026-01-31)."""
-    valid_until: _builtins.str
-    """Last day of validity, ISO 8601. Empty: without term."""
-    evidence: _builtins.str
-    """Where the scan or the public register's entry is, usually a URL. At most 500 characters."""
-    def __init__(
-        self,
-        *,
-        scope: _builtins.str = ...,
-        number: _builtins.str = ...,
-        valid_from: _builtins.str = ...,
-        valid_until: _builtins.str = ...,
-        evidence: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "number", b"number", "scope", b"scope", "valid_from", b"valid_from", "valid_until", b"valid_until"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Licence: _TypeAlias = Licence  # noqa: Y015
-
-@_typing.final
-class Requirements(_message.Message):
-    """What is missing in a registration."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    CURRENTLY_DUE_FIELD_NUMBER: _builtins.int
-    PAST_DUE_FIELD_NUMBER: _builtins.int
-    DEADLINE_FIELD_NUMBER: _builtins.int
-    DISABLED_REASON_FIELD_NUMBER: _builtins.int
-    deadline: _builtins.str
-    """The day on which the next thing runs out, ISO 8601; empty if nothing does."""
-    disabled_reason: _builtins.str
-    """Why the seller may not sell at present, e.g. "requirements.past_due", "enforcement.suspended"; empty if they may."""
-    @_builtins.property
-    def currently_due(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Missing; the registration is pending until it is there. E.g. "licence: food or prepackaged-food or
-        food-production (for goods category food)".
-        """
-
-    @_builtins.property
-    def past_due(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Was there and ran out; the registration has lapsed."""
-
-    def __init__(
-        self,
-        *,
-        currently_due: _abc.Iterable[_builtins.str] | None = ...,
-        past_due: _abc.Iterable[_builtins.str] | None = ...,
-        deadline: _builtins.str = ...,
-        disabled_reason: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currently_due", b"currently_due", "deadline", b"deadline", "disabled_reason", b"disabled_reason", "past_due", b"past_due"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Requirements: _TypeAlias = Requirements  # noqa: Y015
-
-@_typing.final
-class Seller(_message.Message):
-    """A seller's record. The identity number never leaves the server."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SELLER_ID_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    NAME_FIELD_NUMBER: _builtins.int
-    IDENTITY_MASKED_FIELD_NUMBER: _builtins.int
-    CREDIT_CODE_FIELD_NUMBER: _builtins.int
-    CATEGORIES_FIELD_NUMBER: _builtins.int
-    LICENCES_FIELD_NUMBER: _builtins.int
-    EXEMPT_REASON_FIELD_NUMBER: _builtins.int
-    STANDING_FIELD_NUMBER: _builtins.int
-    REQUIREMENTS_FIELD_NUMBER: _builtins.int
-    REGISTERED_AT_FIELD_NUMBER: _builtins.int
-    NEXT_VERIFICATION_FIELD_NUMBER: _builtins.int
-    seller_id: _builtins.str
-    """Id given by the platform."""
-    kind: Global___SellerKind.ValueType
-    """Kind of seller."""
-    name: _builtins.str
-    """Legal name."""
-    identity_masked: _builtins.str
-    """Identity number with all but the first and the last character of its outer parts hidden; empty if none was given."""
-    credit_code: _builtins.str
-    """Unified social credit code (GB 32100-2015); empty if none was given."""
-    exempt_reason: _builtins.str
-    """Why the seller is exempt from market registration."""
-    next_verification: _builtins.str
-    """Day by which the record has to be verified again, ISO 8601."""
-    @_builtins.property
-    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Goods categories, e.g. "food", "cosmetics", "clothing"."""
-
-    @_builtins.property
-    def licences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Licence]:
-        """Licences, including those that have run out."""
-
-    @_builtins.property
-    def standing(self) -> _standing_pb2.Standing:
-        """Standing today."""
-
-    @_builtins.property
-    def requirements(self) -> Global___Requirements:
-        """What is missing."""
-
-    @_builtins.property
-    def registered_at(self) -> _timestamp_pb2.Timestamp:
-        """When the seller was registered here."""
-
-    def __init__(
-        self,
-        *,
-        seller_id: _builtins.str = ...,
-        kind: Global___SellerKind.ValueType = ...,
-        name: _builtins.str = ...,
-        identity_masked: _builtins.str = ...,
-        credit_code: _builtins.str = ...,
-        categories: _abc.Iterable[_builtins.str] | None = ...,
-        licences: _abc.Iterable[Global___Licence] | None = ...,
-        exempt_reason: _builtins.str = ...,
-        standing: _standing_pb2.Standing | None = ...,
-        requirements: Global___Requirements | None = ...,
-        registered_at: _timestamp_pb2.Timestamp | None = ...,
-        next_verification: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["registered_at", b"registered_at", "requirements", b"requirements", "standing", b"standing"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "credit_code", b"credit_code", "exempt_reason", b"exempt_reason", "identity_masked", b"identity_masked", "kind", b"kind", "licences", b"licences", "name", b"name", "next_verification", b"next_verification", "registered_at", b"registered_at", "requirements", b"requirements", "seller_id", b"seller_id", "standing", b"standing"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Seller: _TypeAlias = Seller  # noqa: Y015
 
 @_typing.final
 class RegisterSellerRequest(_message.Message):
@@ -223,18 +37,19 @@ class RegisterSellerRequest(_message.Message):
     CATEGORIES_FIELD_NUMBER: _builtins.int
     LICENCES_FIELD_NUMBER: _builtins.int
     EXEMPT_REASON_FIELD_NUMBER: _builtins.int
+    CONTACTS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Idempotency key, at most 128 characters: a repetition of the same request is answered like the first time, without
     doing anything. Empty: none.
     """
     seller_id: _builtins.str
     """Id given by the platform: 1 to 128 visible ASCII characters without spaces. Required."""
-    kind: Global___SellerKind.ValueType
+    kind: _seller_pb2.SellerKind.ValueType
     """Kind of seller. Required."""
     name: _builtins.str
     """Legal name, at most 200 characters. Required."""
     identity_number: _builtins.str
-    """Identity number (GB 11643) of a natural person, 18 characters. Stored as a keyed hash and in masked form only."""
+    """Identity number (GB 11643) of a natural person, 18 characters. Stored encrypted, as a keyed hash and in masked form."""
     credit_code: _builtins.str
     """Unified social credit code (GB 32100-2015), 18 characters."""
     exempt_reason: _builtins.str
@@ -244,25 +59,30 @@ class RegisterSellerRequest(_message.Message):
         """Goods categories: at least one, lower-case words joined by hyphens. Required."""
 
     @_builtins.property
-    def licences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Licence]:
+    def licences(self) -> _containers.RepeatedCompositeFieldContainer[_seller_pb2.Licence]:
         """Licences held."""
+
+    @_builtins.property
+    def contacts(self) -> _seller_pb2.Contacts:
+        """How the seller is reached."""
 
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         seller_id: _builtins.str = ...,
-        kind: Global___SellerKind.ValueType = ...,
+        kind: _seller_pb2.SellerKind.ValueType = ...,
         name: _builtins.str = ...,
         identity_number: _builtins.str = ...,
         credit_code: _builtins.str = ...,
         categories: _abc.Iterable[_builtins.str] | None = ...,
-        licences: _abc.Iterable[Global___Licence] | None = ...,
+        licences: _abc.Iterable[_seller_pb2.Licence] | None = ...,
         exempt_reason: _builtins.str = ...,
+        contacts: _seller_pb2.Contacts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contacts", b"contacts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "credit_code", b"credit_code", "exempt_reason", b"exempt_reason", "identity_number", b"identity_number", "kind", b"kind", "licences", b"licences", "name", b"name", "request_id", b"request_id", "seller_id", b"seller_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "contacts", b"contacts", "credit_code", b"credit_code", "exempt_reason", b"exempt_reason", "identity_number", b"identity_number", "kind", b"kind", "licences", b"licences", "name", b"name", "request_id", b"request_id", "seller_id", b"seller_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -279,13 +99,13 @@ class RegisterSellerResponse(_message.Message):
     consistency_token: _builtins.str
     """Lookups that send this token see the registration."""
     @_builtins.property
-    def seller(self) -> Global___Seller:
+    def seller(self) -> _seller_pb2.Seller:
         """The record as stored."""
 
     def __init__(
         self,
         *,
-        seller: Global___Seller | None = ...,
+        seller: _seller_pb2.Seller | None = ...,
         consistency_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["seller", b"seller"]  # noqa: Y015
@@ -329,13 +149,13 @@ class GetSellerResponse(_message.Message):
     consistency_token: _builtins.str
     """The state of the event log that the record shows."""
     @_builtins.property
-    def seller(self) -> Global___Seller:
+    def seller(self) -> _seller_pb2.Seller:
         """The record."""
 
     def __init__(
         self,
         *,
-        seller: Global___Seller | None = ...,
+        seller: _seller_pb2.Seller | None = ...,
         consistency_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["seller", b"seller"]  # noqa: Y015
@@ -531,196 +351,84 @@ class BatchLookupSellersResponse(_message.Message):
 Global___BatchLookupSellersResponse: _TypeAlias = BatchLookupSellersResponse  # noqa: Y015
 
 @_typing.final
-class RegistrationChange(_message.Message):
-    """A registrar's decision on the registration itself."""
+class UpdateSellerRequest(_message.Message):
+    """Request of UpdateSeller."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    STATE_FIELD_NUMBER: _builtins.int
-    state: _standing_pb2.Registration.ValueType
-    """ACTIVE (confirmed, or re-opened), LAPSED or CLOSED."""
-    def __init__(
-        self,
-        *,
-        state: _standing_pb2.Registration.ValueType = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RegistrationChange: _TypeAlias = RegistrationChange  # noqa: Y015
-
-@_typing.final
-class Verification(_message.Message):
-    """A successful verification of the record."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    NEXT_VERIFICATION_FIELD_NUMBER: _builtins.int
-    next_verification: _builtins.str
-    """Day by which it has to be verified again, ISO 8601. Required."""
-    def __init__(
-        self,
-        *,
-        next_verification: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_verification", b"next_verification"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Verification: _TypeAlias = Verification  # noqa: Y015
-
-@_typing.final
-class EnforcementChange(_message.Message):
-    """A penalty or its lifting."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    STATE_FIELD_NUMBER: _builtins.int
-    state: _standing_pb2.Enforcement.ValueType
-    """The new value. Required."""
-    def __init__(
-        self,
-        *,
-        state: _standing_pb2.Enforcement.ValueType = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___EnforcementChange: _TypeAlias = EnforcementChange  # noqa: Y015
-
-@_typing.final
-class ListingChange(_message.Message):
-    """An entry in the blacklist or its removal."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    STATE_FIELD_NUMBER: _builtins.int
-    state: _standing_pb2.Listing.ValueType
-    """The new value. Required."""
-    def __init__(
-        self,
-        *,
-        state: _standing_pb2.Listing.ValueType = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ListingChange: _TypeAlias = ListingChange  # noqa: Y015
-
-@_typing.final
-class Strike(_message.Message):
-    """A strike."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    CATEGORY_FIELD_NUMBER: _builtins.int
-    WEIGHT_FIELD_NUMBER: _builtins.int
-    category: _builtins.str
-    """Violation category, e.g. "MEDICAL". Required."""
-    weight: _builtins.int
-    """How much it counts, 1 to 10; 0 means 1."""
-    def __init__(
-        self,
-        *,
-        category: _builtins.str = ...,
-        weight: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "weight", b"weight"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Strike: _TypeAlias = Strike  # noqa: Y015
-
-@_typing.final
-class SellerEvent(_message.Message):
-    """An event of a seller's log."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    REGISTRATION_FIELD_NUMBER: _builtins.int
-    VERIFICATION_FIELD_NUMBER: _builtins.int
-    ENFORCEMENT_FIELD_NUMBER: _builtins.int
-    LISTING_FIELD_NUMBER: _builtins.int
-    STRIKE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SELLER_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    EVIDENCE_FIELD_NUMBER: _builtins.int
-    EFFECTIVE_FIELD_NUMBER: _builtins.int
-    EXPIRES_FIELD_NUMBER: _builtins.int
-    DECISION_ID_FIELD_NUMBER: _builtins.int
-    REVISION_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Idempotency key, as in RegisterSeller."""
+    seller_id: _builtins.str
+    """The seller. Required."""
+    expected_version: _builtins.int
+    """Write only if this is the record's version; 0: in any case."""
     actor: _builtins.str
-    """Who decided: a person's or a job's name in the ops system. Required; at most 128 characters."""
+    """Who changes it. Required; at most 128 characters."""
     reason: _builtins.str
-    """Why. Required; at most 1,000 characters. No personal data belongs here."""
-    evidence: _builtins.str
-    """Where the evidence is, usually a URL."""
-    effective: _builtins.str
-    """Day from which it counts, ISO 8601; empty: today. May lie in the past."""
-    expires: _builtins.str
-    """Last day on which it counts, ISO 8601; empty: until changed, for strikes two years."""
-    decision_id: _builtins.str
-    """Decision that caused it, if any (Verdict.decision_id)."""
-    revision: _builtins.str
-    """Revision of the rule set that made the decision (Verdict.revision)."""
+    """Why. Required; at most 1,000 characters."""
     @_builtins.property
-    def registration(self) -> Global___RegistrationChange:
-        """A decision on the registration."""
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields to replace: "kind", "name", "identity_number", "credit_code", "categories", "exempt_reason", "contacts".
+        Required.
+        """
 
     @_builtins.property
-    def verification(self) -> Global___Verification:
-        """A verification."""
-
-    @_builtins.property
-    def enforcement(self) -> Global___EnforcementChange:
-        """A penalty or its lifting."""
-
-    @_builtins.property
-    def listing(self) -> Global___ListingChange:
-        """A blacklist entry or its removal."""
-
-    @_builtins.property
-    def strike(self) -> Global___Strike:
-        """A strike."""
+    def record(self) -> Global___RegisterSellerRequest:
+        """The new values of the named fields. Licences are changed by RecordEvent."""
 
     def __init__(
         self,
         *,
-        registration: Global___RegistrationChange | None = ...,
-        verification: Global___Verification | None = ...,
-        enforcement: Global___EnforcementChange | None = ...,
-        listing: Global___ListingChange | None = ...,
-        strike: Global___Strike | None = ...,
+        request_id: _builtins.str = ...,
+        seller_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
         actor: _builtins.str = ...,
         reason: _builtins.str = ...,
-        evidence: _builtins.str = ...,
-        effective: _builtins.str = ...,
-        expires: _builtins.str = ...,
-        decision_id: _builtins.str = ...,
-        revision: _builtins.str = ...,
+        record: Global___RegisterSellerRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "enforcement", b"enforcement", "listing", b"listing", "registration", b"registration", "strike", b"strike", "verification", b"verification"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "change", b"change", "decision_id", b"decision_id", "effective", b"effective", "enforcement", b"enforcement", "evidence", b"evidence", "expires", b"expires", "listing", b"listing", "reason", b"reason", "registration", b"registration", "revision", b"revision", "strike", b"strike", "verification", b"verification"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "expected_version", b"expected_version", "fields", b"fields", "reason", b"reason", "record", b"record", "request_id", b"request_id", "seller_id", b"seller_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["registration", "verification", "enforcement", "listing", "strike"]  # noqa: Y015
-    _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SellerEvent: _TypeAlias = SellerEvent  # noqa: Y015
+Global___UpdateSellerRequest: _TypeAlias = UpdateSellerRequest  # noqa: Y015
+
+@_typing.final
+class UpdateSellerResponse(_message.Message):
+    """Answer of UpdateSeller."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELLER_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
+    consistency_token: _builtins.str
+    """Lookups that send this token see the change."""
+    @_builtins.property
+    def seller(self) -> _seller_pb2.Seller:
+        """The record as stored."""
+
+    def __init__(
+        self,
+        *,
+        seller: _seller_pb2.Seller | None = ...,
+        consistency_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seller", b"seller"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency_token", b"consistency_token", "seller", b"seller"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateSellerResponse: _TypeAlias = UpdateSellerResponse  # noqa: Y015
 
 @_typing.final
 class RecordEventRequest(_message.Message):
@@ -731,12 +439,15 @@ class RecordEventRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     SELLER_ID_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Idempotency key, as in RegisterSeller."""
     seller_id: _builtins.str
     """The seller. Required."""
+    expected_version: _builtins.int
+    """Write only if this is the seller's version; 0: in any case."""
     @_builtins.property
-    def event(self) -> Global___SellerEvent:
+    def event(self) -> _seller_event_pb2.SellerEvent:
         """The event. Required."""
 
     def __init__(
@@ -744,11 +455,12 @@ class RecordEventRequest(_message.Message):
         *,
         request_id: _builtins.str = ...,
         seller_id: _builtins.str = ...,
-        event: Global___SellerEvent | None = ...,
+        event: _seller_event_pb2.SellerEvent | None = ...,
+        expected_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "request_id", b"request_id", "seller_id", b"seller_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "expected_version", b"expected_version", "request_id", b"request_id", "seller_id", b"seller_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -785,3 +497,472 @@ class RecordEventResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordEventResponse: _TypeAlias = RecordEventResponse  # noqa: Y015
+
+@_typing.final
+class ListSellersRequest(_message.Message):
+    """Request of ListSellers. All conditions must hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REGISTRATIONS_FIELD_NUMBER: _builtins.int
+    ENFORCEMENTS_FIELD_NUMBER: _builtins.int
+    LISTINGS_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """Text that the name contains, or the beginning of the seller id; at most 100 characters."""
+    number: _builtins.str
+    """The whole identity number or credit code: all accounts of one person or enterprise. Not logged."""
+    category: _builtins.str
+    """With this goods category; empty: any."""
+    page_size: _builtins.int
+    """Most in one answer, 1 to 1,000; 0 means 100."""
+    page_token: _builtins.str
+    """From the answer before; empty: from the beginning."""
+    @_builtins.property
+    def registrations(self) -> _containers.RepeatedScalarFieldContainer[_standing_pb2.Registration.ValueType]:
+        """With one of these registrations; none: any."""
+
+    @_builtins.property
+    def enforcements(self) -> _containers.RepeatedScalarFieldContainer[_standing_pb2.Enforcement.ValueType]:
+        """With one of these enforcements; none: any."""
+
+    @_builtins.property
+    def listings(self) -> _containers.RepeatedScalarFieldContainer[_standing_pb2.Listing.ValueType]:
+        """With one of these listings; none: any."""
+
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        number: _builtins.str = ...,
+        registrations: _abc.Iterable[_standing_pb2.Registration.ValueType] | None = ...,
+        enforcements: _abc.Iterable[_standing_pb2.Enforcement.ValueType] | None = ...,
+        listings: _abc.Iterable[_standing_pb2.Listing.ValueType] | None = ...,
+        category: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "enforcements", b"enforcements", "listings", b"listings", "number", b"number", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "registrations", b"registrations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSellersRequest: _TypeAlias = ListSellersRequest  # noqa: Y015
+
+@_typing.final
+class ListSellersResponse(_message.Message):
+    """Answer of ListSellers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELLERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last one."""
+    @_builtins.property
+    def sellers(self) -> _containers.RepeatedCompositeFieldContainer[_seller_pb2.Seller]:
+        """The records, by seller id."""
+
+    def __init__(
+        self,
+        *,
+        sellers: _abc.Iterable[_seller_pb2.Seller] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "sellers", b"sellers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSellersResponse: _TypeAlias = ListSellersResponse  # noqa: Y015
+
+@_typing.final
+class ListEventsRequest(_message.Message):
+    """Request of ListEvents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELLER_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    seller_id: _builtins.str
+    """The seller. Required."""
+    page_size: _builtins.int
+    """Most in one answer, 1 to 1,000; 0 means 100."""
+    page_token: _builtins.str
+    """From the answer before; empty: from the beginning."""
+    def __init__(
+        self,
+        *,
+        seller_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "seller_id", b"seller_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEventsRequest: _TypeAlias = ListEventsRequest  # noqa: Y015
+
+@_typing.final
+class ListEventsResponse(_message.Message):
+    """Answer of ListEvents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last one."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_seller_event_pb2.SellerEvent]:
+        """The events, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[_seller_event_pb2.SellerEvent] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEventsResponse: _TypeAlias = ListEventsResponse  # noqa: Y015
+
+@_typing.final
+class MirrorEntry(_message.Message):
+    """The standing of one seller as a mirror keeps it. Tenure is counted from `since` by whoever reads it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELLER_ID_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    seller_id: _builtins.str
+    """The seller."""
+    since: _builtins.str
+    """Day since which the registration has been active without a break, ISO 8601; empty if it is not."""
+    @_builtins.property
+    def standing(self) -> _standing_pb2.Standing:
+        """The standing, with tenure_days 0. Absent: the seller is no longer here."""
+
+    def __init__(
+        self,
+        *,
+        seller_id: _builtins.str = ...,
+        standing: _standing_pb2.Standing | None = ...,
+        since: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["standing", b"standing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seller_id", b"seller_id", "since", b"since", "standing", b"standing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MirrorEntry: _TypeAlias = MirrorEntry  # noqa: Y015
+
+@_typing.final
+class WatchSellersRequest(_message.Message):
+    """Request of WatchSellers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURSOR_FIELD_NUMBER: _builtins.int
+    SELLER_IDS_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.str
+    """Cursor from an answer, a snapshot or any consistency token; empty: from now on."""
+    @_builtins.property
+    def seller_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these sellers, at most 1,000; none: all."""
+
+    def __init__(
+        self,
+        *,
+        cursor: _builtins.str = ...,
+        seller_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "seller_ids", b"seller_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchSellersRequest: _TypeAlias = WatchSellersRequest  # noqa: Y015
+
+@_typing.final
+class WatchSellersResponse(_message.Message):
+    """Answer of WatchSellers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.str
+    """Go on from here."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___MirrorEntry]:
+        """Changes up to the cursor, each seller once with the newest standing; none in a checkpoint."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___MirrorEntry] | None = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "entries", b"entries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchSellersResponse: _TypeAlias = WatchSellersResponse  # noqa: Y015
+
+@_typing.final
+class GetSnapshotRequest(_message.Message):
+    """Request of GetSnapshot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSnapshotRequest: _TypeAlias = GetSnapshotRequest  # noqa: Y015
+
+@_typing.final
+class GetSnapshotResponse(_message.Message):
+    """One part of a snapshot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    CHECKSUM_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.str
+    """In the last part: go on from here with DiffSellers or WatchSellers."""
+    checksum: _builtins.bytes
+    """In the last part: checksum of all entries, 16 bytes: the sum modulo 2^128 of the first 16 bytes (little-endian) of
+    SHA-256 over each MirrorEntry in deterministic serialisation.
+    """
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___MirrorEntry]:
+        """Entries, at most 1,000 a part, by seller id."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___MirrorEntry] | None = ...,
+        cursor: _builtins.str = ...,
+        checksum: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checksum", b"checksum", "cursor", b"cursor", "entries", b"entries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSnapshotResponse: _TypeAlias = GetSnapshotResponse  # noqa: Y015
+
+@_typing.final
+class DiffSellersRequest(_message.Message):
+    """Request of DiffSellers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURSOR_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.str
+    """The mirror's cursor. Required."""
+    def __init__(
+        self,
+        *,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffSellersRequest: _TypeAlias = DiffSellersRequest  # noqa: Y015
+
+@_typing.final
+class DiffSellersResponse(_message.Message):
+    """Answer of DiffSellers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    CHECKSUM_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    cursor: _builtins.str
+    """The mirror's cursor from now on."""
+    checksum: _builtins.bytes
+    """Checksum that the mirror must have now, as in GetSnapshotResponse; empty while `more`."""
+    more: _builtins.bool
+    """There is more: ask again with the new cursor."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___MirrorEntry]:
+        """What to put into the mirror, or to take out of it."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___MirrorEntry] | None = ...,
+        cursor: _builtins.str = ...,
+        checksum: _builtins.bytes = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checksum", b"checksum", "cursor", b"cursor", "entries", b"entries", "more", b"more"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffSellersResponse: _TypeAlias = DiffSellersResponse  # noqa: Y015
+
+@_typing.final
+class ExportPersonRequest(_message.Message):
+    """Request of ExportPerson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SELLER_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Idempotency key."""
+    seller_id: _builtins.str
+    """The seller. Required."""
+    actor: _builtins.str
+    """Who exports. Required."""
+    reason: _builtins.str
+    """Why, e.g. the person's request. Required."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        seller_id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "reason", b"reason", "request_id", b"request_id", "seller_id", b"seller_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportPersonRequest: _TypeAlias = ExportPersonRequest  # noqa: Y015
+
+@_typing.final
+class ExportPersonResponse(_message.Message):
+    """Answer of ExportPerson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """All that is kept, as JSON (UTF-8): record with the identity number in clear, contacts, licences, events, complaints
+    against the seller (without the consumers' data) and appeals.
+    """
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportPersonResponse: _TypeAlias = ExportPersonResponse  # noqa: Y015
+
+@_typing.final
+class ErasePersonRequest(_message.Message):
+    """Request of ErasePerson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SELLER_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Idempotency key."""
+    seller_id: _builtins.str
+    """The seller. Required; the registration must be closed."""
+    actor: _builtins.str
+    """Who erases. Required."""
+    reason: _builtins.str
+    """Why, e.g. the person's request. Required."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        seller_id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "reason", b"reason", "request_id", b"request_id", "seller_id", b"seller_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErasePersonRequest: _TypeAlias = ErasePersonRequest  # noqa: Y015
+
+@_typing.final
+class ErasePersonResponse(_message.Message):
+    """Answer of ErasePerson."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERASED_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    KEPT_UNTIL_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_TOKEN_FIELD_NUMBER: _builtins.int
+    kept_until: _builtins.str
+    """Last day for which the rest is kept, ISO 8601."""
+    consistency_token: _builtins.str
+    """Lookups that send this token see it."""
+    @_builtins.property
+    def erased(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was erased, e.g. "name", "identity_number"."""
+
+    @_builtins.property
+    def kept(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What stays until `kept_until`, and why."""
+
+    def __init__(
+        self,
+        *,
+        erased: _abc.Iterable[_builtins.str] | None = ...,
+        kept: _abc.Iterable[_builtins.str] | None = ...,
+        kept_until: _builtins.str = ...,
+        consistency_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency_token", b"consistency_token", "erased", b"erased", "kept", b"kept", "kept_until", b"kept_until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErasePersonResponse: _TypeAlias = ErasePersonResponse  # noqa: Y015

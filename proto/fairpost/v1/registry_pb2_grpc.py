@@ -41,6 +41,11 @@ class RegistryServiceStub:
                 request_serializer=fairpost_dot_v1_dot_registry__pb2.RegisterSellerRequest.SerializeToString,
                 response_deserializer=fairpost_dot_v1_dot_registry__pb2.RegisterSellerResponse.FromString,
                 _registered_method=True)
+        self.UpdateSeller = channel.unary_unary(
+                '/fairpost.v1.RegistryService/UpdateSeller',
+                request_serializer=fairpost_dot_v1_dot_registry__pb2.UpdateSellerRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_registry__pb2.UpdateSellerResponse.FromString,
+                _registered_method=True)
         self.GetSeller = channel.unary_unary(
                 '/fairpost.v1.RegistryService/GetSeller',
                 request_serializer=fairpost_dot_v1_dot_registry__pb2.GetSellerRequest.SerializeToString,
@@ -61,6 +66,41 @@ class RegistryServiceStub:
                 request_serializer=fairpost_dot_v1_dot_registry__pb2.RecordEventRequest.SerializeToString,
                 response_deserializer=fairpost_dot_v1_dot_registry__pb2.RecordEventResponse.FromString,
                 _registered_method=True)
+        self.ListSellers = channel.unary_unary(
+                '/fairpost.v1.RegistryService/ListSellers',
+                request_serializer=fairpost_dot_v1_dot_registry__pb2.ListSellersRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_registry__pb2.ListSellersResponse.FromString,
+                _registered_method=True)
+        self.ListEvents = channel.unary_unary(
+                '/fairpost.v1.RegistryService/ListEvents',
+                request_serializer=fairpost_dot_v1_dot_registry__pb2.ListEventsRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_registry__pb2.ListEventsResponse.FromString,
+                _registered_method=True)
+        self.WatchSellers = channel.unary_stream(
+                '/fairpost.v1.RegistryService/WatchSellers',
+                request_serializer=fairpost_dot_v1_dot_registry__pb2.WatchSellersRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_registry__pb2.WatchSellersResponse.FromString,
+                _registered_method=True)
+        self.GetSnapshot = channel.unary_stream(
+                '/fairpost.v1.RegistryService/GetSnapshot',
+                request_serializer=fairpost_dot_v1_dot_registry__pb2.GetSnapshotRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_registry__pb2.GetSnapshotResponse.FromString,
+                _registered_method=True)
+        self.DiffSellers = channel.unary_unary(
+                '/fairpost.v1.RegistryService/DiffSellers',
+                request_serializer=fairpost_dot_v1_dot_registry__pb2.DiffSellersRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_registry__pb2.DiffSellersResponse.FromString,
+                _registered_method=True)
+        self.ExportPerson = channel.unary_unary(
+                '/fairpost.v1.RegistryService/ExportPerson',
+                request_serializer=fairpost_dot_v1_dot_registry__pb2.ExportPersonRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_registry__pb2.ExportPersonResponse.FromString,
+                _registered_method=True)
+        self.ErasePerson = channel.unary_unary(
+                '/fairpost.v1.RegistryService/ErasePerson',
+                request_serializer=fairpost_dot_v1_dot_registry__pb2.ErasePersonRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_registry__pb2.ErasePersonResponse.FromString,
+                _registered_method=True)
 
 
 class RegistryServiceServicer:
@@ -72,6 +112,14 @@ class RegistryServiceServicer:
         """RegisterSeller admits a seller. Everything wrong with the request is reported at once, as
         google.rpc.BadRequest field violations. A seller for whom something is still missing is admitted as pending, and
         `requirements` says what. ALREADY_EXISTS if the seller id is taken.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSeller(self, request, context):
+        """UpdateSeller replaces the named fields of a record. ABORTED with REASON_CONFLICT if `expected_version` is not the
+        record's version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,7 +149,61 @@ class RegistryServiceServicer:
 
     def RecordEvent(self, request, context):
         """RecordEvent appends one event to a seller's log, from which the standing is derived: a decision of a registrar, a
-        penalty, a strike, a listing. For ops; it decides nothing by itself.
+        penalty, a strike, a listing, a licence. ABORTED with REASON_CONFLICT if `expected_version` is not the version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSellers(self, request, context):
+        """ListSellers gives records by seller id, page by page, filtered. A page token belongs to its filter; sellers that are
+        registered meanwhile appear where their id belongs, none is given twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvents(self, request, context):
+        """ListEvents gives a seller's log, oldest first, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchSellers(self, request, context):
+        """WatchSellers gives every change of standing after a cursor, in the order of the log, for as long as the caller
+        listens; checkpoints come when nothing changes. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if the cursor is older than
+        the changes that are kept: take a snapshot and go on from its cursor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSnapshot(self, request, context):
+        """GetSnapshot gives the standing of all sellers at one sequence, in parts, for a mirror.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffSellers(self, request, context):
+        """DiffSellers gives what changed between a mirror's cursor and now, with the checksum that the mirror must then have.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportPerson(self, request, context):
+        """ExportPerson gives all that is kept about a seller as a person, in clear (Personal Information Protection Law, Art.
+        45). The export itself is an event of the log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ErasePerson(self, request, context):
+        """ErasePerson erases the personal data of a seller whose registration is closed (Art. 47). What the law orders to keep
+        (E-commerce Law, Art. 31) stays until its term ends, blocked from use; the answer says what and until when.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,6 +216,11 @@ def add_RegistryServiceServicer_to_server(servicer, server):
                     servicer.RegisterSeller,
                     request_deserializer=fairpost_dot_v1_dot_registry__pb2.RegisterSellerRequest.FromString,
                     response_serializer=fairpost_dot_v1_dot_registry__pb2.RegisterSellerResponse.SerializeToString,
+            ),
+            'UpdateSeller': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSeller,
+                    request_deserializer=fairpost_dot_v1_dot_registry__pb2.UpdateSellerRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_registry__pb2.UpdateSellerResponse.SerializeToString,
             ),
             'GetSeller': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSeller,
@@ -134,6 +241,41 @@ def add_RegistryServiceServicer_to_server(servicer, server):
                     servicer.RecordEvent,
                     request_deserializer=fairpost_dot_v1_dot_registry__pb2.RecordEventRequest.FromString,
                     response_serializer=fairpost_dot_v1_dot_registry__pb2.RecordEventResponse.SerializeToString,
+            ),
+            'ListSellers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSellers,
+                    request_deserializer=fairpost_dot_v1_dot_registry__pb2.ListSellersRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_registry__pb2.ListSellersResponse.SerializeToString,
+            ),
+            'ListEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvents,
+                    request_deserializer=fairpost_dot_v1_dot_registry__pb2.ListEventsRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_registry__pb2.ListEventsResponse.SerializeToString,
+            ),
+            'WatchSellers': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSellers,
+                    request_deserializer=fairpost_dot_v1_dot_registry__pb2.WatchSellersRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_registry__pb2.WatchSellersResponse.SerializeToString,
+            ),
+            'GetSnapshot': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetSnapshot,
+                    request_deserializer=fairpost_dot_v1_dot_registry__pb2.GetSnapshotRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_registry__pb2.GetSnapshotResponse.SerializeToString,
+            ),
+            'DiffSellers': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffSellers,
+                    request_deserializer=fairpost_dot_v1_dot_registry__pb2.DiffSellersRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_registry__pb2.DiffSellersResponse.SerializeToString,
+            ),
+            'ExportPerson': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportPerson,
+                    request_deserializer=fairpost_dot_v1_dot_registry__pb2.ExportPersonRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_registry__pb2.ExportPersonResponse.SerializeToString,
+            ),
+            'ErasePerson': grpc.unary_unary_rpc_method_handler(
+                    servicer.ErasePerson,
+                    request_deserializer=fairpost_dot_v1_dot_registry__pb2.ErasePersonRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_registry__pb2.ErasePersonResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -165,6 +307,33 @@ class RegistryService:
             '/fairpost.v1.RegistryService/RegisterSeller',
             fairpost_dot_v1_dot_registry__pb2.RegisterSellerRequest.SerializeToString,
             fairpost_dot_v1_dot_registry__pb2.RegisterSellerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSeller(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairpost.v1.RegistryService/UpdateSeller',
+            fairpost_dot_v1_dot_registry__pb2.UpdateSellerRequest.SerializeToString,
+            fairpost_dot_v1_dot_registry__pb2.UpdateSellerResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -273,6 +442,195 @@ class RegistryService:
             '/fairpost.v1.RegistryService/RecordEvent',
             fairpost_dot_v1_dot_registry__pb2.RecordEventRequest.SerializeToString,
             fairpost_dot_v1_dot_registry__pb2.RecordEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSellers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairpost.v1.RegistryService/ListSellers',
+            fairpost_dot_v1_dot_registry__pb2.ListSellersRequest.SerializeToString,
+            fairpost_dot_v1_dot_registry__pb2.ListSellersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairpost.v1.RegistryService/ListEvents',
+            fairpost_dot_v1_dot_registry__pb2.ListEventsRequest.SerializeToString,
+            fairpost_dot_v1_dot_registry__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchSellers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/fairpost.v1.RegistryService/WatchSellers',
+            fairpost_dot_v1_dot_registry__pb2.WatchSellersRequest.SerializeToString,
+            fairpost_dot_v1_dot_registry__pb2.WatchSellersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/fairpost.v1.RegistryService/GetSnapshot',
+            fairpost_dot_v1_dot_registry__pb2.GetSnapshotRequest.SerializeToString,
+            fairpost_dot_v1_dot_registry__pb2.GetSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffSellers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairpost.v1.RegistryService/DiffSellers',
+            fairpost_dot_v1_dot_registry__pb2.DiffSellersRequest.SerializeToString,
+            fairpost_dot_v1_dot_registry__pb2.DiffSellersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportPerson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairpost.v1.RegistryService/ExportPerson',
+            fairpost_dot_v1_dot_registry__pb2.ExportPersonRequest.SerializeToString,
+            fairpost_dot_v1_dot_registry__pb2.ExportPersonResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ErasePerson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairpost.v1.RegistryService/ErasePerson',
+            fairpost_dot_v1_dot_registry__pb2.ErasePersonRequest.SerializeToString,
+            fairpost_dot_v1_dot_registry__pb2.ErasePersonResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,10 @@ class RegistryServiceStub:
     google.rpc.BadRequest field violations. A seller for whom something is still missing is admitted as pending, and
     `requirements` says what. ALREADY_EXISTS if the seller id is taken.
     """
+    UpdateSeller: _grpc.UnaryUnaryMultiCallable[_registry_pb2.UpdateSellerRequest, _registry_pb2.UpdateSellerResponse]
+    """UpdateSeller replaces the named fields of a record. ABORTED with REASON_CONFLICT if `expected_version` is not the
+    record's version.
+    """
     GetSeller: _grpc.UnaryUnaryMultiCallable[_registry_pb2.GetSellerRequest, _registry_pb2.GetSellerResponse]
     """GetSeller gives the whole record, with the identity number masked. NOT_FOUND if there is none."""
     LookupSeller: _grpc.UnaryUnaryMultiCallable[_registry_pb2.LookupSellerRequest, _registry_pb2.LookupSellerResponse]
@@ -50,7 +54,30 @@ class RegistryServiceStub:
     """BatchLookupSellers looks several sellers up at one sequence of the event log."""
     RecordEvent: _grpc.UnaryUnaryMultiCallable[_registry_pb2.RecordEventRequest, _registry_pb2.RecordEventResponse]
     """RecordEvent appends one event to a seller's log, from which the standing is derived: a decision of a registrar, a
-    penalty, a strike, a listing. For ops; it decides nothing by itself.
+    penalty, a strike, a listing, a licence. ABORTED with REASON_CONFLICT if `expected_version` is not the version.
+    """
+    ListSellers: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ListSellersRequest, _registry_pb2.ListSellersResponse]
+    """ListSellers gives records by seller id, page by page, filtered. A page token belongs to its filter; sellers that are
+    registered meanwhile appear where their id belongs, none is given twice.
+    """
+    ListEvents: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ListEventsRequest, _registry_pb2.ListEventsResponse]
+    """ListEvents gives a seller's log, oldest first, page by page."""
+    WatchSellers: _grpc.UnaryStreamMultiCallable[_registry_pb2.WatchSellersRequest, _registry_pb2.WatchSellersResponse]
+    """WatchSellers gives every change of standing after a cursor, in the order of the log, for as long as the caller
+    listens; checkpoints come when nothing changes. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if the cursor is older than
+    the changes that are kept: take a snapshot and go on from its cursor.
+    """
+    GetSnapshot: _grpc.UnaryStreamMultiCallable[_registry_pb2.GetSnapshotRequest, _registry_pb2.GetSnapshotResponse]
+    """GetSnapshot gives the standing of all sellers at one sequence, in parts, for a mirror."""
+    DiffSellers: _grpc.UnaryUnaryMultiCallable[_registry_pb2.DiffSellersRequest, _registry_pb2.DiffSellersResponse]
+    """DiffSellers gives what changed between a mirror's cursor and now, with the checksum that the mirror must then have."""
+    ExportPerson: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ExportPersonRequest, _registry_pb2.ExportPersonResponse]
+    """ExportPerson gives all that is kept about a seller as a person, in clear (Personal Information Protection Law, Art.
+    45). The export itself is an event of the log.
+    """
+    ErasePerson: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ErasePersonRequest, _registry_pb2.ErasePersonResponse]
+    """ErasePerson erases the personal data of a seller whose registration is closed (Art. 47). What the law orders to keep
+    (E-commerce Law, Art. 31) stays until its term ends, blocked from use; the answer says what and until when.
     """
 
 @_typing.type_check_only
@@ -65,6 +92,10 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     google.rpc.BadRequest field violations. A seller for whom something is still missing is admitted as pending, and
     `requirements` says what. ALREADY_EXISTS if the seller id is taken.
     """
+    UpdateSeller: _aio.UnaryUnaryMultiCallable[_registry_pb2.UpdateSellerRequest, _registry_pb2.UpdateSellerResponse]  # type: ignore[assignment]
+    """UpdateSeller replaces the named fields of a record. ABORTED with REASON_CONFLICT if `expected_version` is not the
+    record's version.
+    """
     GetSeller: _aio.UnaryUnaryMultiCallable[_registry_pb2.GetSellerRequest, _registry_pb2.GetSellerResponse]  # type: ignore[assignment]
     """GetSeller gives the whole record, with the identity number masked. NOT_FOUND if there is none."""
     LookupSeller: _aio.UnaryUnaryMultiCallable[_registry_pb2.LookupSellerRequest, _registry_pb2.LookupSellerResponse]  # type: ignore[assignment]
@@ -75,7 +106,30 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     """BatchLookupSellers looks several sellers up at one sequence of the event log."""
     RecordEvent: _aio.UnaryUnaryMultiCallable[_registry_pb2.RecordEventRequest, _registry_pb2.RecordEventResponse]  # type: ignore[assignment]
     """RecordEvent appends one event to a seller's log, from which the standing is derived: a decision of a registrar, a
-    penalty, a strike, a listing. For ops; it decides nothing by itself.
+    penalty, a strike, a listing, a licence. ABORTED with REASON_CONFLICT if `expected_version` is not the version.
+    """
+    ListSellers: _aio.UnaryUnaryMultiCallable[_registry_pb2.ListSellersRequest, _registry_pb2.ListSellersResponse]  # type: ignore[assignment]
+    """ListSellers gives records by seller id, page by page, filtered. A page token belongs to its filter; sellers that are
+    registered meanwhile appear where their id belongs, none is given twice.
+    """
+    ListEvents: _aio.UnaryUnaryMultiCallable[_registry_pb2.ListEventsRequest, _registry_pb2.ListEventsResponse]  # type: ignore[assignment]
+    """ListEvents gives a seller's log, oldest first, page by page."""
+    WatchSellers: _aio.UnaryStreamMultiCallable[_registry_pb2.WatchSellersRequest, _registry_pb2.WatchSellersResponse]  # type: ignore[assignment]
+    """WatchSellers gives every change of standing after a cursor, in the order of the log, for as long as the caller
+    listens; checkpoints come when nothing changes. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if the cursor is older than
+    the changes that are kept: take a snapshot and go on from its cursor.
+    """
+    GetSnapshot: _aio.UnaryStreamMultiCallable[_registry_pb2.GetSnapshotRequest, _registry_pb2.GetSnapshotResponse]  # type: ignore[assignment]
+    """GetSnapshot gives the standing of all sellers at one sequence, in parts, for a mirror."""
+    DiffSellers: _aio.UnaryUnaryMultiCallable[_registry_pb2.DiffSellersRequest, _registry_pb2.DiffSellersResponse]  # type: ignore[assignment]
+    """DiffSellers gives what changed between a mirror's cursor and now, with the checksum that the mirror must then have."""
+    ExportPerson: _aio.UnaryUnaryMultiCallable[_registry_pb2.ExportPersonRequest, _registry_pb2.ExportPersonResponse]  # type: ignore[assignment]
+    """ExportPerson gives all that is kept about a seller as a person, in clear (Personal Information Protection Law, Art.
+    45). The export itself is an event of the log.
+    """
+    ErasePerson: _aio.UnaryUnaryMultiCallable[_registry_pb2.ErasePersonRequest, _registry_pb2.ErasePersonResponse]  # type: ignore[assignment]
+    """ErasePerson erases the personal data of a seller whose registration is closed (Art. 47). What the law orders to keep
+    (E-commerce Law, Art. 31) stays until its term ends, blocked from use; the answer says what and until when.
     """
 
 class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -92,6 +146,16 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         """RegisterSeller admits a seller. Everything wrong with the request is reported at once, as
         google.rpc.BadRequest field violations. A seller for whom something is still missing is admitted as pending, and
         `requirements` says what. ALREADY_EXISTS if the seller id is taken.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateSeller(
+        self,
+        request: _registry_pb2.UpdateSellerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.UpdateSellerResponse, _abc.Awaitable[_registry_pb2.UpdateSellerResponse]]:
+        """UpdateSeller replaces the named fields of a record. ABORTED with REASON_CONFLICT if `expected_version` is not the
+        record's version.
         """
 
     @_abc_1.abstractmethod
@@ -127,7 +191,72 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_registry_pb2.RecordEventResponse, _abc.Awaitable[_registry_pb2.RecordEventResponse]]:
         """RecordEvent appends one event to a seller's log, from which the standing is derived: a decision of a registrar, a
-        penalty, a strike, a listing. For ops; it decides nothing by itself.
+        penalty, a strike, a listing, a licence. ABORTED with REASON_CONFLICT if `expected_version` is not the version.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSellers(
+        self,
+        request: _registry_pb2.ListSellersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.ListSellersResponse, _abc.Awaitable[_registry_pb2.ListSellersResponse]]:
+        """ListSellers gives records by seller id, page by page, filtered. A page token belongs to its filter; sellers that are
+        registered meanwhile appear where their id belongs, none is given twice.
+        """
+
+    @_abc_1.abstractmethod
+    def ListEvents(
+        self,
+        request: _registry_pb2.ListEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.ListEventsResponse, _abc.Awaitable[_registry_pb2.ListEventsResponse]]:
+        """ListEvents gives a seller's log, oldest first, page by page."""
+
+    @_abc_1.abstractmethod
+    def WatchSellers(
+        self,
+        request: _registry_pb2.WatchSellersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_registry_pb2.WatchSellersResponse], _abc.AsyncIterator[_registry_pb2.WatchSellersResponse]]:
+        """WatchSellers gives every change of standing after a cursor, in the order of the log, for as long as the caller
+        listens; checkpoints come when nothing changes. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if the cursor is older than
+        the changes that are kept: take a snapshot and go on from its cursor.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSnapshot(
+        self,
+        request: _registry_pb2.GetSnapshotRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_registry_pb2.GetSnapshotResponse], _abc.AsyncIterator[_registry_pb2.GetSnapshotResponse]]:
+        """GetSnapshot gives the standing of all sellers at one sequence, in parts, for a mirror."""
+
+    @_abc_1.abstractmethod
+    def DiffSellers(
+        self,
+        request: _registry_pb2.DiffSellersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.DiffSellersResponse, _abc.Awaitable[_registry_pb2.DiffSellersResponse]]:
+        """DiffSellers gives what changed between a mirror's cursor and now, with the checksum that the mirror must then have."""
+
+    @_abc_1.abstractmethod
+    def ExportPerson(
+        self,
+        request: _registry_pb2.ExportPersonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.ExportPersonResponse, _abc.Awaitable[_registry_pb2.ExportPersonResponse]]:
+        """ExportPerson gives all that is kept about a seller as a person, in clear (Personal Information Protection Law, Art.
+        45). The export itself is an event of the log.
+        """
+
+    @_abc_1.abstractmethod
+    def ErasePerson(
+        self,
+        request: _registry_pb2.ErasePersonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.ErasePersonResponse, _abc.Awaitable[_registry_pb2.ErasePersonResponse]]:
+        """ErasePerson erases the personal data of a seller whose registration is closed (Art. 47). What the law orders to keep
+        (E-commerce Law, Art. 31) stays until its term ends, blocked from use; the answer says what and until when.
         """
 
 def add_RegistryServiceServicer_to_server(servicer: RegistryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -174,7 +174,7 @@ class Standing(_message.Message):
     tenure_days: _builtins.int
     """Days since the registration became active."""
     open_complaints: _builtins.int
-    """Open complaints. Zero until complaints are handled here."""
+    """Open complaints; counts saturate at 255."""
     @_builtins.property
     def licences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Scopes of the licences valid today, e.g. "food", "medical-device"."""

@@ -1,77 +1,26 @@
-"""Identity numbers and credit codes: validation, masking and the keyed hash.
-
-A clear identity number lives only as long as the request that brings it. The store gets `HMAC-SHA256(key, number)`,
-by which a person who registers again can be recognised, and a masked form for people. The key lies beside the
-database; whoever has both can find numbers by trying, since there are only some 10^13 of them. Encryption at rest
-and keys from elsewhere come later.
-"""
+"""Identity numbers and unified social credit codes: validation and masking (python-stdnum)."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import os
 import re
-import secrets
-import stat
-from typing import TYPE_CHECKING
 
 from stdnum import numdb
 from stdnum.cn import ric, uscc
 from stdnum.exceptions import ValidationError
 
 from fairpost.engine.dates import today
-from fairpost.server.files import sync_folder
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["compact_credit_code", "compact_identity_number", "credit_code_fault", "identity_number_fault", "masked"]
 
-__all__ = ["IdentityKey", "KeyFileError", "credit_code_fault", "identity_number_fault", "masked"]
-
-_KEY_BYTES = 32
 _USCC_LETTERS = "0-9 and A-Z without I, O, S, V and Z"
 
 
-class KeyFileError(Exception):
-    """The key file cannot be used; the message says what to do."""
+def compact_identity_number(number: str) -> str:
+    return str(ric.compact(number))
 
 
-class IdentityKey:
-    """The key of the hashes. Made on first use; losing it means that known persons are no longer recognised."""
-
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-
-    @classmethod
-    def open(cls, path: Path) -> IdentityKey:
-        """Read the key, or make one with mode 0600.
-
-        Raises:
-            KeyFileError: the file is of the wrong size or readable by others.
-        """
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(_KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            sync_folder(path.parent)
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise KeyFileError(f"{path}: others may read this key; run: chmod 600 {path}")
-        secret = path.read_bytes()
-        if len(secret) != _KEY_BYTES:
-            raise KeyFileError(f"{path}: has {len(secret)} bytes, a key has {_KEY_BYTES}; restore it from a backup")
-        return cls(secret)
-
-    def hash(self, content: bytes) -> bytes:
-        """32 bytes; equal for equal content, and without the key as good as random."""
-        return hmac.new(self._secret, content, hashlib.sha256).digest()
-
-    def hash_number(self, number: str) -> bytes:
-        return self.hash(b"identity-number\0" + ric.compact(number).encode())
+def compact_credit_code(code: str) -> str:
+    return str(uscc.compact(code))
 
 
 def masked(number: str) -> str:

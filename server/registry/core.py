@@ -1,0 +1,124 @@
+"""What all parts of the registry share: store, keys, ladder, clock, and the way to write."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+import structlog
+from google.protobuf.message import Message
+
+from fairpost.engine.dates import today
+from fairpost.server.errors import InvalidArgument
+from fairpost.server.registry.ladder import Ladder, default_ladder
+from fairpost.server.registry.transaction import Transaction
+from fairpost.server.store import schema
+from fairpost.v1 import reason_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from fairpost.server.registry.keys import Keys
+    from fairpost.server.store import Store
+
+__all__ = ["Core"]
+
+log = structlog.get_logger(__name__)
+Answer = TypeVar("Answer", bound=Message)
+Result = TypeVar("Result")
+
+
+class Core:
+    """Thread-safe."""
+
+    def __init__(
+        self, store: Store, keys: Keys, *, ladder: Ladder | None = None, clock: Callable[[], date] = today
+    ) -> None:
+        self.store = store
+        self.keys = keys
+        self.ladder = ladder or default_ladder()
+        self.today = clock
+        self.on_commit: Callable[[Transaction], None] = lambda transaction: None
+        """Called after each commit of this process, in its thread and in the order of the commits."""
+        self._order = threading.RLock()
+        self._ladders: dict[str, Ladder] = {}
+
+    def write(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run `work` in a transaction of its own: committed, on disk and in the lookups when this returns.
+
+        Raises:
+            ServiceError: of `work`, or of the store; nothing was changed.
+        """
+        with self._order:
+            with self.store.write() as connection:
+                transaction = Transaction(connection, self.keys, self.ladder, self.today(), self._ladders)
+                result = work(transaction)
+                transaction.finish()
+            self._ladders = transaction.known_ladders
+            # On disk. What follows only brings lookups up to date.
+            self.on_commit(transaction)
+        return result
+
+    def answer(
+        self, method: str, request: Any, answer_type: type[Answer], work: Callable[[Transaction], tuple[str, Answer]]
+    ) -> Answer:
+        """The answer of `work`, which gives it with the seller's id; a repetition of an answered request gives the
+        same answer, without doing anything.
+
+        Raises:
+            InvalidArgument: the request id was used for another request.
+            ServiceError: of `work`, or of the store.
+        """
+        digest = self.keys.hash(method.encode() + b"\0" + request.SerializeToString(deterministic=True))
+        name = request.request_id
+
+        def remember(transaction: Transaction) -> Answer:
+            if name and (earlier := self._answered(transaction, name, method, digest)) is not None:
+                return answer_type.FromString(earlier)
+            seller_id, answer = work(transaction)
+            if name:
+                row = {
+                    "request_id": name,
+                    "seller_id": seller_id,
+                    "method": method,
+                    "digest": digest,
+                    "response_cipher": self.keys.encrypt(answer.SerializeToString(), f"request:{name}"),
+                    "recorded_at": transaction.now,
+                }
+                transaction.connection.execute(schema.requests.insert(), row)
+            # Sellers' ids are personal data of sorts; the sequence finds the event in the store.
+            log.info("registry event", method=method, sequence=transaction.sequence)
+            return answer
+
+        return self.write(remember)
+
+    def _answered(self, transaction: Transaction, name: str, method: str, digest: bytes) -> bytes | None:
+        query = sa.select(schema.requests).where(schema.requests.c.request_id == name)
+        earlier = transaction.connection.execute(query).one_or_none()
+        if earlier is None:
+            return None
+        if earlier.method != method or earlier.digest != digest:
+            raise InvalidArgument(
+                reason_pb2.REASON_REQUEST_ID_REUSED,
+                "request_id: was used before for another request; take a new one for each new request",
+            )
+        return self.keys.decrypt(earlier.response_cipher, f"request:{name}")
+
+    def token(self, sequence: int) -> str:
+        """Consistency token, and cursor, of a position in the log."""
+        return f"{self.store.store_id}.{sequence}"
+
+    def sequence_of(self, token: str, field: str) -> int:
+        """
+        Raises:
+            InvalidArgument: no token of this registry.
+        """
+        store_id, _, digits = token.partition(".")
+        if store_id == self.store.store_id and digits.isascii() and digits.isdigit() and len(digits) < 19:
+            return int(digits)
+        raise InvalidArgument(
+            reason_pb2.REASON_INVALID_TOKEN,
+            f"{field}: this registry did not give out such a token; send one from its answers",
+        )

@@ -1,0 +1,86 @@
+"""The turn of the day: what takes effect or runs out without anybody's doing.
+
+A licence runs out, a strike expires, a penalty ends: on the day itself the seller's standing is derived again and, if
+it has changed, an event says so, so that tables, mirrors and watchers get it like every other change. `next_change`
+says whose turn it is, so a day costs what changes on it and not what there is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import sqlalchemy as sa
+import structlog
+
+from fairpost.engine.vocabulary import CATEGORIES, ENFORCEMENT, LICENCES, LISTING, REGISTRATION
+from fairpost.server.packed import SELLER_RECORD_DTYPE
+from fairpost.server.store import schema
+
+if TYPE_CHECKING:
+    from fairpost.server.registry.core import Core
+    from fairpost.server.registry.transaction import Transaction
+
+__all__ = ["turn_days"]
+
+log = structlog.get_logger(__name__)
+
+_PART: Final = 200
+"""Sellers in one transaction: other writers wait no longer than that takes."""
+
+
+def turn_days(core: Core) -> int:
+    """Bring every standing to today; gives how many have changed. Safe to run twice, and beside others.
+
+    Raises:
+        ServiceError: of the store; what was done so far stays.
+    """
+    changed = 0
+    while True:
+        due, turned = core.write(_turn_part)
+        changed += turned
+        if due < _PART:
+            break
+    if changed:
+        log.info("registry days turned", sellers=changed)
+    return changed
+
+
+def _turn_part(transaction: Transaction) -> tuple[int, int]:
+    columns = schema.sellers.c
+    query = (
+        sa.select(columns.seller_id, columns.standing)
+        .where(columns.next_change <= transaction.day)
+        .order_by(columns.next_change, columns.seller_id)
+        .limit(_PART)
+    )
+    due = transaction.connection.execute(query).all()
+    turned = 0
+    for row in due:
+        _, standing = transaction.settle(row.seller_id)
+        if standing.packed() != row.standing:
+            changes = _changes(row.standing, standing.packed())
+            transaction.append(row.seller_id, "turned", {"changes": changes}, actor="day", reason="the day has come")
+            transaction.settle(row.seller_id)
+            turned += 1
+    return len(due), turned
+
+
+def _changes(before: bytes, after: bytes) -> list[str]:
+    """What differs, in words."""
+    if not before:
+        return ["standing derived for the first time"]
+    (old,), (new,) = (np.frombuffer(packed, SELLER_RECORD_DTYPE) for packed in (before, after))
+    found = [
+        f"{axis}: {words[old[axis]]} -> {words[new[axis]]}"
+        for axis, words in (("registration", REGISTRATION), ("enforcement", ENFORCEMENT), ("listing", LISTING))
+        if old[axis] != new[axis]
+    ]
+    for bit, scope in enumerate(LICENCES):
+        was, now = (int(row["licences"]) >> bit & 1 for row in (old, new))
+        if was != now:
+            found.append(f"licence {scope}: {'began' if now else 'ended'}")
+    for number, category in enumerate(CATEGORIES):
+        if (was := int(old["strikes"][number])) != (now := int(new["strikes"][number])):
+            found.append(f"strikes {category}: {was} -> {now}")
+    return found or ["tenure"]

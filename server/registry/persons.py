@@ -1,0 +1,91 @@
+"""Personal data of sellers in the store: identity number and contacts, encrypted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from fairpost.server.registry.numbers import compact_identity_number, masked
+from fairpost.server.store import schema
+from fairpost.v1 import seller_pb2
+
+if TYPE_CHECKING:
+    from fairpost.server.registry.keys import Keys
+
+__all__ = ["contacts_of", "number_of", "person_row", "personal_digest", "put_person", "same_person"]
+
+_MOST_ACCOUNTS = 20
+
+
+def person_row(keys: Keys, seller_id: str, number: str, contacts: seller_pb2.Contacts) -> dict[str, Any]:
+    """The row of `persons`. number: compact, "" for none."""
+    plain = contacts.SerializeToString(deterministic=True)
+    return {
+        "seller_id": seller_id,
+        "number_hash": keys.hash_number(number) if number else None,
+        "number_masked": masked(number) if number else "",
+        "number_cipher": keys.encrypt(number.encode(), f"number:{seller_id}") if number else None,
+        "contacts_cipher": keys.encrypt(plain, f"contacts:{seller_id}") if plain else None,
+    }
+
+
+def put_person(
+    connection: sa.Connection,
+    keys: Keys,
+    seller_id: str,
+    *,
+    number: str | None = None,
+    contacts: seller_pb2.Contacts | None = None,
+) -> None:
+    """Write the given fields; None leaves what is there."""
+    table = schema.persons
+    row = person_row(keys, seller_id, compact_identity_number(number or ""), contacts or seller_pb2.Contacts())
+    there = connection.execute(sa.select(table.c.seller_id).where(table.c.seller_id == seller_id)).one_or_none()
+    if there is None:
+        connection.execute(table.insert(), row)
+        return
+    wanted = {"number_hash", "number_masked", "number_cipher"} if number is not None else set()
+    wanted |= {"contacts_cipher"} if contacts is not None else set()
+    values = {name: row[name] for name in wanted}
+    connection.execute(sa.update(table).where(table.c.seller_id == seller_id), values)
+
+
+def contacts_of(connection: sa.Connection, keys: Keys, seller_id: str) -> seller_pb2.Contacts:
+    cipher = _one(connection, schema.persons.c.contacts_cipher, seller_id)
+    return seller_pb2.Contacts.FromString(keys.decrypt(cipher, f"contacts:{seller_id}") if cipher else b"")
+
+
+def number_of(connection: sa.Connection, keys: Keys, seller_id: str) -> str:
+    """The identity number in clear; "" if there is none, or none but its hash (registered with the first store)."""
+    cipher = _one(connection, schema.persons.c.number_cipher, seller_id)
+    return keys.decrypt(cipher, f"number:{seller_id}").decode() if cipher else ""
+
+
+def _one(connection: sa.Connection, column: sa.Column[Any], seller_id: str) -> bytes | None:
+    query = sa.select(column).where(schema.persons.c.seller_id == seller_id)
+    found = connection.execute(query).scalar_one_or_none()
+    return bytes(found) if found is not None else None
+
+
+def same_person(connection: sa.Connection, seller_id: str) -> list[str]:
+    """Other accounts with the same identity number or credit code, oldest first."""
+    persons, sellers = schema.persons, schema.sellers
+    number = sa.select(persons.c.number_hash).where(persons.c.seller_id == seller_id).scalar_subquery()
+    code = sa.select(sellers.c.credit_code).where(sellers.c.seller_id == seller_id).scalar_subquery()
+    by_number = sa.select(persons.c.seller_id).where(persons.c.number_hash == number)
+    by_code = sa.select(sellers.c.seller_id).where(sellers.c.credit_code == code)
+    query = (
+        sa.select(sellers.c.seller_id)
+        .where(sellers.c.seller_id.in_(by_number.union(by_code)), sellers.c.seller_id != seller_id)
+        .order_by(sellers.c.registered_at, sellers.c.seller_id)
+        .limit(_MOST_ACCOUNTS)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def personal_digest(keys: Keys, name: str, exempt_reason: str, number_hash: bytes | None, contacts: bytes) -> str:
+    """Keyed hash of the personal fields, for an event: it proves what the record was without saying it."""
+    parts = [name, exempt_reason, (number_hash or b"").hex(), keys.hash(contacts).hex()]
+    return keys.hash(b"personal\0" + json.dumps(parts).encode()).hex()

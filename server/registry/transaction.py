@@ -1,0 +1,157 @@
+"""One write: events are appended, what follows from them is derived, and both are committed together."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from fairpost.server import messages
+from fairpost.server.errors import Aborted
+from fairpost.server.registry import log
+from fairpost.server.registry.standing import Standing, derive
+from fairpost.server.store import now_ms, schema
+from fairpost.v1 import reason_pb2
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from fairpost.server.registry.keys import Keys
+    from fairpost.server.registry.ladder import Ladder
+    from fairpost.server.registry.records import SellerRecord
+
+__all__ = ["Transaction", "entry_digest"]
+
+_MODULUS = 1 << 128
+_BLANK: dict[str, Any] = {
+    "expires": None,
+    "evidence": "",
+    "appeal_until": None,
+    "decision_id": "",
+    "revision": "",
+}
+
+
+def entry_digest(seller_id: str, packed: bytes) -> bytes:
+    """16 bytes: a mirror's checksum is their sum modulo 2^128 over all sellers (see registry.proto)."""
+    entry = messages.mirror_entry(seller_id, packed)
+    return hashlib.sha256(entry.SerializeToString(deterministic=True)).digest()[:16]
+
+
+class Transaction:
+    """Made inside `Store.write`. Whoever appends an event to a seller's log calls `settle` for them before the end,
+    or leaves it to `finish`."""
+
+    def __init__(
+        self, connection: sa.Connection, keys: Keys, ladder: Ladder, day: date, ladders: dict[str, Ladder]
+    ) -> None:
+        self.connection = connection
+        self.keys = keys
+        self.ladder = ladder
+        self.day = day
+        self.now = now_ms()
+        self.changed: dict[str, bytes] = {}
+        """Packed standings of the sellers settled so far."""
+        row = connection.execute(sa.select(schema.head.c.sequence, schema.head.c.checksum)).one()
+        self.first = self.sequence = int(row.sequence)
+        self._checksum = int.from_bytes(row.checksum, "little")
+        self.known_ladders = ladders
+        self._open: dict[str, None] = {}
+        self._added: list[dict[str, Any]] = []
+
+    def append(self, seller_id: str, kind: str, body: dict[str, Any], *, actor: str, reason: str, **rest: Any) -> int:
+        """One event; gives its sequence. `rest`: fields of EventRecord; effective is today unless given."""
+        self.sequence += 1
+        row = _BLANK | {"effective": self.day} | rest
+        row |= {"sequence": self.sequence, "seller_id": seller_id, "kind": kind, "body": body}
+        row |= {"actor": actor, "reason": reason, "recorded_at": self.now}
+        self.connection.execute(schema.events.insert(), row)
+        self._open[seller_id] = None
+        return self.sequence
+
+    def expect_version(self, seller_id: str, found: int, expected: int) -> None:
+        """
+        Raises:
+            Aborted: `expected` is given and is not `found`.
+        """
+        if expected and expected != found:
+            raise conflict("the seller", found, expected)
+
+    def record(self, seller_id: str) -> SellerRecord:
+        """The seller as written so far.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return log.existing(self.connection, seller_id)
+
+    def settle(self, seller_id: str) -> tuple[SellerRecord, Standing]:
+        """Derive how the seller stands now, and store it."""
+        record = self.record(seller_id)
+        standing = derive(record, self.day, self._ladders_of(record))
+        packed = standing.packed()
+        digest = entry_digest(seller_id, packed)
+        table = schema.sellers
+        mine = table.c.seller_id == seller_id
+        before = self.connection.execute(sa.select(table.c.digest).where(mine)).scalar_one()
+        self._checksum += int.from_bytes(digest, "little") - int.from_bytes(before, "little")
+        version = record.events[-1].sequence if record.events else record.version
+        self.connection.execute(
+            sa.update(table).where(mine), derived_columns(standing, packed, digest, self.day) | {"version": version}
+        )
+        self._open.pop(seller_id, None)
+        self.changed[seller_id] = packed
+        return self.record(seller_id) if version != record.version else record, standing
+
+    def _ladders_of(self, record: SellerRecord) -> dict[str, Ladder]:
+        named = {event.body.get("ladder", "") for event in record.events if event.kind == "strike"} - {""}
+        if not named <= self.known_ladders.keys():
+            self.known_ladders = log.ladders(self.connection)
+        return self.known_ladders
+
+    def use_ladder(self) -> str:
+        """Revision of the ladder in force, which is stored when a strike first names it."""
+        revision = self.ladder.revision
+        if revision not in self.known_ladders:
+            known = log.ladders(self.connection)
+            if revision not in known:
+                row = {"revision": revision, "content": self.ladder.content, "recorded_at": self.now}
+                self.connection.execute(schema.ladders.insert(), row)
+                known[revision] = self.ladder
+            self.known_ladders = known
+        return revision
+
+    def finish(self) -> None:
+        """Settle whoever is not settled yet, and move `head`. The last thing before the commit."""
+        for seller_id in list(self._open):
+            self.settle(seller_id)
+        if self.sequence == self.first and not self.changed:
+            return
+        self.connection.execute(
+            sa.update(schema.head),
+            {"sequence": self.sequence, "checksum": (self._checksum % _MODULUS).to_bytes(16, "little")},
+        )
+
+
+def derived_columns(standing: Standing, packed: bytes, digest: bytes, day: date) -> dict[str, Any]:
+    """The columns of `sellers` that follow from the log."""
+    return {
+        "standing": packed,
+        "standing_day": day,
+        "registration": standing.registration,
+        "enforcement": standing.enforcement,
+        "listing": standing.listing,
+        "next_change": standing.next_change,
+        "digest": digest,
+    }
+
+
+def conflict(what: str, found: int, expected: int) -> Aborted:
+    """Somebody else was first."""
+    return Aborted(
+        reason_pb2.REASON_CONFLICT,
+        f"expected_version: {what} is at version {found}, not {expected}: somebody else has changed it meanwhile; read "
+        "it again, and repeat the request if it still makes sense",
+        metadata={"version": str(found)},
+    )

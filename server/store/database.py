@@ -1,0 +1,167 @@
+"""Opening a store, and its transactions."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import exc
+
+from fairpost.server.errors import Aborted, Unavailable
+from fairpost.server.store import postgresql, sqlite, upgrade
+from fairpost.server.store.errors import StoreError
+from fairpost.server.store.schema import head, store
+from fairpost.v1 import reason_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+__all__ = ["Store", "StoreError", "now_ms"]
+
+log = structlog.get_logger(__name__)
+
+# SQLSTATE classes of PostgreSQL: the same transaction may go through when it is tried again.
+_RETRY: Final = frozenset({"40001", "40P01", "55P03"})
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Store:
+    """An open store. Reads run in any number of threads; writes queue, in this process and among all."""
+
+    def __init__(self, engine: sa.Engine, store_id: str, url: str) -> None:
+        self._engine = engine
+        self._writing = threading.Lock()
+        self.store_id = store_id
+        self.url = url
+        """Where it is, without a password."""
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True, migrate: bool | None = None) -> Store:
+        """Open a store; an empty one gets its tables, unless create=False.
+
+        Args:
+            url: `sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://user:password@host/database`.
+            migrate: whether an older revision is brought to the newest. Default: on SQLite, which one server has for
+                itself. On PostgreSQL other servers of the older version may be running, so it is said explicitly
+                (`fairpost registry migrate`).
+
+        Raises:
+            StoreError: no such database, damaged, of a newer revision, or of an older one that is not to be migrated.
+        """
+        try:
+            parsed = sa.make_url(url)
+        except exc.ArgumentError:
+            raise StoreError(f"{url}: is neither sqlite:///path nor postgresql://user@host/database") from None
+        shown = parsed.render_as_string(hide_password=True)
+        if parsed.get_backend_name() == "sqlite":
+            path = Path(parsed.database or "")
+            if not path.name:
+                raise StoreError(f"{shown}: names no file; write sqlite:///path/to/registry.sqlite")
+            shown = str(path)
+            if not create and not path.exists():
+                raise StoreError(f"{shown}: there is no registry here")
+            # Names of sellers are in it: nobody else may read it. SQLite gives its -wal and -shm files the same mode.
+            with contextlib.suppress(FileExistsError), open(os.open(path, os.O_CREAT | os.O_EXCL, 0o600)):
+                pass
+            engine = sqlite.make_engine(parsed)
+        elif parsed.get_backend_name() == "postgresql":
+            engine = postgresql.make_engine(parsed)
+        else:
+            raise StoreError(f"{shown}: is neither sqlite:///path nor postgresql://user@host/database")
+        if migrate is None:
+            migrate = parsed.get_backend_name() == "sqlite"
+        try:
+            with engine.connect().execution_options(fairpost_write=True) as connection:
+                upgrade.bring_up(connection, shown, create=create, migrate=migrate)
+            with engine.connect() as connection, connection.begin():
+                store_id = connection.execute(sa.select(store.c.store_id)).scalar_one()
+        except exc.SQLAlchemyError as error:
+            engine.dispose()
+            raise StoreError(f"{shown}: not a usable registry: {_driver_message(error)}") from None
+        except StoreError:
+            engine.dispose()
+            raise
+        return cls(engine, str(store_id), shown)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def dialect(self) -> str:
+        return self._engine.dialect.name
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection on one state of the store: all queries in the block see the same.
+
+        Raises:
+            Unavailable: the store cannot be read.
+        """
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                yield connection
+        except exc.SQLAlchemyError as error:
+            raise _refused("read", error) from error
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction, committed and on disk when the block ends, undone if it raises. No other runs meanwhile, in
+        any process: it holds `head`.
+
+        Raises:
+            Unavailable: the store cannot be written; nothing was changed.
+            Aborted: another transaction was in the way; nothing was changed, and trying again is right.
+        """
+        try:
+            with (
+                self._writing,
+                self._engine.connect().execution_options(fairpost_write=True) as connection,
+                connection.begin(),
+            ):
+                if self.dialect != "sqlite":  # which has begun with a lock on everything
+                    connection.execute(sa.select(head.c.sequence).with_for_update())
+                yield connection
+        except exc.SQLAlchemyError as error:
+            raise _refused("written", error) from error
+
+    def sequence(self) -> int:
+        """Sequence of the last event that is committed."""
+        with self.read() as connection:
+            return int(connection.execute(sa.select(head.c.sequence)).scalar_one())
+
+    def close(self) -> None:
+        """Close all connections; SQLite then folds the write-ahead log into the file."""
+        self._engine.dispose()
+
+
+def _driver_message(error: exc.SQLAlchemyError) -> str:
+    # `orig` alone: the text of SQLAlchemy's own exceptions quotes the statement's parameters. One line of it:
+    # PostgreSQL's DETAIL quotes rows.
+    text = str(getattr(error, "orig", None) or type(error).__name__)
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _refused(verb: str, error: exc.SQLAlchemyError) -> Unavailable | Aborted:
+    original = getattr(error, "orig", None)
+    if getattr(original, "sqlstate", None) in _RETRY:
+        message = "another transaction was in the way; nothing was changed: send the request again"
+        return Aborted(reason_pb2.REASON_CONFLICT, message, retry_after=0.05)
+    kind = type(original or error).__name__
+    log.error("store fault", kind=kind, message=_driver_message(error))
+    message = f"the registry's store cannot be {verb} at present ({kind}); ask again"
+    return Unavailable(reason_pb2.REASON_STORE_UNAVAILABLE, message, retry_after=1.0)

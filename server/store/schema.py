@@ -1,0 +1,210 @@
+"""The registry's tables, at the newest revision of `migrations/`.
+
+`events` is the truth: append-only, and with the licences, categories and kinds in its bodies enough to derive how
+every seller stands. Personal data are in no event, so that they can be erased: they are in `sellers`, `persons`,
+`complaints`, `appeals` and `violations`. The columns of `sellers` from `standing` on, and the states of `complaints`
+and `appeals`, are derived; `fairpost registry verify` derives them again and compares.
+
+Times are milliseconds since 1970 (UTC); days are dates in China.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+__all__ = [
+    "appeals",
+    "complaints",
+    "events",
+    "head",
+    "jobs",
+    "ladders",
+    "licences",
+    "metadata",
+    "persons",
+    "requests",
+    "sellers",
+    "store",
+    "violations",
+]
+
+metadata = sa.MetaData()
+
+# One row. `store_id` is part of consistency tokens: a token of another store is recognised.
+store = sa.Table(
+    "store",
+    metadata,
+    sa.Column("store_id", sa.String(8), primary_key=True),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+
+# One row, locked by every write for as long as it lasts: so events are committed in the order of their sequence, and
+# whoever has read up to a sequence has missed nothing. `checksum` is that of all mirror entries (see mirror.py).
+head = sa.Table(
+    "head",
+    metadata,
+    sa.Column("one", sa.SmallInteger, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("checksum", sa.LargeBinary(16), nullable=False),
+)
+
+sellers = sa.Table(
+    "sellers",
+    metadata,
+    sa.Column("seller_id", sa.String(128), primary_key=True),
+    sa.Column("kind", sa.SmallInteger, nullable=False),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("credit_code", sa.String(18), index=True),
+    sa.Column("categories", sa.JSON, nullable=False),
+    sa.Column("exempt_reason", sa.String(500)),
+    sa.Column("registered_at", sa.BigInteger, nullable=False),
+    # Day on which the registration was closed: the term for keeping the record runs from it.
+    sa.Column("closed_on", sa.Date),
+    sa.Column("erased_on", sa.Date),
+    # Sequence of the seller's last event.
+    sa.Column("version", sa.BigInteger, nullable=False, index=True, unique=True),
+    # Derived, as of `standing_day`: a record of the engine's SELLER_RECORD_DTYPE, its axes once more for searching, the
+    # next day on which it changes by itself, and 16 bytes of the mirror's checksum.
+    sa.Column("standing", sa.LargeBinary, nullable=False),
+    sa.Column("standing_day", sa.Date, nullable=False),
+    sa.Column("registration", sa.SmallInteger, nullable=False, index=True),
+    sa.Column("enforcement", sa.SmallInteger, nullable=False, index=True),
+    sa.Column("listing", sa.SmallInteger, nullable=False, index=True),
+    sa.Column("next_change", sa.Date, index=True),
+    sa.Column("digest", sa.LargeBinary(16), nullable=False),
+)
+
+# Who a natural person is. Ciphers are AES-GCM (see people.py); `number_hash` finds a person again.
+persons = sa.Table(
+    "persons",
+    metadata,
+    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), primary_key=True),
+    sa.Column("number_hash", sa.LargeBinary(32), index=True),
+    sa.Column("number_masked", sa.String(18), nullable=False),
+    sa.Column("number_cipher", sa.LargeBinary),
+    sa.Column("contacts_cipher", sa.LargeBinary),
+)
+
+licences = sa.Table(
+    "licences",
+    metadata,
+    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), primary_key=True),
+    sa.Column("scope", sa.String(64), primary_key=True),
+    sa.Column("number", sa.String(64), primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("valid_from", sa.Date, nullable=False),
+    sa.Column("valid_until", sa.Date),
+    sa.Column("evidence", sa.String(500), nullable=False),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("actor", sa.String(128), nullable=False),
+    sa.Column("reason", sa.String(1000), nullable=False),
+    sa.Column("evidence", sa.String(500), nullable=False),
+    sa.Column("effective", sa.Date, nullable=False),
+    sa.Column("expires", sa.Date),
+    sa.Column("appeal_until", sa.Date),
+    sa.Column("decision_id", sa.String(64), nullable=False),
+    sa.Column("revision", sa.String(64), nullable=False),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    sa.Index("ix_events_seller", "seller_id", "sequence"),
+)
+
+# Posts on which a verdict was SHIELD or BLOCK, each once: the primary key is what makes it once.
+violations = sa.Table(
+    "violations",
+    metadata,
+    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), primary_key=True),
+    # "id:" and the caller's id of the post, or "text:" and a keyed hash of its texts.
+    sa.Column("post_key", sa.String(260), primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False, index=True),
+    # The post's texts and how it was judged (JSON, encrypted), for an appeal's regression case.
+    sa.Column("post_cipher", sa.LargeBinary),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False, index=True),
+)
+
+complaints = sa.Table(
+    "complaints",
+    metadata,
+    sa.Column("complaint_id", sa.String(32), primary_key=True),
+    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), nullable=False, index=True),
+    # Sequence of the filing's event: the order of lists.
+    sa.Column("filed", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.SmallInteger, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False, index=True),
+    sa.Column("outcome", sa.SmallInteger, nullable=False),
+    sa.Column("post_id", sa.String(256), nullable=False),
+    sa.Column("order_id", sa.String(128), nullable=False),
+    sa.Column("consumer_id", sa.String(128), nullable=False, index=True),
+    sa.Column("statement_cipher", sa.LargeBinary),
+    sa.Column("contact_cipher", sa.LargeBinary),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Column("handler", sa.String(128), nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("resolution", sa.Text, nullable=False),
+    sa.Column("filed_at", sa.BigInteger, nullable=False),
+    sa.Column("filed_on", sa.Date, nullable=False),
+    sa.Column("received_on", sa.Date),
+    sa.Column("answered_on", sa.Date),
+    sa.Column("ended_on", sa.Date),
+    # The first day after the earliest clock that still runs: what the job for overdue ones looks for.
+    sa.Column("next_due", sa.Date, index=True),
+    sa.Column("overdue", sa.Boolean, nullable=False),
+)
+
+appeals = sa.Table(
+    "appeals",
+    metadata,
+    sa.Column("appeal_id", sa.String(32), primary_key=True),
+    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), nullable=False, index=True),
+    sa.Column("against", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("filed", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False, index=True),
+    sa.Column("statement_cipher", sa.LargeBinary),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("actor", sa.String(128), nullable=False),
+    sa.Column("filed_at", sa.BigInteger, nullable=False),
+    sa.Column("decided_at", sa.BigInteger),
+)
+
+# Penalty ladders by the digest of their content: a strike names the one that was in force when it was recorded.
+ladders = sa.Table(
+    "ladders",
+    metadata,
+    sa.Column("revision", sa.String(16), primary_key=True),
+    sa.Column("content", sa.JSON, nullable=False),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+)
+
+# Answered writes by their idempotency key. `digest` is keyed: requests hold personal data.
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("request_id", sa.String(128), primary_key=True),
+    # Whom it is about: with the seller's data the answer is erased, too.
+    sa.Column("seller_id", sa.String(128), nullable=False, index=True),
+    sa.Column("method", sa.String(64), nullable=False),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False),
+    sa.Column("response_cipher", sa.LargeBinary, nullable=False),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False, index=True),
+)
+
+# Jobs that run on one node at a time: who holds each until when, and when it last ended well.
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("holder", sa.String(64), nullable=False),
+    sa.Column("held_until", sa.BigInteger, nullable=False),
+    sa.Column("last_run", sa.BigInteger, nullable=False),
+    sa.Column("last_error", sa.String(500), nullable=False),
+)
