@@ -1,0 +1,50 @@
+"""Stores for all tests that need one: SQLite files, and databases of a PostgreSQL that the session starts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """One server for the session. Where there is none the test is left out, with a message; FAIRPOST_POSTGRESQL=required
+    (as .ci/run says) makes that a failure."""
+    pytest.importorskip("psycopg")
+    from cluster import HOW_TO_GET, Cluster, programs
+
+    if programs() is None:
+        (pytest.fail if os.environ.get("FAIRPOST_POSTGRESQL") == "required" else pytest.skip)(HOW_TO_GET)
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def new_database(postgresql: Cluster) -> Iterator[Callable[[], str]]:
+    """Makes empty PostgreSQL databases; gives their URLs."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(postgresql.database())
+        return postgresql.url(made[-1])
+
+    yield make
+    for name in made:
+        postgresql.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty store of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'registry.sqlite'}"
+    url: str = request.getfixturevalue("new_database")()
+    return url
