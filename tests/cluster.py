@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["HOW_TO_GET", "Cluster", "programs"]
 
-HOW_TO_GET = "no PostgreSQL here: tests on it are left out. On Debian: apt-get install postgresql (make test does, as root)"
+HOW_TO_GET = (
+    "no PostgreSQL here: tests on it are left out. On Debian: apt-get install postgresql (make test does, as root)"
+)
 _SECONDS = 60.0
-# As it is installed, but small, quiet and in no need of a network. fsync and full_page_writes stay on: the tests kill it.
+# As it is installed, but small, quiet and without network. fsync and full_page_writes stay on: the tests kill it.
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "on",
@@ -137,10 +139,6 @@ class Cluster:
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return name
-
-    def drop(self, database: str) -> None:
-        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
     def kill_backends(self) -> None:
         """SIGKILL one process that serves a connection: the server then ends all, and recovers from its log."""
