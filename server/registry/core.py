@@ -45,6 +45,15 @@ class Core:
         self._order = threading.RLock()
         self._ladders: dict[str, Ladder] = {}
 
+    def check_keys(self) -> None:
+        """
+        Raises:
+            Unavailable: the store cannot be read, or was written with a key that is not among ours.
+        """
+        with self.store.read() as connection:
+            if name := connection.execute(sa.select(schema.head.c.key_id)).scalar_one():
+                self.keys.use(name)
+
     def write(self, work: Callable[[Transaction], Result]) -> Result:
         """Run `work` in a transaction of its own: committed, on disk and in the lookups when this returns.
 

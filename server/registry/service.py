@@ -60,8 +60,9 @@ class Registry:
     def start(self) -> None:
         """
         Raises:
-            Unavailable: the store cannot be read.
+            Unavailable: the store cannot be read, or its keys are others.
         """
+        self.core.check_keys()
         turn_days(self.core)
         self.lookups.start()
         self._jobs = threading.Thread(target=self._run_jobs, name="registry-jobs", daemon=True)

@@ -74,8 +74,12 @@ class Store:
             if not create and not path.exists():
                 raise StoreError(f"{shown}: there is no registry here")
             # Names of sellers are in it: nobody else may read it. SQLite gives its -wal and -shm files the same mode.
-            with contextlib.suppress(FileExistsError), open(os.open(path, os.O_CREAT | os.O_EXCL, 0o600)):
+            try:
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+            except FileExistsError:
                 pass
+            except OSError as error:
+                raise StoreError(f"{shown}: cannot be made: {error.strerror}") from None
             engine = sqlite.make_engine(parsed)
         elif parsed.get_backend_name() == "postgresql":
             engine = postgresql.make_engine(parsed)
