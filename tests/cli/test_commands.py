@@ -37,6 +37,12 @@ def server(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     assert process.returncode == 0, log
 
 
+SELLER_COMMANDS = (
+    *("register", "show", "lookup", "update", "list", "events", "warn", "limit", "shield", "suspend", "reinstate"),
+    *("blacklist", "rehabilitate", "strike", "verify", "licence", "close", "reopen"),
+)
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -47,7 +53,9 @@ def server(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         ["rules"],
         *(["rules", name] for name in ("lint", "test", "compile", "diff", "schema")),
         ["seller"],
-        *(["seller", name] for name in ("register", "show", "lookup")),
+        *(["seller", name] for name in SELLER_COMMANDS),
+        ["registry"],
+        *(["registry", name] for name in ("import", "export", "migrate")),
     ],
     ids=" ".join,
 )
