@@ -18,6 +18,7 @@ from fairpost.server.registry.days import turn_days
 from fairpost.server.registry.decisions import Decisions
 from fairpost.server.registry.lookups import Lookups
 from fairpost.server.registry.sellers import Sellers
+from fairpost.server.registry.violations import Violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,7 @@ class Registry:
         self.lookups = Lookups(self.core, lookup_ttl=lookup_ttl, missing_ttl=missing_ttl, max_items=max_items)
         self.sellers = Sellers(self.core, verification_days=verification_days)
         self.decisions = Decisions(self.core)
+        self.violations = Violations(self.core)
         self._stop = threading.Event()
         self._jobs: threading.Thread | None = None
 
@@ -61,6 +63,7 @@ class Registry:
         """
         turn_days(self.core)
         self.lookups.start()
+        self.violations.start()
         self._jobs = threading.Thread(target=self._run_jobs, name="registry-jobs", daemon=True)
         self._jobs.start()
 
@@ -72,6 +75,7 @@ class Registry:
                 log.error("registry job failed", job="days", reason=error.reason_name)
 
     def close(self) -> None:
+        self.violations.close()  # writes what still waits
         self._stop.set()
         if self._jobs:
             self._jobs.join()
