@@ -30,7 +30,7 @@ from fairpost.v1 import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from types import TracebackType
 
 __all__ = ["CallFailed", "Client"]
@@ -211,6 +211,51 @@ class Client:
     def seller(self, seller_id: str) -> seller_pb2.Seller:
         request = registry_pb2.GetSellerRequest(seller_id=seller_id)
         return _call(self.registry.GetSeller, request, self._timeout).seller
+
+    def update_seller(self, request: registry_pb2.UpdateSellerRequest) -> registry_pb2.UpdateSellerResponse:
+        return _call(self.registry.UpdateSeller, request, self._timeout)
+
+    def sellers(self, **conditions: Any) -> Iterator[seller_pb2.Seller]:
+        """All sellers that fulfil the conditions (fields of ListSellersRequest), page by page, by seller id."""
+        request = registry_pb2.ListSellersRequest(**conditions)
+        while True:
+            page = _call(self.registry.ListSellers, request, self._timeout)
+            yield from page.sellers
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def events(self, seller_id: str) -> Iterator[seller_event_pb2.SellerEvent]:
+        """A seller's log, oldest first."""
+        request = registry_pb2.ListEventsRequest(seller_id=seller_id)
+        while True:
+            page = _call(self.registry.ListEvents, request, self._timeout)
+            yield from page.events
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def watch(
+        self, cursor: str = "", *, seller_ids: Sequence[str] = ()
+    ) -> Generator[registry_pb2.WatchSellersResponse, None, None]:
+        """Changes of standing after the cursor, for as long as they are taken; close the generator to end."""
+        call = self.registry.WatchSellers(registry_pb2.WatchSellersRequest(cursor=cursor, seller_ids=seller_ids))
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise CallFailed.of(error) from None
+        finally:
+            call.cancel()
+
+    def snapshot(self) -> Iterator[registry_pb2.GetSnapshotResponse]:
+        """All standings at one sequence, in parts."""
+        try:
+            yield from self.registry.GetSnapshot(registry_pb2.GetSnapshotRequest())
+        except grpc.RpcError as error:
+            raise CallFailed.of(error) from None
+
+    def diff(self, cursor: str) -> registry_pb2.DiffSellersResponse:
+        return _call(self.registry.DiffSellers, registry_pb2.DiffSellersRequest(cursor=cursor), self._timeout)
 
     def lookup(self, seller_id: str, *, token: str = "", fully: bool = False) -> registry_pb2.SellerAnswer:
         """A seller's standing: as it is in memory, at least as fresh as `token`, or fully consistent."""

@@ -57,6 +57,9 @@ class Config(BaseSettings):
     max_streams: int | None = Field(
         None, ge=1, description="Streams served at a time; default: one thread fewer than there are."
     )
+    max_watchers: int = Field(
+        8, ge=1, le=1000, description="Streams of the registry (WatchSellers, GetSnapshot) served at a time; more wait."
+    )
     max_request_bytes: int = Field(4 * MIB, ge=KIB, description="Largest request message, but for ActivateBundle.")
     max_bundle_bytes: int = Field(64 * MIB, ge=KIB, description="Largest ActivateBundle message.")
     max_posts: int = Field(10_000, ge=1, description="Most posts in one request or batch, most ids in one lookup.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from fairpost.server.registry.standing import Standing
     from fairpost.server.table import TableView
 
-__all__ = ["event", "mirror_entry", "seller", "seller_standings", "standing", "standing_of"]
+__all__ = ["entry_digest", "event", "mirror_entry", "seller", "seller_standings", "standing", "standing_of"]
 
 
 def standing(seller_id: str, row: np.ndarray | np.void, *, tenure_days: int | None = None) -> standing_pb2.Standing:
@@ -83,12 +85,28 @@ def standing_of(seller_id: str, packed: bytes, day: int) -> standing_pb2.Standin
 
 def mirror_entry(seller_id: str, packed: bytes) -> registry_pb2.MirrorEntry:
     """A packed standing as mirrors keep it: the same on every day."""
+    entry = registry_pb2.MirrorEntry(seller_id=seller_id)
+    entry.MergeFromString(_nameless_entry(packed))
+    return entry
+
+
+def entry_digest(seller_id: str, packed: bytes) -> bytes:
+    """16 bytes: a mirror's checksum is their sum modulo 2^128 over all sellers (GetSnapshotResponse.checksum)."""
+    name = seller_id.encode()
+    # The id is the entry's first field: tag, length, bytes; the length of an id needs at most two bytes.
+    length = bytes([len(name)]) if len(name) < 128 else bytes([len(name) & 127 | 128, len(name) >> 7])
+    return hashlib.sha256(b"\x0a" + length + name + _nameless_entry(packed)).digest()[:16]
+
+
+@lru_cache(maxsize=10_000)
+def _nameless_entry(packed: bytes) -> bytes:
+    """The mirror's entry without the seller's id, serialised: many sellers stand alike."""
     (row,) = np.frombuffer(packed, SELLER_RECORD_DTYPE)
     since = int(row["since_day"])
-    entry = registry_pb2.MirrorEntry(seller_id=seller_id, standing=standing(seller_id, row, tenure_days=0))
+    entry = registry_pb2.MirrorEntry(standing=standing("", row, tenure_days=0))
     if since != NO_DAY:
         entry.since = date_of_day(since).isoformat()
-    return entry
+    return entry.SerializeToString(deterministic=True)
 
 
 def seller(record: SellerRecord, derived: Standing, day: date) -> seller_pb2.Seller:

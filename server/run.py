@@ -31,6 +31,7 @@ from fairpost.server.rules import RulesService
 from fairpost.server.store import Store, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import FrameType
 
@@ -62,6 +63,7 @@ class Server:
         self._health = health.HealthServicer(experimental_non_blocking=True)
         self._streams = transport.Streams(config.streams)
         self._grpc: grpc.Server | None = None
+        self._drain_registry: Callable[[], None] = lambda: None
 
     def start(self) -> Server:
         """Load everything, then listen.
@@ -96,12 +98,16 @@ class Server:
             max_characters=config.max_characters,
         )
         rules = RulesService(rule_sets, importlib.metadata.version("fairpost"))
+        changes = ThreadPoolExecutor(config.max_watchers, thread_name_prefix="changes")
+        self._closers.callback(changes.shutdown)
+        self._drain_registry = registry.drain
         self._listen(
             transport.handlers(
                 filtering,
                 registry,
                 rules,
                 self._streams,
+                changes,
                 max_request_bytes=config.max_request_bytes,
                 max_bundle_bytes=config.max_bundle_bytes,
             )
@@ -178,6 +184,7 @@ class Server:
         if server is not None:
             self._health.enter_graceful_shutdown()
             self._streams.drain()
+            self._drain_registry()
             stopped = server.stop(self.config.drain_seconds if grace is None else grace)
             while not stopped.wait(0.1):
                 self._streams.end_idle()

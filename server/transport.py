@@ -22,6 +22,7 @@ from fairpost.v1 import filter_pb2, reason_pb2, registry_pb2, rules_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
 
     from google.protobuf.message import Message
 
@@ -112,11 +113,16 @@ def handlers(
     registry: Registry,
     rules: RulesService,
     streams: Streams,
+    changes: ThreadPoolExecutor,
     *,
     max_request_bytes: int,
     max_bundle_bytes: int,
 ) -> list[grpc.GenericRpcHandler[bytes, bytes]]:
-    """All methods of fairpost.v1."""
+    """All methods of fairpost.v1.
+
+    Args:
+        changes: threads of their own for streams of the registry, which last for as long as their callers like.
+    """
 
     def check_posts(content: bytes) -> Message:
         request, posts = wire.parse_batch(filter_pb2.CheckPostsRequest, content)
@@ -156,6 +162,14 @@ def handlers(
         "UpdateSeller": unary(registry_pb2.UpdateSellerRequest, registry.sellers.update),
         "ListSellers": unary(registry_pb2.ListSellersRequest, registry.sellers.search),
         "ListEvents": unary(registry_pb2.ListEventsRequest, registry.sellers.events),
+        "WatchSellers": _parts(registry_pb2.WatchSellersRequest, registry.mirrors.watch, changes, max_request_bytes),
+        "GetSnapshot": _parts(
+            registry_pb2.GetSnapshotRequest,
+            lambda request, _: registry.mirrors.snapshot(request),
+            changes,
+            max_request_bytes,
+        ),
+        "DiffSellers": unary(registry_pb2.DiffSellersRequest, registry.mirrors.diff),
         "GetSeller": unary(registry_pb2.GetSellerRequest, registry.sellers.get),
         "LookupSeller": unary(registry_pb2.LookupSellerRequest, registry.lookups.lookup),
         "BatchLookupSellers": unary(registry_pb2.BatchLookupSellersRequest, registry.lookups.lookup_batch),
@@ -183,6 +197,31 @@ def _unary(call: Callable[[bytes], Message], limit: int) -> grpc.RpcMethodHandle
         return _guarded(work, context)
 
     return grpc.unary_unary_rpc_method_handler(behaviour)
+
+
+def _parts(
+    request_type: Any,
+    call: Callable[[Any, Callable[[], bool]], Iterator[Message]],
+    pool: ThreadPoolExecutor,
+    limit: int,
+) -> grpc.RpcMethodHandler[bytes, bytes]:
+    """A method that answers one request with a stream. `call` gets the request, and whether anybody still listens."""
+
+    def behaviour(content: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        def begin() -> Iterator[Message]:
+            _limit(content, limit)
+            return iter(call(wire.parse(request_type, content), context.is_active))
+
+        parts = _guarded(begin, context)
+        while True:
+            part = _guarded(lambda: next(parts, None), context)
+            if part is None:
+                return
+            yield part.SerializeToString()
+
+    # Otherwise whoever watches would hold one of the few threads that answer calls.
+    behaviour.experimental_thread_pool = pool  # type: ignore[attr-defined]
+    return grpc.unary_stream_rpc_method_handler(behaviour)
 
 
 def _guarded(work: Callable[[], Result], context: grpc.ServicerContext) -> Result:

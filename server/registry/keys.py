@@ -13,20 +13,20 @@ stored hashes at once, and is needed as long as any blacklisted person must be r
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 import os
 import secrets
 import stat
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from stdnum.cn import ric
 
 from fairpost.server.files import sync_folder, write_durably
+from fairpost.server.registry.numbers import compact_identity_number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,10 +147,10 @@ class Keys:
 
     def hash(self, content: bytes) -> bytes:
         """32 bytes; equal for equal content, and without the key as good as random."""
-        return hmac.new(self.hash_key, content, hashlib.sha256).digest()
+        return hmac.digest(self.hash_key, content, "sha256")
 
     def hash_number(self, number: str) -> bytes:
-        return self.hash(b"identity-number\0" + ric.compact(number).encode())
+        return self.hash(b"identity-number\0" + compact_identity_number(number).encode())
 
     def derived(self, purpose: str, length: int) -> bytes:
         """A key for another purpose: `length` bytes, at most 32."""
@@ -160,7 +160,7 @@ class Keys:
         """Ciphertext that can be read only with the same context: where it belongs, so that it cannot be moved."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         name = bytes.fromhex(self.active)
-        sealed = AESGCM(self.encryption[self.active]).encrypt(nonce, content, context.encode())
+        sealed = _cipher(self.encryption[self.active]).encrypt(nonce, content, context.encode())
         return _FORM + name + nonce + sealed
 
     def decrypt(self, cipher: bytes, context: str) -> bytes:
@@ -175,7 +175,7 @@ class Keys:
             raise UnknownKey(f"personal data encrypted with key {name}, which is not among the registry's keys")
         begin = 1 + _ID_BYTES
         try:
-            return AESGCM(key).decrypt(
+            return _cipher(key).decrypt(
                 cipher[begin : begin + _NONCE_BYTES], cipher[begin + _NONCE_BYTES :], context.encode()
             )
         except InvalidTag:
@@ -184,3 +184,8 @@ class Keys:
     def key_of(self, cipher: bytes) -> str:
         """Id of the key that wrote a ciphertext."""
         return cipher[1 : 1 + _ID_BYTES].hex()
+
+
+@lru_cache(maxsize=16)
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(key)

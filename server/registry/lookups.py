@@ -44,7 +44,8 @@ def load_table(table: SellerTable, connection: sa.Connection) -> None:
     """Fill a table with all standings of the store, at one sequence."""
     sequence = records.head_sequence(connection)
     columns = schema.sellers.c
-    result = connection.execution_options(yield_per=_ROWS).execute(sa.select(columns.seller_id, columns.standing))
+    query = sa.select(columns.seller_id, columns.standing).execution_options(yield_per=_ROWS)
+    result = connection.execute(query)
     ids: list[str] = []
     packed: list[bytes] = []
     for part in result.partitions():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -87,5 +86,6 @@ def same_person(connection: sa.Connection, seller_id: str) -> list[str]:
 
 def personal_digest(keys: Keys, name: str, exempt_reason: str, number_hash: bytes | None, contacts: bytes) -> str:
     """Keyed hash of the personal fields, for an event: it proves what the record was without saying it."""
-    parts = [name, exempt_reason, (number_hash or b"").hex(), keys.hash(contacts).hex()]
-    return keys.hash(b"personal\0" + json.dumps(parts).encode()).hex()
+    # No field holds a NUL, but for the last.
+    parts = (b"personal", name.encode(), exempt_reason.encode(), (number_hash or b"").hex().encode(), contacts)
+    return keys.hash(b"\0".join(parts)).hex()

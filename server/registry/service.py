@@ -17,6 +17,7 @@ from fairpost.server.registry.core import Core
 from fairpost.server.registry.days import turn_days
 from fairpost.server.registry.decisions import Decisions
 from fairpost.server.registry.lookups import Lookups
+from fairpost.server.registry.mirror import Mirrors
 from fairpost.server.registry.sellers import Sellers
 from fairpost.server.registry.violations import Violations
 
@@ -53,6 +54,8 @@ class Registry:
         self.sellers = Sellers(self.core, verification_days=verification_days)
         self.decisions = Decisions(self.core)
         self.violations = Violations(self.core)
+        self.mirrors = Mirrors(self.core)
+        self.lookups.on_change = self.mirrors.wake
         self._stop = threading.Event()
         self._jobs: threading.Thread | None = None
 
@@ -74,8 +77,13 @@ class Registry:
             except ServiceError as error:
                 log.error("registry job failed", job="days", reason=error.reason_name)
 
+    def drain(self) -> None:
+        """End the streams of changes."""
+        self.mirrors.end()
+
     def close(self) -> None:
         self.violations.close()  # writes what still waits
+        self.drain()
         self._stop.set()
         if self._jobs:
             self._jobs.join()

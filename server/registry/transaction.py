@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from fairpost.server import messages
 from fairpost.server.errors import Aborted
+from fairpost.server.messages import entry_digest
 from fairpost.server.registry import log
 from fairpost.server.registry.standing import Standing, derive
 from fairpost.server.store import now_ms, schema
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from fairpost.server.registry.ladder import Ladder
     from fairpost.server.registry.records import SellerRecord
 
-__all__ = ["Transaction", "entry_digest"]
+__all__ = ["Transaction", "conflict", "derived_columns"]
 
 _MODULUS = 1 << 128
 _BLANK: dict[str, Any] = {
@@ -31,12 +30,6 @@ _BLANK: dict[str, Any] = {
     "decision_id": "",
     "revision": "",
 }
-
-
-def entry_digest(seller_id: str, packed: bytes) -> bytes:
-    """16 bytes: a mirror's checksum is their sum modulo 2^128 over all sellers (see registry.proto)."""
-    entry = messages.mirror_entry(seller_id, packed)
-    return hashlib.sha256(entry.SerializeToString(deterministic=True)).digest()[:16]
 
 
 class Transaction:
@@ -58,17 +51,22 @@ class Transaction:
         self._checksum = int.from_bytes(row.checksum, "little")
         self.known_ladders = ladders
         self._open: dict[str, None] = {}
-        self._added: list[dict[str, Any]] = []
 
     def append(self, seller_id: str, kind: str, body: dict[str, Any], *, actor: str, reason: str, **rest: Any) -> int:
         """One event; gives its sequence. `rest`: fields of EventRecord; effective is today unless given."""
-        self.sequence += 1
-        row = _BLANK | {"effective": self.day} | rest
-        row |= {"sequence": self.sequence, "seller_id": seller_id, "kind": kind, "body": body}
-        row |= {"actor": actor, "reason": reason, "recorded_at": self.now}
+        row = self.event(seller_id, kind, body, actor=actor, reason=reason, **rest)
         self.connection.execute(schema.events.insert(), row)
         self._open[seller_id] = None
         return self.sequence
+
+    def event(
+        self, seller_id: str, kind: str, body: dict[str, Any], *, actor: str, reason: str, **rest: Any
+    ) -> dict[str, Any]:
+        """The row of an event, with the next sequence, for callers that write many at once."""
+        self.sequence += 1
+        row = _BLANK | {"effective": self.day} | rest
+        row |= {"sequence": self.sequence, "seller_id": seller_id, "kind": kind, "body": body}
+        return row | {"actor": actor, "reason": reason, "recorded_at": self.now}
 
     def expect_version(self, seller_id: str, found: int, expected: int) -> None:
         """
@@ -95,14 +93,18 @@ class Transaction:
         table = schema.sellers
         mine = table.c.seller_id == seller_id
         before = self.connection.execute(sa.select(table.c.digest).where(mine)).scalar_one()
-        self._checksum += int.from_bytes(digest, "little") - int.from_bytes(before, "little")
         version = record.events[-1].sequence if record.events else record.version
         self.connection.execute(
             sa.update(table).where(mine), derived_columns(standing, packed, digest, self.day) | {"version": version}
         )
+        self.stands(seller_id, packed, before, digest)
         self._open.pop(seller_id, None)
-        self.changed[seller_id] = packed
         return self.record(seller_id) if version != record.version else record, standing
+
+    def stands(self, seller_id: str, packed: bytes, before: bytes, digest: bytes) -> None:
+        """A seller stands as `packed` from now on; before, digest: their part of the checksum until now and then."""
+        self._checksum += int.from_bytes(digest, "little") - int.from_bytes(before, "little")
+        self.changed[seller_id] = packed
 
     def _ladders_of(self, record: SellerRecord) -> dict[str, Ladder]:
         named = {event.body.get("ladder", "") for event in record.events if event.kind == "strike"} - {""}

@@ -87,7 +87,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     repeat the write if it still makes sense.
     """
     REASON_CURSOR_EXPIRED: _Reason.ValueType  # 65
-    """OUT_OF_RANGE. The cursor is older than the changes that are kept. Take a snapshot and go on from its cursor."""
+    """OUT_OF_RANGE. The cursor lies ahead of the log, which was restored from an earlier state. Take a snapshot and go on
+    from its cursor; metadata "sequence" is where the log ends.
+    """
     REASON_COMPLAINT_NOT_FOUND: _Reason.ValueType  # 66
     """NOT_FOUND. No such complaint."""
     REASON_APPEAL_NOT_FOUND: _Reason.ValueType  # 67
@@ -185,7 +187,9 @@ REASON_CONFLICT: Reason.ValueType  # 64
 repeat the write if it still makes sense.
 """
 REASON_CURSOR_EXPIRED: Reason.ValueType  # 65
-"""OUT_OF_RANGE. The cursor is older than the changes that are kept. Take a snapshot and go on from its cursor."""
+"""OUT_OF_RANGE. The cursor lies ahead of the log, which was restored from an earlier state. Take a snapshot and go on
+from its cursor; metadata "sequence" is where the log ends.
+"""
 REASON_COMPLAINT_NOT_FOUND: Reason.ValueType  # 66
 """NOT_FOUND. No such complaint."""
 REASON_APPEAL_NOT_FOUND: Reason.ValueType  # 67

@@ -655,7 +655,7 @@ class MirrorEntry(_message.Message):
     """Day since which the registration has been active without a break, ISO 8601; empty if it is not."""
     @_builtins.property
     def standing(self) -> _standing_pb2.Standing:
-        """The standing, with tenure_days 0. Absent: the seller is no longer here."""
+        """The standing, with tenure_days 0 and without the id. Absent: the seller is no longer here."""
 
     def __init__(
         self,

@@ -172,8 +172,8 @@ class RegistryServiceServicer:
 
     def WatchSellers(self, request, context):
         """WatchSellers gives every change of standing after a cursor, in the order of the log, for as long as the caller
-        listens; checkpoints come when nothing changes. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if the cursor is older than
-        the changes that are kept: take a snapshot and go on from its cursor.
+        listens; checkpoints come when nothing changes. No cursor is too old. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if it
+        lies ahead of the log, which was restored from an earlier state: take a snapshot and go on from its cursor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -64,8 +64,8 @@ class RegistryServiceStub:
     """ListEvents gives a seller's log, oldest first, page by page."""
     WatchSellers: _grpc.UnaryStreamMultiCallable[_registry_pb2.WatchSellersRequest, _registry_pb2.WatchSellersResponse]
     """WatchSellers gives every change of standing after a cursor, in the order of the log, for as long as the caller
-    listens; checkpoints come when nothing changes. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if the cursor is older than
-    the changes that are kept: take a snapshot and go on from its cursor.
+    listens; checkpoints come when nothing changes. No cursor is too old. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if it
+    lies ahead of the log, which was restored from an earlier state: take a snapshot and go on from its cursor.
     """
     GetSnapshot: _grpc.UnaryStreamMultiCallable[_registry_pb2.GetSnapshotRequest, _registry_pb2.GetSnapshotResponse]
     """GetSnapshot gives the standing of all sellers at one sequence, in parts, for a mirror."""
@@ -116,8 +116,8 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     """ListEvents gives a seller's log, oldest first, page by page."""
     WatchSellers: _aio.UnaryStreamMultiCallable[_registry_pb2.WatchSellersRequest, _registry_pb2.WatchSellersResponse]  # type: ignore[assignment]
     """WatchSellers gives every change of standing after a cursor, in the order of the log, for as long as the caller
-    listens; checkpoints come when nothing changes. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if the cursor is older than
-    the changes that are kept: take a snapshot and go on from its cursor.
+    listens; checkpoints come when nothing changes. No cursor is too old. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if it
+    lies ahead of the log, which was restored from an earlier state: take a snapshot and go on from its cursor.
     """
     GetSnapshot: _aio.UnaryStreamMultiCallable[_registry_pb2.GetSnapshotRequest, _registry_pb2.GetSnapshotResponse]  # type: ignore[assignment]
     """GetSnapshot gives the standing of all sellers at one sequence, in parts, for a mirror."""
@@ -219,8 +219,8 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_registry_pb2.WatchSellersResponse], _abc.AsyncIterator[_registry_pb2.WatchSellersResponse]]:
         """WatchSellers gives every change of standing after a cursor, in the order of the log, for as long as the caller
-        listens; checkpoints come when nothing changes. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if the cursor is older than
-        the changes that are kept: take a snapshot and go on from its cursor.
+        listens; checkpoints come when nothing changes. No cursor is too old. OUT_OF_RANGE with REASON_CURSOR_EXPIRED if it
+        lies ahead of the log, which was restored from an earlier state: take a snapshot and go on from its cursor.
         """
 
     @_abc_1.abstractmethod
