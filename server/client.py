@@ -132,12 +132,14 @@ class Client:
         post: post_pb2.Post | str,
         *,
         unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
+        dry_run: bool = False,
         **fields: Any,
     ) -> verdict_pb2.Verdict:
-        """Judge one post, given as message or as text with further fields of Post by name."""
+        """Judge one post, given as message or as text with further fields of Post by name. dry_run: for previews, what
+        it finds is not recorded in the seller's log."""
         if isinstance(post, str):
             post = post_pb2.Post(text=post, **fields)
-        request = filter_pb2.CheckPostRequest(post=post, unit=unit)
+        request = filter_pb2.CheckPostRequest(post=post, unit=unit, dry_run=dry_run)
         return _call(self.filter.CheckPost, request, self._timeout).verdict
 
     def check_batch(
@@ -145,9 +147,11 @@ class Client:
         posts: Sequence[post_pb2.Post],
         *,
         unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
+        dry_run: bool = False,
     ) -> filter_pb2.CheckPostsResponse:
         """Judge some posts in one call and by one revision."""
-        return _call(self.filter.CheckPosts, filter_pb2.CheckPostsRequest(posts=posts, unit=unit), self._timeout)
+        request = filter_pb2.CheckPostsRequest(posts=posts, unit=unit, dry_run=dry_run)
+        return _call(self.filter.CheckPosts, request, self._timeout)
 
     def check_many(
         self,
@@ -155,9 +159,10 @@ class Client:
         *,
         batch: int = 64,
         unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
+        dry_run: bool = False,
     ) -> Iterator[verdict_pb2.CheckResult]:
         """Stream any number of posts; results in order. Posts are taken from the iterable as answers come back."""
-        for response in self.stream(_batches(posts, batch), unit=unit):
+        for response in self.stream(_batches(posts, batch), unit=unit, dry_run=dry_run):
             yield from response.results
 
     def stream(
@@ -166,6 +171,7 @@ class Client:
         *,
         unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
         in_flight: int = 8,
+        dry_run: bool = False,
     ) -> Iterator[filter_pb2.StreamCheckResponse]:
         """Stream batches; one response each, in order. At most `in_flight` of them are unanswered at a time."""
         free = threading.Semaphore(in_flight)
@@ -176,7 +182,7 @@ class Client:
                 free.acquire()
                 if ended.is_set():
                     return
-                yield filter_pb2.StreamCheckRequest(posts=posts, unit=unit, sequence=sequence)
+                yield filter_pb2.StreamCheckRequest(posts=posts, unit=unit, sequence=sequence, dry_run=dry_run)
 
         call = self.filter.StreamCheck(requests())
         try:

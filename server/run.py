@@ -92,6 +92,8 @@ class Server:
             rule_sets,
             registry.lookups.table,
             DecisionIds(),
+            violations=registry.violations if config.record_violations else None,
+            on_unavailable=config.on_unavailable,
             max_posts=config.max_posts,
             max_characters=config.max_characters,
         )

@@ -127,14 +127,14 @@ def handlers(
     def check_posts(content: bytes) -> Message:
         request, posts = wire.parse_batch(filter_pb2.CheckPostsRequest, content)
         response = filter_pb2.CheckPostsResponse()
-        response.revision = filtering.check_posts(posts, request.unit, response.results)
+        response.revision = filtering.check_posts(posts, request, response.results)
         return response
 
     def stream_check(content: bytes) -> bytes:
         _limit(content, max_request_bytes)
         request, posts = wire.parse_batch(filter_pb2.StreamCheckRequest, content)
         response = filter_pb2.StreamCheckResponse(sequence=request.sequence)
-        response.revision = filtering.check_posts(posts, request.unit, response.results)
+        response.revision = filtering.check_posts(posts, request, response.results)
         return response.SerializeToString()
 
     def stream(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
