@@ -174,6 +174,8 @@ def handlers(
         "LookupSeller": unary(registry_pb2.LookupSellerRequest, registry.lookups.lookup),
         "BatchLookupSellers": unary(registry_pb2.BatchLookupSellersRequest, registry.lookups.lookup_batch),
         "RecordEvent": unary(registry_pb2.RecordEventRequest, registry.decisions.record_event),
+        "ExportPerson": unary(registry_pb2.ExportPersonRequest, registry.erasure.export),
+        "ErasePerson": unary(registry_pb2.ErasePersonRequest, registry.erasure.erase),
     }
     rules_methods = {
         "ActivateBundle": unary(rules_pb2.ActivateBundleRequest, rules.activate, max_bundle_bytes),

@@ -34,12 +34,20 @@ class Core:
     """Thread-safe."""
 
     def __init__(
-        self, store: Store, keys: Keys, *, ladder: Ladder | None = None, clock: Callable[[], date] = today
+        self,
+        store: Store,
+        keys: Keys,
+        *,
+        ladder: Ladder | None = None,
+        answer_days: int = 7,
+        clock: Callable[[], date] = today,
     ) -> None:
         self.store = store
         self.keys = keys
         self.ladder = ladder or default_ladder()
         self.today = clock
+        self.answer_days = answer_days
+        """For how long an answered request is remembered by its request_id."""
         self.on_commit: Callable[[Transaction], None] = lambda transaction: None
         """Called after each commit of this process, in its thread and in the order of the commits."""
         self._order = threading.RLock()

@@ -89,7 +89,7 @@ class Keys:
             return cls.parse(content, ENVIRONMENT)
         if not path.exists():
             # Whole or not at all, and made by one of several servers that start at once.
-            made = path.with_name(f"{path.name}.{os.getpid()}.made")
+            made = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
             cls.make().save(made)
             with contextlib.suppress(FileExistsError):
                 os.link(made, path)

@@ -122,7 +122,7 @@ class Store:
         try:
             with self._engine.connect() as connection, connection.begin():
                 yield connection
-        except exc.SQLAlchemyError as error:
+        except (exc.DBAPIError, exc.TimeoutError) as error:
             raise _refused("read", error) from error
 
     @contextlib.contextmanager
@@ -144,7 +144,7 @@ class Store:
                 if self.dialect != "sqlite":  # which has begun with a lock on everything
                     connection.execute(sa.select(head.c.sequence).with_for_update())
                 yield connection
-        except exc.SQLAlchemyError as error:
+        except (exc.DBAPIError, exc.TimeoutError) as error:
             raise _refused("written", error) from error
 
     def sequence(self) -> int:
