@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairpost.engine.dates import day_of_seconds
-from fairpost.engine.vocabulary import SELLER_NOT_FOUND, SELLER_UNAVAILABLE, SEVERITIES, Status
+from fairpost.engine.vocabulary import SELLER_NOT_FOUND, SELLER_UNAVAILABLE, SEVERITIES, Action, Status
 from fairpost.server import messages, offences
 from fairpost.server.errors import InvalidArgument, ServiceError, Violation, invalid_fields
 from fairpost.v1 import filter_pb2, post_pb2, reason_pb2, verdict_pb2
@@ -208,11 +208,12 @@ class FilterService:
                     seller_id=post.seller_id,
                     post_id=post.id,
                     texts=(post.text, *(extra.text for extra in post.extra_texts)),
-                    channel=post.channel,
+                    # One that the rules do not name is judged as the default.
+                    channel=post.channel if rule_set.channel_id(post.channel) else "",
                     language=post.language,
                     created_at=seconds,
                     day=batch.day(k),
-                    action=offences.Action(int(batch.action[k])).name,
+                    action=Action(int(batch.action[k])).name,
                     charges=charges,
                     rules=offences.rules_of(batch, k),
                     concerned=offences.rules_of(batch, k, [charge.category for charge in charges]),

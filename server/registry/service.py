@@ -13,6 +13,8 @@ import structlog
 
 from fairpost.engine.dates import today
 from fairpost.server.errors import ServiceError
+from fairpost.server.registry.appeals import Appeals
+from fairpost.server.registry.complaints import Complaints
 from fairpost.server.registry.core import Core
 from fairpost.server.registry.days import turn_days
 from fairpost.server.registry.decisions import Decisions
@@ -53,6 +55,8 @@ class Registry:
         self.lookups = Lookups(self.core, lookup_ttl=lookup_ttl, missing_ttl=missing_ttl, max_items=max_items)
         self.sellers = Sellers(self.core, verification_days=verification_days)
         self.decisions = Decisions(self.core)
+        self.complaints = Complaints(self.core)
+        self.appeals = Appeals(self.core)
         self.violations = Violations(self.core)
         self.mirrors = Mirrors(self.core)
         self.lookups.on_change = self.mirrors.wake
