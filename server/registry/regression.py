@@ -37,7 +37,19 @@ def case_pack(appeal_id: str, sequence: int, post: Mapping[str, Any]) -> str:
         },
         "cases": {rule: {"pass": [case]} for rule in post["rules"]},
     }
-    # No anchors: the same case stands at each of its rules, to be changed there alone.
-    dumper = type("Dumper", (yaml.SafeDumper,), {"ignore_aliases": lambda self, node: True})
     head = f"# Judged by revision {post['revision']} of the rules.\n"
-    return head + yaml.dump(pack, Dumper=dumper, allow_unicode=True, sort_keys=False, width=110)
+    return head + yaml.dump(pack, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        # No anchors: the same case stands at each of its rules, to be changed there alone.
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # Other styles fold the rarer ends of line (U+0085, U+2028) into spaces.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _text)
