@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairpost.cli import posts
+from fairpost.cli import posts, seller_decisions
+from fairpost.cli import registry as registry_commands
 from fairpost.cli import rules as rules_commands
 from fairpost.cli import seller as seller_commands
 from fairpost.cli import serve as serve_command
@@ -38,7 +39,9 @@ app = typer.Typer(
     ),
 )
 app.add_typer(rules_commands.app, name="rules")
+seller_decisions.add_to(seller_commands.app)
 app.add_typer(seller_commands.app, name="seller")
+app.add_typer(registry_commands.app, name="registry")
 app.command("serve", epilog=serve_command.EPILOG)(serve_command.serve)
 
 
@@ -123,7 +126,7 @@ def check(
     from fairpost.cli import check as bulk
     from fairpost.cli import readers, render, writers
     from fairpost.cli.figures import print_table
-    from fairpost.cli.registry import open_registry
+    from fairpost.cli.standings import open_registry
 
     if registry is not None and seller_column is None:
         raise CommandError(f"--registry {registry}: name the column with the sellers' ids too: --seller-column NAME")

@@ -17,7 +17,7 @@ from rich.text import Text
 from fairpost.cli import readers, render
 from fairpost.cli.errors import CommandError, nearest
 from fairpost.cli.posts import BadRows, progress, truth_of, words_of
-from fairpost.cli.registry import Registry, Sellers
+from fairpost.cli.standings import Registry, Sellers
 from fairpost.cli.verdicts import Posts
 from fairpost.cli.verdicts import Table as Verdicts
 from fairpost.engine.dates import day_of_date, today

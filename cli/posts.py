@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fairpost.cli import readers
-    from fairpost.cli.registry import Registry
+    from fairpost.cli.standings import Registry
     from fairpost.engine import VerdictBatch
     from fairpost.rules.backtest import Posts, Words
     from fairpost.rules.truth import Truth
@@ -197,7 +197,7 @@ class PostFiles:
         Raises:
             CommandError: a file cannot be read, a label is none, there is no post in any file.
         """
-        from fairpost.cli.registry import Sellers
+        from fairpost.cli.standings import Sellers
 
         sellers = Sellers(self.registry)
         for chunk in progress(self.files, self.columns, self.errors, lambda: self.posts, "judging"):

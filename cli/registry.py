@@ -1,162 +1,216 @@
-"""Sellers' standings for bulk checks, from a registry's file or from a running server."""
+"""`fairpost registry`: the store itself: import, export, migrations, jobs, verification, keys."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+import contextlib
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO
 
-import numpy as np
+import typer
 
+from fairpost.cli import render
 from fairpost.cli.errors import CommandError, require
-from fairpost.cli.remote import failure
-from fairpost.engine.vocabulary import (
-    CATEGORIES,
-    LICENCES,
-    SELLER_NONE,
-    SELLER_NOT_FOUND,
-    SELLER_UNAVAILABLE,
-    STANDING_DTYPE,
-)
+from fairpost.engine.dates import today
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
 
-__all__ = ["Absent", "Registry", "Remote", "Sellers", "open_registry"]
+    from rich.console import Console
 
+    from fairpost.server.errors import Violation
+    from fairpost.server.registry.core import Core
+    from fairpost.server.registry.importing import Imported, ImportRow
 
-class Registry(Protocol):
-    """Answers about sellers: standings of those it knows."""
+__all__ = ["app", "open_core"]
 
-    def lookup(self, ids: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[Any]]:
-        """(rows, standings): a row of `standings`, SELLER_NOT_FOUND or SELLER_UNAVAILABLE for each id."""
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Look after the registry's store: import and export sellers, migrate, run jobs, verify, rotate keys.",
+)
 
-
-class Absent:
-    """No registry was named: nothing can be said about any seller."""
-
-    def lookup(self, ids: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[Any]]:
-        return np.full(len(ids), SELLER_UNAVAILABLE, np.int32), np.zeros(0, STANDING_DTYPE)
-
-
-class Remote:
-    """A running server's RegistryService."""
-
-    BATCH: Final = 1000
-
-    def __init__(self, target: str) -> None:
-        require("grpc", "server", f"--registry {target}")
-        from fairpost.server import Client
-
-        self._target = target
-        self._client = Client(target)
-
-    def lookup(self, ids: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[Any]]:
-        from fairpost.server import CallFailed
-
-        rows: list[int] = []
-        standings: list[NDArray[Any]] = []
-        for first in range(0, len(ids), self.BATCH):
-            try:
-                answers = self._client.lookup_many(ids[first : first + self.BATCH])
-            except CallFailed as error:
-                raise failure(error, self._target, "--registry") from None
-            rows.extend(self._row(each, standings) for each in answers)
-        return np.array(rows, np.int32), np.array(standings, STANDING_DTYPE)
-
-    def _row(self, answer: Any, standings: list[NDArray[Any]]) -> int:
-        if answer.outcome == 1:  # LOOKUP_OUTCOME_OK
-            standings.append(standing_record(answer.standing))
-            return len(standings) - 1
-        return SELLER_NOT_FOUND if answer.outcome == 2 else SELLER_UNAVAILABLE
+Url = Annotated[
+    str,
+    typer.Option(
+        "--registry",
+        envvar="FAIRPOST_REGISTRY",
+        metavar="URL",
+        help="sqlite:///path/registry.sqlite or postgresql://user@host/database.",
+    ),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file",
+        envvar="FAIRPOST_REGISTRY_KEY_FILE",
+        help="Keys of personal data; default: identity.key beside a SQLite registry.",
+    ),
+]
 
 
-def standing_record(standing: Any) -> NDArray[Any]:
-    """The engine's record of a `fairpost.v1.Standing`. Enum values are the vocabulary's positions plus one."""
-    record = np.zeros((), STANDING_DTYPE)
-    for scope in standing.licences:
-        if scope in LICENCES:
-            record["licences"] |= np.uint32(1 << LICENCES.index(scope))
-    record["tenure_days"] = standing.tenure_days
-    record["registration"] = max(standing.registration - 1, 0)
-    record["enforcement"] = max(standing.enforcement - 1, 0)
-    record["listing"] = max(standing.listing - 1, 0)
-    record["complaints"] = min(standing.open_complaints, 255)
-    for strikes in standing.strikes:
-        if strikes.category in CATEGORIES:
-            record["strikes"][CATEGORIES.index(strikes.category)] = min(strikes.count, 255)
-    return record
-
-
-def open_registry(url: str | None) -> Registry:
-    """`sqlite:///path/registry.sqlite`, or a server's `host:port`.
+@contextlib.contextmanager
+def open_core(url: str, key_file: Path | None, *, migrate: bool = False, create: bool = False) -> Iterator[Core]:
+    """The registry behind a URL, without a server. A running server may go on working with it.
 
     Raises:
-        CommandError: neither; the file is missing; the extra `server` is not installed.
+        CommandError: no registry there, of another revision, or no keys.
     """
-    if url is None:
-        return Absent()
-    if url.startswith(("sqlite:", "postgresql:")):
-        require("sqlalchemy", "server", f"--registry {url}")
-        return _File(url)
-    host, colon, port = url.rpartition(":")
-    if not colon or not host or not port.isdigit() or "/" in url:
-        raise CommandError(
-            f"--registry {url}: is neither sqlite:///path/to/registry.sqlite, postgresql://user@host/database nor "
-            "host:port of a fairpost server"
-        )
-    return Remote(url)
+    require("sqlalchemy", "server", "registry")
+    from fairpost.server.errors import ServiceError
+    from fairpost.server.registry import KeyFileError, Keys
+    from fairpost.server.registry.core import Core
+    from fairpost.server.store import Store, StoreError
 
-
-class _File:
-    """The store of a server, read once; a running server may go on writing to it."""
-
-    def __init__(self, url: str) -> None:
-        from fairpost.server.errors import ServiceError
-        from fairpost.server.registry.lookups import load_table
-        from fairpost.server.store import Store, StoreError
-        from fairpost.server.table import SellerTable
-
-        self._table = SellerTable()
+    try:
+        store = Store.open(url, create=create, migrate=migrate)
+    except StoreError as error:
+        raise CommandError(f"--registry {error}") from None
+    with store:
+        path = key_file or (Path(store.url).with_name("identity.key") if store.dialect == "sqlite" else None)
+        if path is None:
+            raise CommandError("--key-file: is required with PostgreSQL, as the servers have it")
+        if not path.exists() and not create:
+            raise CommandError(f"--key-file {path}: no such file; take the one that the servers use")
         try:
-            with Store.open(url, create=False, migrate=False) as store, store.read() as connection:
-                load_table(self._table, connection)
-        except (StoreError, ServiceError) as error:
-            raise CommandError(f"--registry {url}: {error}") from None
-
-    def lookup(self, ids: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[Any]]:
-        view = self._table.view(ids)
-        return view.sellers, view.standings
+            yield Core(store, Keys.open(path))
+        except KeyFileError as error:
+            raise CommandError(f"--key-file {error}") from None
+        except ServiceError as error:
+            raise CommandError(f"--registry {store.url}: {error.message}") from None
 
 
-class Sellers:
-    """The standing table of one run: every seller is looked up once, until the table is full and starts anew."""
+@app.command(
+    name="import",
+    epilog="Example: fairpost registry import sellers.csv --registry sqlite:////var/lib/fairpost/registry.sqlite "
+    "--refused refused.jsonl",
+)
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=".csv or .parquet, a seller a row.")],
+    registry: Url,
+    key_file: KeyFile = None,
+    refused: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write every refused row with its faults: .jsonl.")
+    ] = None,
+    verification_days: Annotated[int, typer.Option(min=1, help="Verify the records again after these days.")] = 183,
+) -> None:
+    """Register many sellers from files, with all checks. Exit status 1 if rows were refused.
 
-    CAPACITY: Final = 200_000
+    Columns: seller_id, kind, name, categories; and where there are any: identity_number, credit_code, licences,
+    exempt_reason, phone, email, address, registered_on. Rows are taken 1,000 in a transaction; after an interruption
+    the same import goes on where it ended, and says of the rows before that they are registered already.
+    """
+    require("pyarrow", "bulk", "registry import")
+    from fairpost.cli.sellers_file import read_sellers, rows_of
+    from fairpost.server.registry.importing import import_sellers
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._clear()
+    console, errors = render.make_console(), render.make_console(stderr=True)
+    report = _Report(refused, errors)
+    verify_by = today() + timedelta(days=verification_days)
+    with open_core(registry, key_file) as core, report, _bar(errors) as bar:
+        counts = [rows_of(path) for path in files]
+        task = bar.add_task("sellers", total=None if None in counts else sum(filter(None, counts)))
+        for path in files:
+            before = report.taken + report.refused
 
-    def _clear(self) -> None:
-        self._rows: dict[str, int] = {}
-        self.standings = np.zeros(0, STANDING_DTYPE)
+            def after_part(done: Imported, before: int = before) -> None:
+                bar.update(task, completed=before + done.taken + done.refused)
 
-    def rows(self, sellers: pa.StringArray) -> NDArray[np.int32]:
-        """The `sellers` column for the engine; `standings` is the table that it points into."""
-        coded = sellers.dictionary_encode()
-        names: list[str] = coded.dictionary.to_pylist()
-        if len(self._rows) + len(names) > self.CAPACITY:
-            self._clear()
-        unknown = [name for name in names if name not in self._rows]
-        if unknown:
-            found, standings = self._registry.lookup(unknown)
-            base = len(self.standings)
-            self.standings = np.concatenate([self.standings, standings])
-            self._rows.update(
-                (name, int(row) + base if row >= 0 else int(row)) for name, row in zip(unknown, found, strict=True)
-            )
-        table = np.array([*(self._rows[name] for name in names), SELLER_NONE], np.int32)
-        codes = coded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
-        rows: NDArray[np.int32] = table[codes]
-        return rows
+            def refuse(row: ImportRow, faults: list[Violation], path: Path = path) -> None:
+                report.refuse(path, row, faults)
+
+            done = import_sellers(core, read_sellers(path), verify_by=verify_by, refuse=refuse, after_part=after_part)
+            report.add(done)
+    report.show(console)
+    if report.refused:
+        raise typer.Exit(1)
+
+
+def _bar(errors: Console) -> Any:
+    from rich.progress import Progress
+
+    return Progress(console=errors, transient=True, disable=not errors.is_terminal)
+
+
+class _Report:
+    """What an import refused: the first few rows on the terminal, all of them in a file if there is one."""
+
+    SHOWN: Final = 5
+
+    def __init__(self, path: Path | None, errors: Console) -> None:
+        self.taken = self.refused = 0
+        self._names: dict[str, int] = {}
+        self._path = path
+        self._errors = errors
+        self._seen = 0
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> _Report:
+        if self._path:
+            try:
+                self._file = self._path.open("w", encoding="utf-8")
+            except OSError as error:
+                raise CommandError(f"--refused {self._path}: cannot be written: {error.strerror}") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def refuse(self, path: Path, row: ImportRow, faults: list[Violation]) -> None:
+        if self._file:
+            found = [{"field": fault.field, "fault": fault.description} for fault in faults]
+            line = {"file": str(path), "row": row.number, "seller_id": row.request.seller_id, "faults": found}
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._seen += 1
+        if self._seen <= self.SHOWN:
+            said = "; ".join(f"{fault.field}: {fault.description}" for fault in faults[:3])
+            self._errors.print(f"{path}: row {row.number}: {said}", markup=False, soft_wrap=True)
+
+    def add(self, done: Imported) -> None:
+        self.taken += done.taken
+        self.refused += done.refused
+        for name, count in done.names.items():
+            self._names[name] = self._names.get(name, 0) + count
+
+    def show(self, console: Console) -> None:
+        console.print(f"registered {self.taken:,} sellers, refused {self.refused:,} rows")
+        for name, count in sorted(self._names.items(), key=lambda item: (-item[1], item[0])):
+            console.print(f"  {count:,} for {name}", highlight=False, markup=False)
+        if self._path and self.refused:
+            console.print(f"every refused row with its faults: {self._path}")
+
+
+@app.command()
+def export(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".jsonl, .csv or .parquet.")],
+    registry: Url,
+) -> None:
+    """Write how all sellers stand, at one moment of the log: no names, numbers or contacts."""
+    require("sqlalchemy", "server", "registry")
+    from fairpost.cli.standing_writers import write_standings
+    from fairpost.server.errors import ServiceError
+    from fairpost.server.store import Store, StoreError
+
+    try:
+        with Store.open(registry, create=False, migrate=False) as store:
+            count, sequence = write_standings(store, output)
+    except StoreError as error:
+        raise CommandError(f"--registry {error}") from None
+    except ServiceError as error:
+        raise CommandError(f"--registry {registry}: {error.message}") from None
+    render.make_console().print(f"wrote {count:,} sellers as of event {sequence} to {output}")
+
+
+@app.command()
+def migrate(registry: Url) -> None:
+    """Bring a store to the revision of this version. Stop servers of older versions before, and have a backup."""
+    require("sqlalchemy", "server", "registry")
+    from fairpost.server.store import Store, StoreError
+    from fairpost.server.store.upgrade import newest
+
+    try:
+        Store.open(registry, create=False, migrate=True).close()
+    except StoreError as error:
+        raise CommandError(f"--registry {error}") from None
+    render.make_console().print(f"the registry is at revision {newest()}")

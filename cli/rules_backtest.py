@@ -75,7 +75,7 @@ def backtest(
     """
     require("pyarrow", "bulk", "rules backtest")
     from fairpost.cli import readers
-    from fairpost.cli.registry import open_registry
+    from fairpost.cli.standings import open_registry
 
     started = time.perf_counter()
     columns = readers.Columns(text_column, id_column, seller_column, channel_column, labels)

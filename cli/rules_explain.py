@@ -106,7 +106,7 @@ def _standing(seller: str | None, registry: str | None) -> Any:
             raise CommandError(f"--registry {registry}: name the seller too: --seller ID")
         return None
     if registry is not None:
-        from fairpost.cli.registry import open_registry
+        from fairpost.cli.standings import open_registry
 
         rows, standings = open_registry(registry).lookup([seller])
         return standings[int(rows[0])] if rows[0] >= 0 else int(rows[0])

@@ -172,7 +172,7 @@ def _mutate_posts(
     rules: RuleSet, files: list[Path], text_column: str, labels: str, run: Mutations, write: Write | None
 ) -> None:
     from fairpost.cli import readers
-    from fairpost.cli.registry import open_registry
+    from fairpost.cli.standings import open_registry
     from fairpost.rules.mutation import mutate_posts
 
     columns = readers.Columns(text_column, None, None, None, labels)

@@ -111,8 +111,8 @@ def _run(
     """(figures, the packs unless a bundle is named, exit status)."""
     from fairpost.cli import readers
     from fairpost.cli.check import known_channel
-    from fairpost.cli.registry import open_registry
     from fairpost.cli.rule_sets import loaded
+    from fairpost.cli.standings import open_registry
     from fairpost.engine.dates import day_of_date
     from fairpost.rules.statistics import Statistics
 

@@ -28,6 +28,14 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one; default 50051.")] = None,
     port_file: Annotated[Path | None, typer.Option(help="File that gets the port once the server listens.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the registry and of activated rule sets.")] = None,
+    registry: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Registry: sqlite:///path or postgresql://...; default: in data dir."),
+    ] = None,
+    registry_key_file: Annotated[
+        Path | None, typer.Option(help="Keys of personal data; the same for all servers of one registry.")
+    ] = None,
+    ladder: Annotated[Path | None, typer.Option(help="Penalty ladder (YAML) instead of the shipped one.")] = None,
     rules: Annotated[
         Path | None, typer.Option(help="Bundle or folder of packs to start with; default: what was active before.")
     ] = None,
@@ -47,6 +55,7 @@ def serve(
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads that answer calls; default 4.")] = None,
     max_streams: Annotated[int | None, typer.Option(help="Streams served at a time; default: threads - 1.")] = None,
+    max_watchers: Annotated[int | None, typer.Option(help="WatchSellers and GetSnapshot served at a time.")] = None,
     max_request_bytes: Annotated[int | None, typer.Option(help="Largest request, but for ActivateBundle.")] = None,
     max_bundle_bytes: Annotated[int | None, typer.Option(help="Largest ActivateBundle request.")] = None,
     max_posts: Annotated[int | None, typer.Option(help="Most posts in one request or batch.")] = None,

@@ -214,6 +214,10 @@ class Client:
         request = registry_pb2.RecordEventRequest(seller_id=seller_id, event=event, request_id=request_id)
         return _call(self.registry.RecordEvent, request, self._timeout)
 
+    def decide(self, request: registry_pb2.RecordEventRequest) -> registry_pb2.RecordEventResponse:
+        """RecordEvent with all its fields."""
+        return _call(self.registry.RecordEvent, request, self._timeout)
+
     def seller(self, seller_id: str) -> seller_pb2.Seller:
         request = registry_pb2.GetSellerRequest(seller_id=seller_id)
         return _call(self.registry.GetSeller, request, self._timeout).seller
@@ -251,7 +255,7 @@ class Client:
         except grpc.RpcError as error:
             raise CallFailed.of(error) from None
         finally:
-            call.cancel()
+            call.cancel()  # type: ignore[no-untyped-call]
 
     def snapshot(self) -> Iterator[registry_pb2.GetSnapshotResponse]:
         """All standings at one sequence, in parts."""

@@ -117,7 +117,8 @@ def seller(record: SellerRecord, derived: Standing, day: date) -> seller_pb2.Sel
         kind=record.kind,  # type: ignore[arg-type]
         name=record.name,
         identity_masked=record.number_masked,
-        credit_code=record.credit_code,
+        # Of an erased seller it is kept while it serves to recognise a blacklisted one, and not shown.
+        credit_code=record.credit_code if record.erased_on is None else "",
         categories=record.categories,
         exempt_reason=record.exempt_reason,
         standing=standing_of(record.seller_id, derived.packed(), day_of_date(day)),

@@ -150,7 +150,7 @@ def handlers(
             yield answer
 
     def unary(
-        request_type: Any, call: Callable[[Any], Message], limit: int = max_request_bytes
+        request_type: Any, call: Callable[[Any], Message | bytes], limit: int = max_request_bytes
     ) -> grpc.RpcMethodHandler[bytes, bytes]:
         return _unary(lambda content: call(wire.parse(request_type, content)), limit)
 
@@ -208,11 +208,12 @@ def handlers(
     ]
 
 
-def _unary(call: Callable[[bytes], Message], limit: int) -> grpc.RpcMethodHandler[bytes, bytes]:
+def _unary(call: Callable[[bytes], Message | bytes], limit: int) -> grpc.RpcMethodHandler[bytes, bytes]:
     def behaviour(content: bytes, context: grpc.ServicerContext) -> bytes:
         def work() -> bytes:
             _limit(content, limit)
-            return call(content).SerializeToString()
+            answer = call(content)
+            return answer if isinstance(answer, bytes) else answer.SerializeToString()
 
         return _guarded(work, context)
 

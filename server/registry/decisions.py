@@ -89,12 +89,6 @@ def _append(transaction: Transaction, seller: SellerRecord, request: registry_pb
         return add_strike(transaction, seller.seller_id, body, **rest)
     if kind in ("licence", "licence_ended"):
         _put_licence(transaction, seller, kind, body)
-    if kind == "registration":
-        closed = effective if body["state"] == "closed" else None
-        table = schema.sellers
-        transaction.connection.execute(
-            sa.update(table).where(table.c.seller_id == seller.seller_id), {"closed_on": closed}
-        )
     if kind in APPEALABLE:
         rest["appeal_until"] = transaction.appeal_until
     sequence = transaction.append(seller.seller_id, kind, body, **rest)

@@ -5,9 +5,10 @@ which a person who registers again is recognised, the number encrypted (AES-256-
 96-bit nonce), and a masked form for people. Whoever has the store and the keys has the numbers; with the hash key
 alone, numbers can be found by trying, since there are only some 10^13. The keys belong elsewhere than the backups.
 
-Encryption keys rotate: new data are written with the active one, old data are read with theirs, and
-`fairpost registry rotate-key` writes all anew. The hash key does not rotate: it would have to be exchanged in all
-stored hashes at once, and is needed as long as any blacklisted person must be recognised.
+Encryption keys rotate (rotation.py): new data are written with the active one, old data are read with theirs. Which
+one is active the store says, in `head`; a server that does not know it looks into its key file again. The hash key
+does not rotate: it would have to be exchanged in all stored hashes at once, and is needed as long as any blacklisted
+person must be recognised.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ import json
 import os
 import secrets
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from fairpost.server.errors import Unavailable
 from fairpost.server.files import sync_folder, write_durably
 from fairpost.server.registry.numbers import compact_identity_number
+from fairpost.v1 import reason_pb2
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,17 +47,22 @@ class KeyFileError(Exception):
     """The keys cannot be used; the message says what to do."""
 
 
-class UnknownKey(Exception):
+class UnknownKey(Unavailable):
     """Data encrypted with a key that is not among these, or changed since."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(reason_pb2.REASON_STORE_UNAVAILABLE, message)
 
-@dataclass(frozen=True)
+
+@dataclass
 class Keys:
-    """The keys in use. encryption: by key id (4 bytes as 8 hexadecimal digits); active: id of the one to write with."""
+    """The keys in use. encryption: by key id (4 bytes as 8 hexadecimal digits); active: id of the one to write with;
+    path: the file they are from, where keys that are not known yet are looked for."""
 
     hash_key: bytes
     encryption: dict[str, bytes]
     active: str
+    path: Path | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"Keys(active={self.active!r}, {len(self.encryption)} encryption keys)"
@@ -94,8 +102,10 @@ class Keys:
         if len(raw) == _KEY_BYTES and not raw.startswith(b"{"):
             keys = cls.make(raw)
             keys.save(path)
-            return keys
-        return cls.parse(raw.decode("utf-8", "replace"), str(path))
+        else:
+            keys = cls.parse(raw.decode("utf-8", "replace"), str(path))
+        keys.path = path
+        return keys
 
     @classmethod
     def parse(cls, content: str, where: str) -> Keys:
@@ -143,6 +153,29 @@ class Keys:
         """The same without the encryption keys that are no longer written with."""
         return replace(self, encryption={self.active: self.encryption[self.active]})
 
+    def use(self, name: str) -> None:
+        """Write with this key from now on: the store says that all do.
+
+        Raises:
+            UnknownKey: it is not among these, nor in the file.
+        """
+        if self._key(name) is None:
+            raise UnknownKey(
+                f"the registry's data are encrypted with key {name}, which this server does not have: its keys are "
+                "another registry's, or were rotated elsewhere; give it the registry's key file"
+            )
+        self.active = name
+
+    def _key(self, name: str) -> bytes | None:
+        if name not in self.encryption and self.path is not None:
+            try:
+                found = Keys.parse(self.path.read_text("utf-8"), str(self.path))
+            except (OSError, UnicodeDecodeError, KeyFileError):
+                return None
+            if hmac.compare_digest(found.hash_key, self.hash_key):
+                self.encryption = self.encryption | found.encryption
+        return self.encryption.get(name)
+
     # ---- use --------------------------------------------------------------------------------------------
 
     def hash(self, content: bytes) -> bytes:
@@ -170,7 +203,7 @@ class Keys:
             UnknownKey: another key, another context, or changed since.
         """
         name = cipher[1 : 1 + _ID_BYTES].hex()
-        key = self.encryption.get(name)
+        key = self._key(name)
         if not cipher.startswith(_FORM) or key is None:
             raise UnknownKey(f"personal data encrypted with key {name}, which is not among the registry's keys")
         begin = 1 + _ID_BYTES

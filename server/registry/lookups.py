@@ -6,6 +6,7 @@ poll (20 ms) of its commit; what this process itself has committed is there befo
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 import structlog
 
 from fairpost.engine.dates import LAW_ZONE
-from fairpost.server import messages
+from fairpost.server import answers
 from fairpost.server.errors import InvalidArgument, ServiceError, Violation, invalid_fields
 from fairpost.server.faults import Faults, seller_id_fault
 from fairpost.server.packed import SELLER_RECORD_DTYPE
@@ -37,6 +38,7 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 0.02
 _RETRY_SECONDS: Final = 1.0
+_SOUND_IDS: Final = re.compile(r"(?:[!-~]{1,128}(?:\n(?!\Z)|\Z))*", re.ASCII)
 _ROWS: Final = 50_000
 
 
@@ -163,40 +165,31 @@ class Lookups:
     def lookup(self, request: registry_pb2.LookupSellerRequest) -> registry_pb2.LookupSellerResponse:
         if fault := seller_id_fault(request.seller_id):
             raise invalid_fields([Violation("seller_id", fault)])
-        answers, token = self._look_up([request.seller_id], request.consistency)
-        return registry_pb2.LookupSellerResponse(answer=answers[0], consistency_token=token)
+        content = self._look_up([request.seller_id], request.consistency)
+        several = registry_pb2.BatchLookupSellersResponse.FromString(content)
+        return registry_pb2.LookupSellerResponse(answer=several.answers[0], consistency_token=several.consistency_token)
 
-    def lookup_batch(self, request: registry_pb2.BatchLookupSellersRequest) -> registry_pb2.BatchLookupSellersResponse:
+    def lookup_batch(self, request: registry_pb2.BatchLookupSellersRequest) -> bytes:
+        """A BatchLookupSellersResponse, serialised."""
         if len(request.seller_ids) > self._max_items:
             raise InvalidArgument(
                 reason_pb2.REASON_TOO_MANY_ITEMS,
                 f"seller_ids: {len(request.seller_ids)} ids in one request; at most {self._max_items} are taken",
                 metadata={"limit": str(self._max_items), "size": str(len(request.seller_ids))},
             )
-        faults = Faults()
-        for i, seller_id in enumerate(request.seller_ids):
-            faults.add(f"seller_ids[{i}]", seller_id_fault(seller_id))
-        faults.raise_if_any()
-        answers, token = self._look_up(list(request.seller_ids), request.consistency)
-        return registry_pb2.BatchLookupSellersResponse(answers=answers, consistency_token=token)
+        ids = list(request.seller_ids)
+        if not _SOUND_IDS.fullmatch("\n".join(ids)):
+            faults = Faults()
+            for i, seller_id in enumerate(ids):
+                faults.add(f"seller_ids[{i}]", seller_id_fault(seller_id))
+            faults.raise_if_any()
+        return self._look_up(ids, request.consistency)
 
-    def _look_up(
-        self, seller_ids: list[str], consistency: registry_pb2.Consistency
-    ) -> tuple[list[registry_pb2.SellerAnswer], str]:
+    def _look_up(self, seller_ids: list[str], consistency: registry_pb2.Consistency) -> bytes:
         fresh = self._be_fresh(consistency)
         view = self.table.view(seller_ids)
-        answers = []
-        for seller_id, found in zip(seller_ids, messages.seller_standings(seller_ids, view), strict=True):
-            answer = registry_pb2.SellerAnswer(seller_id=seller_id)
-            if fresh:
-                answer.outcome = found.outcome
-                if found.HasField("standing"):
-                    answer.standing.CopyFrom(found.standing)
-            else:
-                answer.outcome = standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE
-            answer.ttl.FromSeconds(self._ttl(answer.outcome))
-            answers.append(answer)
-        return answers, self._core.token(view.sequence)
+        ttls = {outcome: self._ttl(outcome) for outcome in (*self._ttls, standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE)}
+        return answers.serialised(seller_ids, view, fresh, ttls, self._core.token(view.sequence))
 
     def _be_fresh(self, consistency: registry_pb2.Consistency) -> bool:
         """Bring the table to what the caller asks for; False if that was not possible."""

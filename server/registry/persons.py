@@ -47,8 +47,8 @@ def put_person(
         return
     wanted = {"number_hash", "number_masked", "number_cipher"} if number is not None else set()
     wanted |= {"contacts_cipher"} if contacts is not None else set()
-    values = {name: row[name] for name in wanted}
-    connection.execute(sa.update(table).where(table.c.seller_id == seller_id), values)
+    if values := {name: row[name] for name in wanted}:
+        connection.execute(sa.update(table).where(table.c.seller_id == seller_id), values)
 
 
 def contacts_of(connection: sa.Connection, keys: Keys, seller_id: str) -> seller_pb2.Contacts:

@@ -16,7 +16,7 @@ from fairpost.server.registry.paging import Pages
 from fairpost.server.registry.penalties import overturned
 from fairpost.server.registry.records import LicenceRecord
 from fairpost.server.registry.standing import derive
-from fairpost.server.registry.validation import licence_records, registration_faults
+from fairpost.server.registry.validation import category_fault, licence_records, registration_faults
 from fairpost.server.store import schema
 from fairpost.v1 import reason_pb2, registry_pb2, standing_pb2
 
@@ -171,7 +171,8 @@ class Sellers:
         pages.check(faults)
         faults.text("query", request.query, 100)
         faults.text("number", request.number, 40)
-        faults.text("category", request.category, 64)
+        if request.category:
+            faults.add("category", category_fault(request.category))
         for field, (enum, _) in _LISTED.items():
             for i, value in enumerate(getattr(request, field)):
                 if value not in enum.values() or not value:
@@ -200,8 +201,9 @@ class Sellers:
         conditions: list[sa.ColumnElement[bool]] = []
         if request.query:
             conditions.append(
-                table.c.name.like(like_pattern(request.query), escape="\\")
-                | table.c.seller_id.like(like_pattern(request.query)[1:], escape="\\")
+                # Whether LIKE tells capital letters apart depends on the store; ILIKE never does.
+                table.c.name.ilike(like_pattern(request.query), escape="\\")
+                | table.c.seller_id.ilike(like_pattern(request.query)[1:], escape="\\")
             )
         if request.number:
             by_number = sa.select(schema.persons.c.seller_id).where(
@@ -309,6 +311,7 @@ def blank_columns(day: date) -> dict[str, Any]:
     return {
         "closed_on": None,
         "erased_on": None,
+        "purged_on": None,
         "standing": b"",
         "standing_day": day,
         "registration": 0,

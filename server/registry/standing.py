@@ -53,6 +53,8 @@ class Standing:
     next_change: date | None = None
     """The next day on which it may be different without any event."""
     disabled_reason: str = ""
+    closed_on: date | None = None
+    """Day on which the registration was closed; None while it is not."""
 
     def packed(self) -> bytes:
         """A record of SELLER_RECORD_DTYPE."""
@@ -80,7 +82,7 @@ def derive(record: SellerRecord, day: date, ladders: Mapping[str, Ladder]) -> St
     in_force = [event for event in ordered if event.in_force_on(day)]
     requirements = requirements_of(record, day)
     missing, ran_out = bool(requirements.currently_due), bool(requirements.past_due)
-    registration, since = _registration(in_force, missing, ran_out)
+    registration, since, closed_on = _registration(in_force, missing, ran_out)
     penalties = penalties_of(ordered, ladders)
     enforcement = _axis(in_force, "enforcement", ENFORCEMENT)
     listing = _axis(in_force, "listing", LISTING)
@@ -111,6 +113,7 @@ def derive(record: SellerRecord, day: date, ladders: Mapping[str, Ladder]) -> St
         penalties=penalties,
         next_change=_next_change(record, ordered, penalties, requirements, day),
         disabled_reason=_disabled(registration, enforcement, listing, ran_out),
+        closed_on=closed_on,
     )
 
 
@@ -118,21 +121,22 @@ def _axis(in_force: list[EventRecord], kind: str, words: tuple[str, ...]) -> int
     return next((words.index(event.body["state"]) for event in reversed(in_force) if event.kind == kind), 0)
 
 
-def _registration(in_force: list[EventRecord], missing: bool, ran_out: bool) -> tuple[int, date | None]:
-    """State of the registration, and the day since which the seller is registered without a break."""
-    state, since = _DRAFT, None
+def _registration(in_force: list[EventRecord], missing: bool, ran_out: bool) -> tuple[int, date | None, date | None]:
+    """State of the registration; the day since which the seller is registered without a break; that of the closing."""
+    state, since, closed_on = _DRAFT, None, None
     for event in in_force:
         if event.kind == "registration":
-            state = REGISTRATION.index(event.body["state"])
+            before, state = state, REGISTRATION.index(event.body["state"])
             if state == _CLOSED:
                 since = None
+                closed_on = event.effective if before != _CLOSED else closed_on
             elif state == _ACTIVE and since is None:
                 since = event.effective
     if state == _ACTIVE and ran_out:
         state = _LAPSED
     elif state == _ACTIVE and missing:
         state = _PENDING
-    return state, since if state in (_ACTIVE, _LAPSED) else None
+    return state, since if state in (_ACTIVE, _LAPSED) else None, closed_on if state == _CLOSED else None
 
 
 def _open_complaints(events: list[EventRecord]) -> int:

@@ -47,7 +47,9 @@ class Transaction:
         self.now = now_ms()
         self.changed: dict[str, bytes] = {}
         """Packed standings of the sellers settled so far."""
-        row = connection.execute(sa.select(schema.head.c.sequence, schema.head.c.checksum)).one()
+        row = connection.execute(sa.select(schema.head)).one()
+        if row.key_id not in ("", keys.active):
+            keys.use(row.key_id)
         self.first = self.sequence = int(row.sequence)
         self._checksum = int.from_bytes(row.checksum, "little")
         self.known_ladders = ladders
@@ -136,10 +138,9 @@ class Transaction:
             self.settle(seller_id)
         if self.sequence == self.first and not self.changed:
             return
-        self.connection.execute(
-            sa.update(schema.head),
-            {"sequence": self.sequence, "checksum": (self._checksum % _MODULUS).to_bytes(16, "little")},
-        )
+        checksum = (self._checksum % _MODULUS).to_bytes(16, "little")
+        values = {"sequence": self.sequence, "checksum": checksum, "key_id": self.keys.active}
+        self.connection.execute(sa.update(schema.head), values)
 
 
 def derived_columns(standing: Standing, packed: bytes, digest: bytes, day: date) -> dict[str, Any]:
@@ -151,6 +152,7 @@ def derived_columns(standing: Standing, packed: bytes, digest: bytes, day: date)
         "enforcement": standing.enforcement,
         "listing": standing.listing,
         "next_change": standing.next_change,
+        "closed_on": standing.closed_on,
         "digest": digest,
     }
 

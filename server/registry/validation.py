@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fairpost.server.errors import Violation
 
-__all__ = ["WRITABLE", "event_body", "licence_record", "licence_records", "registration_faults"]
+__all__ = ["WRITABLE", "category_fault", "event_body", "licence_record", "licence_records", "registration_faults"]
 
 WRITABLE = ("registration", "verification", "enforcement", "listing", "strike", "licence", "licence_ended")
 """What RecordEvent takes."""
@@ -69,7 +69,9 @@ def _contacts(contacts: seller_pb2.Contacts, faults: Faults) -> None:
     if contacts.phone and not re.fullmatch(r"\+?[0-9](?:[ -]?[0-9]){4,19}", contacts.phone, re.ASCII):
         faults.add("contacts.phone", "must be 5 to 20 digits; + may stand before, single spaces or hyphens between")
     if contacts.email and not (
-        len(contacts.email) <= 254 and re.fullmatch(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+", contacts.email)
+        len(contacts.email) <= 254
+        and re.fullmatch(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+", contacts.email)
+        and contacts.email.isprintable()
     ):
         faults.add("contacts.email", "is no e-mail address; write name@example.com")
     faults.text("contacts.address", contacts.address, 300)
@@ -81,12 +83,16 @@ def _categories(request: registry_pb2.RegisterSellerRequest, faults: Faults) -> 
     if len(request.categories) > _MAX_CATEGORIES:
         faults.add("categories", f"has {len(request.categories)} entries; at most {_MAX_CATEGORIES} are taken")
     for i, category in enumerate(request.categories[:_MAX_CATEGORIES]):
-        if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", category, re.ASCII) or len(category) > 64:
-            faults.add(
-                f"categories[{i}]", f"{category[:40]!r} is no category; write lower-case words joined by hyphens"
-            )
+        if fault := category_fault(category):
+            faults.add(f"categories[{i}]", fault)
         elif category in request.categories[:i]:
             faults.add(f"categories[{i}]", f"{category!r} is there twice")
+
+
+def category_fault(category: str) -> str | None:
+    if re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", category, re.ASCII) and len(category) <= 64:
+        return None
+    return f"{category[:40]!r} is no category; write lower-case words joined by hyphens"
 
 
 def licence_records(

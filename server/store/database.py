@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 import structlog
@@ -16,7 +17,7 @@ from sqlalchemy import exc
 from fairpost.server.errors import Aborted, Unavailable
 from fairpost.server.store import postgresql, sqlite, upgrade
 from fairpost.server.store.errors import StoreError
-from fairpost.server.store.schema import head, store
+from fairpost.server.store.schema import head, metadata, store
 from fairpost.v1 import reason_pb2
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 # SQLSTATE classes of PostgreSQL: the same transaction may go through when it is tried again.
 _RETRY: Final = frozenset({"40001", "40P01", "55P03"})
+# The same of SQLite: another process held the lock for longer than the driver waits.
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 def now_ms() -> int:
@@ -124,7 +127,8 @@ class Store:
         any process: it holds `head`.
 
         Raises:
-            Unavailable: the store cannot be written; nothing was changed.
+            Unavailable: the store cannot be written. Nothing was changed, unless the connection broke in the very
+                commit: a request with a request_id is safe to repeat.
             Aborted: another transaction was in the way; nothing was changed, and trying again is right.
         """
         try:
@@ -144,24 +148,50 @@ class Store:
         with self.read() as connection:
             return int(connection.execute(sa.select(head.c.sequence)).scalar_one())
 
+    def scrub(self) -> None:
+        """Let what was deleted or overwritten vanish from the files, as far as the store can.
+
+        SQLite overwrites it in the file (secure_delete); its older pages are still in the write-ahead log until that
+        is folded in and cut to nothing, which is done here unless somebody reads. PostgreSQL frees the rows (VACUUM);
+        their bytes are overwritten when the space is used again.
+
+        Raises:
+            Unavailable: the store cannot be written.
+        """
+        try:
+            # On the driver's own connection, since neither statement may run in a transaction.
+            with contextlib.closing(self._engine.raw_connection()) as connection:
+                if self.dialect == "sqlite":
+                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                    return
+                driver: Any = connection.driver_connection
+                driver.autocommit = True
+                try:
+                    driver.execute(f"VACUUM {', '.join(table.name for table in metadata.sorted_tables)}")
+                finally:
+                    driver.autocommit = False
+        except (exc.SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+            raise _refused("written", error) from error
+
     def close(self) -> None:
         """Close all connections; SQLite then folds the write-ahead log into the file."""
         self._engine.dispose()
 
 
-def _driver_message(error: exc.SQLAlchemyError) -> str:
+def _driver_message(error: Exception) -> str:
     # `orig` alone: the text of SQLAlchemy's own exceptions quotes the statement's parameters. One line of it:
     # PostgreSQL's DETAIL quotes rows.
     text = str(getattr(error, "orig", None) or type(error).__name__)
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def _refused(verb: str, error: exc.SQLAlchemyError) -> Unavailable | Aborted:
-    original = getattr(error, "orig", None)
-    if getattr(original, "sqlstate", None) in _RETRY:
+def _refused(verb: str, error: Exception) -> Unavailable | Aborted:
+    original = getattr(error, "orig", None) or error
+    busy = getattr(original, "sqlite_errorcode", 0) & 0xFF in _BUSY
+    if busy or getattr(original, "sqlstate", None) in _RETRY:
         message = "another transaction was in the way; nothing was changed: send the request again"
         return Aborted(reason_pb2.REASON_CONFLICT, message, retry_after=0.05)
-    kind = type(original or error).__name__
+    kind = type(original).__name__
     log.error("store fault", kind=kind, message=_driver_message(error))
     message = f"the registry's store cannot be {verb} at present ({kind}); ask again"
     return Unavailable(reason_pb2.REASON_STORE_UNAVAILABLE, message, retry_after=1.0)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 __all__ = [
     "appeals",
+    "archives",
     "complaints",
     "events",
     "head",
@@ -30,6 +31,9 @@ __all__ = [
 
 metadata = sa.MetaData()
 
+# Lists go by seller id: in the order of its bytes on every store, whatever the database's collation.
+_SELLER_ID = sa.String(128).with_variant(sa.String(128, collation="C"), "postgresql")
+
 # One row. `store_id` is part of consistency tokens: a token of another store is recognised.
 store = sa.Table(
     "store",
@@ -39,28 +43,32 @@ store = sa.Table(
 )
 
 # One row, locked by every write for as long as it lasts: so events are committed in the order of their sequence, and
-# whoever has read up to a sequence has missed nothing. `checksum` is that of all mirror entries (see mirror.py).
+# whoever has read up to a sequence has missed nothing. `checksum` is that of all mirror entries (see mirror.py);
+# `key_id` is the encryption key that everybody writes with, empty before the first write (see rotation.py).
 head = sa.Table(
     "head",
     metadata,
     sa.Column("one", sa.SmallInteger, primary_key=True),
     sa.Column("sequence", sa.BigInteger, nullable=False),
     sa.Column("checksum", sa.LargeBinary(16), nullable=False),
+    sa.Column("key_id", sa.String(8), nullable=False),
 )
 
 sellers = sa.Table(
     "sellers",
     metadata,
-    sa.Column("seller_id", sa.String(128), primary_key=True),
+    sa.Column("seller_id", _SELLER_ID, primary_key=True),
     sa.Column("kind", sa.SmallInteger, nullable=False),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("credit_code", sa.String(18), index=True),
     sa.Column("categories", sa.JSON, nullable=False),
     sa.Column("exempt_reason", sa.String(500)),
     sa.Column("registered_at", sa.BigInteger, nullable=False),
-    # Day on which the registration was closed: the term for keeping the record runs from it.
-    sa.Column("closed_on", sa.Date),
+    # Days on which the registration was closed (derived: the term for keeping the record runs from it), the person's
+    # data were erased or blocked, and the rest of the record, its log included, was erased.
+    sa.Column("closed_on", sa.Date, index=True),
     sa.Column("erased_on", sa.Date),
+    sa.Column("purged_on", sa.Date),
     # Sequence of the seller's last event.
     sa.Column("version", sa.BigInteger, nullable=False, index=True, unique=True),
     # Derived, as of `standing_day`: a record of the engine's SELLER_RECORD_DTYPE, its axes once more for searching, the
@@ -78,17 +86,26 @@ sellers = sa.Table(
 persons = sa.Table(
     "persons",
     metadata,
-    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), primary_key=True),
+    sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), primary_key=True),
     sa.Column("number_hash", sa.LargeBinary(32), index=True),
     sa.Column("number_masked", sa.String(18), nullable=False),
     sa.Column("number_cipher", sa.LargeBinary),
     sa.Column("contacts_cipher", sa.LargeBinary),
 )
 
+# What the law orders to keep of persons whose data were erased: blocked from use, shown by nothing but ExportPerson.
+archives = sa.Table(
+    "archives",
+    metadata,
+    sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), primary_key=True),
+    sa.Column("kept_until", sa.Date, nullable=False, index=True),
+    sa.Column("content_cipher", sa.LargeBinary, nullable=False),
+)
+
 licences = sa.Table(
     "licences",
     metadata,
-    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), primary_key=True),
+    sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), primary_key=True),
     sa.Column("scope", sa.String(64), primary_key=True),
     sa.Column("number", sa.String(64), primary_key=True),
     sa.Column("position", sa.Integer, nullable=False),
@@ -101,7 +118,7 @@ events = sa.Table(
     "events",
     metadata,
     sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), nullable=False),
+    sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), nullable=False),
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("body", sa.JSON, nullable=False),
     sa.Column("actor", sa.String(128), nullable=False),
@@ -120,7 +137,7 @@ events = sa.Table(
 violations = sa.Table(
     "violations",
     metadata,
-    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), primary_key=True),
+    sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), primary_key=True),
     # "id:" and the caller's id of the post, or "text:" and a keyed hash of its texts.
     sa.Column("post_key", sa.String(260), primary_key=True),
     sa.Column("sequence", sa.BigInteger, nullable=False, index=True),
@@ -133,7 +150,7 @@ complaints = sa.Table(
     "complaints",
     metadata,
     sa.Column("complaint_id", sa.String(32), primary_key=True),
-    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), nullable=False, index=True),
+    sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), nullable=False, index=True),
     # Sequence of the filing's event: the order of lists.
     sa.Column("filed", sa.BigInteger, nullable=False, unique=True),
     sa.Column("version", sa.BigInteger, nullable=False),
@@ -155,7 +172,7 @@ complaints = sa.Table(
     sa.Column("answer_due", sa.Date, nullable=False),
     sa.Column("handling_due", sa.Date, nullable=False),
     sa.Column("answered_on", sa.Date),
-    sa.Column("ended_on", sa.Date),
+    sa.Column("ended_on", sa.Date, index=True),
     # The first overdue day of the earliest clock that still runs: what the job for overdue ones looks for. Whether one
     # of seller or handler has run out before.
     sa.Column("next_due", sa.Date, index=True),
@@ -166,7 +183,7 @@ appeals = sa.Table(
     "appeals",
     metadata,
     sa.Column("appeal_id", sa.String(32), primary_key=True),
-    sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), nullable=False, index=True),
+    sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), nullable=False, index=True),
     sa.Column("against", sa.BigInteger, nullable=False, unique=True),
     sa.Column("filed", sa.BigInteger, nullable=False, unique=True),
     sa.Column("version", sa.BigInteger, nullable=False),
@@ -194,7 +211,7 @@ requests = sa.Table(
     metadata,
     sa.Column("request_id", sa.String(128), primary_key=True),
     # Whom it is about: with the seller's data the answer is erased, too.
-    sa.Column("seller_id", sa.String(128), nullable=False, index=True),
+    sa.Column("seller_id", _SELLER_ID, nullable=False, index=True),
     sa.Column("method", sa.String(64), nullable=False),
     sa.Column("digest", sa.LargeBinary(32), nullable=False),
     sa.Column("response_cipher", sa.LargeBinary, nullable=False),

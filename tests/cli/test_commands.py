@@ -17,9 +17,14 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def server(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps what is its own."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def server(bundle: Path, folder: Path) -> Iterator[str]:
     """A real `fairpost serve` on a free port."""
-    folder = tmp_path_factory.mktemp("server")
     port_file = folder / "port"
     command = [sys.executable, "-m", "fairpost.cli", "serve", "--port", "0", "--port-file", str(port_file)]
     command += ["--data-dir", str(folder / "registry"), "--rules", str(bundle)]
@@ -37,6 +42,12 @@ def server(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     assert process.returncode == 0, log
 
 
+SELLER_COMMANDS = (
+    *("register", "show", "lookup", "update", "list", "events", "warn", "limit", "shield", "suspend", "reinstate"),
+    *("blacklist", "rehabilitate", "strike", "verify", "licence", "close", "reopen"),
+)
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -47,7 +58,9 @@ def server(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         ["rules"],
         *(["rules", name] for name in ("lint", "test", "compile", "diff", "schema")),
         ["seller"],
-        *(["seller", name] for name in ("register", "show", "lookup")),
+        *(["seller", name] for name in SELLER_COMMANDS),
+        ["registry"],
+        *(["registry", name] for name in ("import", "export", "migrate")),
     ],
     ids=" ".join,
 )
@@ -99,11 +112,12 @@ def test_seller_from_registration_to_bulk_check(server: str, bundle: Path, tmp_p
     assert [row[-2] for row in rows] == ['"active/none/none"', '"not_found"', ""]
 
 
-def test_the_registry_file_answers_like_the_server(server: str, bundle: Path, tmp_path: Path, run: Run) -> None:
+def test_the_registry_file_answers_like_the_server(
+    server: str, folder: Path, bundle: Path, tmp_path: Path, run: Run
+) -> None:
     run("seller", "register", "maker", "--kind", "enterprise", "--name", "甲", "--category", "toys",
         "--credit-code", "91350100M000100Y43", "--server", server)  # fmt: skip
-    folders = list(tmp_path.parent.parent.glob("*/server*/registry"))
-    (file,) = [path for folder in folders for path in folder.glob("registry.sqlite")][:1]
+    file = folder / "registry" / "registry.sqlite"
     (tmp_path / "x.csv").write_text("text,seller\na,maker\na,nobody\n", encoding="utf-8")
     for name, url in (("a.jsonl", server), ("b.jsonl", f"sqlite:///{file}")):
         run("check", "x.csv", "--rules", bundle, "--seller-column", "seller", "--registry", url, "-o", name)

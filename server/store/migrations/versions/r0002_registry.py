@@ -19,6 +19,8 @@ branch_labels = None
 depends_on = None
 
 _LONG_AGO = date(1970, 1, 1)
+_CHINA_MS = 8 * 3_600_000
+_SELLER_ID = sa.String(128).with_variant(sa.String(128, collation="C"), "postgresql")
 _OLD = ("store", "sellers", "licences", "events")
 
 
@@ -42,56 +44,49 @@ def _rows(connection: sa.Connection, name: str) -> list[dict[str, Any]]:
 
 
 def _fill(connection: sa.Connection, kept: dict[str, list[dict[str, Any]]]) -> None:
-    into = {
-        name: sa.Table(name, sa.MetaData(), autoload_with=connection, resolve_fks=False)
-        for name in (*_OLD, "persons", "head")
-    }
-    for row in kept["store"]:
-        connection.execute(into["store"].insert(), {name: row[name] for name in ("store_id", "created_at")})
     last = max((row["sequence"] for row in kept["events"]), default=0)
-    versions = {row["seller_id"]: last + number for number, row in enumerate(kept["sellers"], 1)}
-    licences: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
+    held: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
     for row in kept["licences"]:
-        licences.setdefault(row["seller_id"], {})[row["scope"], row["number"]] = row
-    closed = {row["seller_id"]: row["effective"] for row in kept["events"] if _closes(row)}
-    for row in kept["sellers"]:
+        held.setdefault(row["seller_id"], {})[row["scope"], row["number"]] = row
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("store", "sellers", "persons", "licences")}
+    rows["store"] = [{name: row[name] for name in ("store_id", "created_at")} for row in kept["store"]]
+    rows["events"] = [row | {"appeal_until": None} for row in kept["events"]]
+    rows["head"] = [
+        {"one": 1, "sequence": last + len(kept["sellers"]), "checksum": bytes(16), "key_id": ""},
+    ]
+    for version, row in enumerate(kept["sellers"], last + 1):
         seller_id = row["seller_id"]
         identity = {"number_hash": row.pop("identity_hash"), "number_masked": row.pop("identity_masked")}
         derived = {"standing": b"", "standing_day": _LONG_AGO, "next_change": _LONG_AGO, "digest": bytes(16)}
-        derived |= {"registration": 0, "enforcement": 0, "listing": 0, "version": versions[seller_id]}
-        connection.execute(into["sellers"].insert(), row | derived | {"closed_on": closed.get(seller_id)})
+        derived |= {"registration": 0, "enforcement": 0, "listing": 0, "version": version}
+        rows["sellers"].append(row | derived)
         if identity["number_hash"]:
-            connection.execute(into["persons"].insert(), identity | {"seller_id": seller_id})
-        held = list(licences.get(seller_id, {}).values())
-        for position, licence in enumerate(held):
-            connection.execute(into["licences"].insert(), licence | {"position": position})
+            rows["persons"].append(identity | {"seller_id": seller_id})
+        licences = list(held.get(seller_id, {}).values())
+        rows["licences"] += [licence | {"position": position} for position, licence in enumerate(licences)]
         body = {"fields": [], "kind": row["kind"], "categories": row["categories"]}
-        body["licences"] = [_licence_body(licence) for licence in held]
-        kept["events"].append(
+        body["licences"] = [_licence_body(licence) for licence in licences]
+        rows["events"].append(
             {
-                "sequence": versions[seller_id],
+                "sequence": version,
                 "seller_id": seller_id,
                 "kind": "record",
                 "body": body,
                 "actor": "migration",
                 "reason": "the record as the first store had it",
                 "evidence": "",
-                "effective": date.fromordinal(719163 + row["registered_at"] // 86_400_000),
+                "effective": date.fromordinal(719163 + (row["registered_at"] + _CHINA_MS) // 86_400_000),
                 "expires": None,
+                "appeal_until": None,
                 "decision_id": "",
                 "revision": "",
                 "recorded_at": row["registered_at"],
             }
         )
-    for row in kept["events"]:
-        connection.execute(into["events"].insert(), row | {"appeal_until": None})
-    connection.execute(
-        into["head"].insert(), {"one": 1, "sequence": last + len(kept["sellers"]), "checksum": bytes(16)}
-    )
-
-
-def _closes(event: dict[str, Any]) -> bool:
-    return bool(event["kind"] == "registration" and event["body"]["state"] == "closed")
+    for name, found in rows.items():
+        if found:
+            table = sa.Table(name, sa.MetaData(), autoload_with=connection, resolve_fks=False)
+            connection.execute(table.insert(), found)
 
 
 def _licence_body(licence: dict[str, Any]) -> dict[str, str]:
@@ -141,18 +136,20 @@ def _create() -> None:
         sa.Column("one", sa.SmallInteger, primary_key=True),
         sa.Column("sequence", sa.BigInteger, nullable=False),
         sa.Column("checksum", sa.LargeBinary(16), nullable=False),
+        sa.Column("key_id", sa.String(8), nullable=False),
     )
     op.create_table(
         "sellers",
-        sa.Column("seller_id", sa.String(128), primary_key=True),
+        sa.Column("seller_id", _SELLER_ID, primary_key=True),
         sa.Column("kind", sa.SmallInteger, nullable=False),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("credit_code", sa.String(18), index=True),
         sa.Column("categories", sa.JSON, nullable=False),
         sa.Column("exempt_reason", sa.String(500)),
         sa.Column("registered_at", sa.BigInteger, nullable=False),
-        sa.Column("closed_on", sa.Date),
+        sa.Column("closed_on", sa.Date, index=True),
         sa.Column("erased_on", sa.Date),
+        sa.Column("purged_on", sa.Date),
         sa.Column("version", sa.BigInteger, nullable=False, index=True, unique=True),
         sa.Column("standing", sa.LargeBinary, nullable=False),
         sa.Column("standing_day", sa.Date, nullable=False),
@@ -164,15 +161,21 @@ def _create() -> None:
     )
     op.create_table(
         "persons",
-        sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), primary_key=True),
+        sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), primary_key=True),
         sa.Column("number_hash", sa.LargeBinary(32), index=True),
         sa.Column("number_masked", sa.String(18), nullable=False),
         sa.Column("number_cipher", sa.LargeBinary),
         sa.Column("contacts_cipher", sa.LargeBinary),
     )
     op.create_table(
+        "archives",
+        sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), primary_key=True),
+        sa.Column("kept_until", sa.Date, nullable=False, index=True),
+        sa.Column("content_cipher", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
         "licences",
-        sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), primary_key=True),
+        sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), primary_key=True),
         sa.Column("scope", sa.String(64), primary_key=True),
         sa.Column("number", sa.String(64), primary_key=True),
         sa.Column("position", sa.Integer, nullable=False),
@@ -183,7 +186,7 @@ def _create() -> None:
     op.create_table(
         "events",
         sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), nullable=False),
+        sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), nullable=False),
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("body", sa.JSON, nullable=False),
         sa.Column("actor", sa.String(128), nullable=False),
@@ -199,7 +202,7 @@ def _create() -> None:
     )
     op.create_table(
         "violations",
-        sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), primary_key=True),
+        sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), primary_key=True),
         sa.Column("post_key", sa.String(260), primary_key=True),
         sa.Column("sequence", sa.BigInteger, nullable=False, index=True),
         sa.Column("post_cipher", sa.LargeBinary),
@@ -208,7 +211,7 @@ def _create() -> None:
     op.create_table(
         "complaints",
         sa.Column("complaint_id", sa.String(32), primary_key=True),
-        sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), nullable=False, index=True),
+        sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), nullable=False, index=True),
         sa.Column("filed", sa.BigInteger, nullable=False, unique=True),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("kind", sa.SmallInteger, nullable=False),
@@ -229,14 +232,14 @@ def _create() -> None:
         sa.Column("answer_due", sa.Date, nullable=False),
         sa.Column("handling_due", sa.Date, nullable=False),
         sa.Column("answered_on", sa.Date),
-        sa.Column("ended_on", sa.Date),
+        sa.Column("ended_on", sa.Date, index=True),
         sa.Column("next_due", sa.Date, index=True),
         sa.Column("overdue", sa.Boolean, nullable=False),
     )
     op.create_table(
         "appeals",
         sa.Column("appeal_id", sa.String(32), primary_key=True),
-        sa.Column("seller_id", sa.String(128), sa.ForeignKey("sellers.seller_id"), nullable=False, index=True),
+        sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), nullable=False, index=True),
         sa.Column("against", sa.BigInteger, nullable=False, unique=True),
         sa.Column("filed", sa.BigInteger, nullable=False, unique=True),
         sa.Column("version", sa.BigInteger, nullable=False),
@@ -257,7 +260,7 @@ def _create() -> None:
     op.create_table(
         "requests",
         sa.Column("request_id", sa.String(128), primary_key=True),
-        sa.Column("seller_id", sa.String(128), nullable=False, index=True),
+        sa.Column("seller_id", _SELLER_ID, nullable=False, index=True),
         sa.Column("method", sa.String(64), nullable=False),
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
         sa.Column("response_cipher", sa.LargeBinary, nullable=False),

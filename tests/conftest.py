@@ -1,0 +1,42 @@
+"""Stores for all tests that need one: SQLite files, and databases of a PostgreSQL that the session starts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """One server for the session. Where there is none the test is left out, with a message; with
+    FAIRPOST_POSTGRESQL=required, as .ci/run has it, that is a failure."""
+    pytest.importorskip("psycopg")
+    from cluster import HOW_TO_GET, Cluster, programs
+
+    if programs() is None:
+        (pytest.fail if os.environ.get("FAIRPOST_POSTGRESQL") == "required" else pytest.skip)(HOW_TO_GET)
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def new_database(postgresql: Cluster) -> Callable[[], str]:
+    """Makes empty PostgreSQL databases; gives their URLs. They go with the server: dropping one is slower than making."""
+    return lambda: postgresql.url(postgresql.database())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty store of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'registry.sqlite'}"
+    url: str = request.getfixturevalue("new_database")()
+    return url
