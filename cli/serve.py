@@ -42,6 +42,17 @@ def serve(
     no_rules: Annotated[
         bool, typer.Option("--no-rules", help="Start without rules: posts are refused until a bundle is activated.")
     ] = False,
+    record_violations: Annotated[
+        bool | None,
+        typer.Option(
+            "--record-violations/--no-record-violations",
+            help="Whether SHIELD and BLOCK go into the seller's log, with strikes; default: yes.",
+        ),
+    ] = None,
+    on_unavailable: Annotated[
+        str | None,
+        typer.Option(help="What a seller is judged as of whom the registry cannot tell: neutral or unregistered."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads that answer calls; default 4.")] = None,
     max_streams: Annotated[int | None, typer.Option(help="Streams served at a time; default: threads - 1.")] = None,
     max_watchers: Annotated[int | None, typer.Option(help="WatchSellers and GetSnapshot served at a time.")] = None,
@@ -59,7 +70,9 @@ def serve(
 ) -> None:
     """Serve gRPC: filter, registry, rules, health and reflection. There is no authentication yet: keep it local."""
     given: dict[str, Any] = {
-        name: value for name, value in locals().items() if value is not None and value is not False
+        name: value
+        for name, value in locals().items()
+        if value is not None and (value is not False or name == "record_violations")
     }
     require("grpc", "server", "serve")
     require("sqlalchemy", "server", "serve")

@@ -31,7 +31,7 @@ from fairpost.engine.request import (
 )
 from fairpost.engine.texts import Texts
 from fairpost.engine.verdict import InvalidPost, VerdictBatch
-from fairpost.engine.vocabulary import CATEGORIES, STANDING_DTYPE, UNITS
+from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, STANDING_DTYPE, UNITS
 
 __all__ = ["InvalidBundle", "RuleSet"]
 
@@ -164,6 +164,11 @@ cdef class RuleSet:
     def language_id(self, name):
         """Number of a language; 0 for one that no rule names."""
         return self._languages.get(name, 0)
+
+    def thresholds(self, channel):
+        """Least score for each `Action`, by category, in a channel given by name: float32[MAX_CATEGORIES, 5]; infinity
+        where the action is never taken."""
+        return self.image.sections["THRE"].reshape(-1, MAX_CATEGORIES, 5)[self.channel_id(channel)]
 
     def fold(self, text):
         """`text` as the scan reads it."""

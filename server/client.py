@@ -1,4 +1,4 @@
-"""A small synchronous client of all three services.
+"""A small synchronous client of all services.
 
 with Client("127.0.0.1:50051") as client:
     verdict = client.check("本店茶叶根治糖尿病", seller_id="seller-1", channel="moments")
@@ -17,6 +17,10 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from fairpost.v1 import (
+    appeal_pb2,
+    appeal_pb2_grpc,
+    complaint_pb2,
+    complaint_pb2_grpc,
     filter_pb2,
     filter_pb2_grpc,
     post_pb2,
@@ -101,6 +105,8 @@ class Client:
         self.channel = grpc.insecure_channel(target, options=_OPTIONS)
         self.filter = filter_pb2_grpc.FilterServiceStub(self.channel)
         self.registry = registry_pb2_grpc.RegistryServiceStub(self.channel)
+        self.complaints = complaint_pb2_grpc.ComplaintServiceStub(self.channel)
+        self.appeals = appeal_pb2_grpc.AppealServiceStub(self.channel)
         self.rules = rules_pb2_grpc.RulesServiceStub(self.channel)
 
     def __enter__(self) -> Client:
@@ -132,12 +138,14 @@ class Client:
         post: post_pb2.Post | str,
         *,
         unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
+        dry_run: bool = False,
         **fields: Any,
     ) -> verdict_pb2.Verdict:
-        """Judge one post, given as message or as text with further fields of Post by name."""
+        """Judge one post, given as message or as text with further fields of Post by name. dry_run: for previews, what
+        it finds is not recorded in the seller's log."""
         if isinstance(post, str):
             post = post_pb2.Post(text=post, **fields)
-        request = filter_pb2.CheckPostRequest(post=post, unit=unit)
+        request = filter_pb2.CheckPostRequest(post=post, unit=unit, dry_run=dry_run)
         return _call(self.filter.CheckPost, request, self._timeout).verdict
 
     def check_batch(
@@ -145,9 +153,11 @@ class Client:
         posts: Sequence[post_pb2.Post],
         *,
         unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
+        dry_run: bool = False,
     ) -> filter_pb2.CheckPostsResponse:
         """Judge some posts in one call and by one revision."""
-        return _call(self.filter.CheckPosts, filter_pb2.CheckPostsRequest(posts=posts, unit=unit), self._timeout)
+        request = filter_pb2.CheckPostsRequest(posts=posts, unit=unit, dry_run=dry_run)
+        return _call(self.filter.CheckPosts, request, self._timeout)
 
     def check_many(
         self,
@@ -155,9 +165,10 @@ class Client:
         *,
         batch: int = 64,
         unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
+        dry_run: bool = False,
     ) -> Iterator[verdict_pb2.CheckResult]:
         """Stream any number of posts; results in order. Posts are taken from the iterable as answers come back."""
-        for response in self.stream(_batches(posts, batch), unit=unit):
+        for response in self.stream(_batches(posts, batch), unit=unit, dry_run=dry_run):
             yield from response.results
 
     def stream(
@@ -166,6 +177,7 @@ class Client:
         *,
         unit: post_pb2.SpanUnit.ValueType = post_pb2.SPAN_UNIT_CODE_POINTS,
         in_flight: int = 8,
+        dry_run: bool = False,
     ) -> Iterator[filter_pb2.StreamCheckResponse]:
         """Stream batches; one response each, in order. At most `in_flight` of them are unanswered at a time."""
         free = threading.Semaphore(in_flight)
@@ -176,7 +188,7 @@ class Client:
                 free.acquire()
                 if ended.is_set():
                     return
-                yield filter_pb2.StreamCheckRequest(posts=posts, unit=unit, sequence=sequence)
+                yield filter_pb2.StreamCheckRequest(posts=posts, unit=unit, sequence=sequence, dry_run=dry_run)
 
         call = self.filter.StreamCheck(requests())
         try:
@@ -265,6 +277,69 @@ class Client:
     ) -> Sequence[registry_pb2.SellerAnswer]:
         request = registry_pb2.BatchLookupSellersRequest(seller_ids=seller_ids, consistency=_consistency(token, fully))
         return _call(self.registry.BatchLookupSellers, request, self._timeout).answers
+
+    # ---- complaints and appeals: fields of each method's request are given by name -------------------------
+
+    def file_complaint(self, **fields: Any) -> complaint_pb2.FileComplaintResponse:
+        """seller_id, kind, consumer_id, statement; for a return received_on."""
+        return _call(self.complaints.FileComplaint, complaint_pb2.FileComplaintRequest(**fields), self._timeout)
+
+    def assign_complaint(self, complaint_id: str, **fields: Any) -> complaint_pb2.Complaint:
+        """handler, actor."""
+        request = complaint_pb2.AssignComplaintRequest(complaint_id=complaint_id, **fields)
+        return _call(self.complaints.AssignComplaint, request, self._timeout).complaint
+
+    def answer_complaint(self, complaint_id: str, **fields: Any) -> complaint_pb2.Complaint:
+        """answer, actor."""
+        request = complaint_pb2.AnswerComplaintRequest(complaint_id=complaint_id, **fields)
+        return _call(self.complaints.AnswerComplaint, request, self._timeout).complaint
+
+    def resolve_complaint(self, complaint_id: str, **fields: Any) -> complaint_pb2.Complaint:
+        """outcome, resolution, actor; strike_category and strike_weight for a strike with it."""
+        request = complaint_pb2.ResolveComplaintRequest(complaint_id=complaint_id, **fields)
+        return _call(self.complaints.ResolveComplaint, request, self._timeout).complaint
+
+    def withdraw_complaint(self, complaint_id: str, **fields: Any) -> complaint_pb2.Complaint:
+        """actor."""
+        request = complaint_pb2.WithdrawComplaintRequest(complaint_id=complaint_id, **fields)
+        return _call(self.complaints.WithdrawComplaint, request, self._timeout).complaint
+
+    def complaint(self, complaint_id: str) -> complaint_pb2.Complaint:
+        """With the consumer's contact in clear."""
+        request = complaint_pb2.GetComplaintRequest(complaint_id=complaint_id)
+        return _call(self.complaints.GetComplaint, request, self._timeout).complaint
+
+    def list_complaints(self, **conditions: Any) -> Iterator[complaint_pb2.Complaint]:
+        """All that meet the conditions of ListComplaintsRequest, oldest first."""
+        while True:
+            request = complaint_pb2.ListComplaintsRequest(**conditions)
+            page = _call(self.complaints.ListComplaints, request, self._timeout)
+            yield from page.complaints
+            if not page.next_page_token:
+                return
+            conditions["page_token"] = page.next_page_token
+
+    def file_appeal(self, seller_id: str, against: int, statement: str, **fields: Any) -> appeal_pb2.Appeal:
+        """against: sequence of the event."""
+        request = appeal_pb2.FileAppealRequest(seller_id=seller_id, against=against, statement=statement, **fields)
+        return _call(self.appeals.FileAppeal, request, self._timeout).appeal
+
+    def decide_appeal(self, appeal_id: str, **fields: Any) -> appeal_pb2.DecideAppealResponse:
+        """state (upheld or overturned), decision, actor."""
+        request = appeal_pb2.DecideAppealRequest(appeal_id=appeal_id, **fields)
+        return _call(self.appeals.DecideAppeal, request, self._timeout)
+
+    def appeal(self, appeal_id: str) -> appeal_pb2.Appeal:
+        return _call(self.appeals.GetAppeal, appeal_pb2.GetAppealRequest(appeal_id=appeal_id), self._timeout).appeal
+
+    def list_appeals(self, **conditions: Any) -> Iterator[appeal_pb2.Appeal]:
+        """All that meet the conditions of ListAppealsRequest, oldest first."""
+        while True:
+            page = _call(self.appeals.ListAppeals, appeal_pb2.ListAppealsRequest(**conditions), self._timeout)
+            yield from page.appeals
+            if not page.next_page_token:
+                return
+            conditions["page_token"] = page.next_page_token
 
     # ---- rules ------------------------------------------------------------------------------------------
 

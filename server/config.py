@@ -41,6 +41,12 @@ class Config(BaseSettings):
         "themselves.",
     )
     ladder: Path | None = Field(None, description="Penalty ladder (YAML) instead of the shipped one.")
+    record_violations: bool = Field(
+        True, description="Record each post of a registered seller whose verdict is SHIELD or BLOCK, with its strike."
+    )
+    on_unavailable: Literal["neutral", "unregistered"] = Field(
+        "neutral", description="What a post is judged as whose seller the registry cannot tell anything about."
+    )
     rules: Path | None = Field(
         None, description="Bundle, or folder of packs, to activate at the start instead of the one active before."
     )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairpost.engine.dates import day_of_seconds
-from fairpost.engine.vocabulary import SEVERITIES, Status
-from fairpost.server import messages
+from fairpost.engine.vocabulary import SELLER_NOT_FOUND, SELLER_UNAVAILABLE, SEVERITIES, Action, Status
+from fairpost.server import messages, offences
 from fairpost.server.errors import InvalidArgument, ServiceError, Violation, invalid_fields
 from fairpost.v1 import filter_pb2, post_pb2, reason_pb2, verdict_pb2
 
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from fairpost.engine import RuleSet, Verdict, VerdictBatch
     from fairpost.server.activation import RuleSets
     from fairpost.server.decisions import DecisionIds
-    from fairpost.server.table import SellerTable
+    from fairpost.server.registry.violations import Violations
+    from fairpost.server.table import SellerTable, TableView
     from fairpost.server.wire import PostOrError
 
     Results = RepeatedCompositeFieldContainer[verdict_pb2.CheckResult]
+    Request = filter_pb2.CheckPostRequest | filter_pb2.CheckPostsRequest | filter_pb2.StreamCheckRequest
 
 __all__ = ["FilterService"]
 
@@ -46,10 +48,18 @@ _BOUNDS = (
     (2, verdict_pb2.BOUND_WORK),
     (4, verdict_pb2.BOUND_EVIDENCE),
 )
+_POLICIES: dict[str, verdict_pb2.FailPolicy.ValueType] = {
+    "neutral": verdict_pb2.FAIL_POLICY_NEUTRAL,
+    "unregistered": verdict_pb2.FAIL_POLICY_UNREGISTERED,
+}
 
 
 class FilterService:
-    """Judges posts by the active rule set and the sellers' standing. Thread-safe."""
+    """Judges posts by the active rule set and the sellers' standing. Thread-safe.
+
+    violations: where posts with SHIELD or BLOCK go; None: they are not recorded. on_unavailable: what a post is judged
+    as whose seller the registry could not tell anything about, "neutral" or "unregistered".
+    """
 
     def __init__(
         self,
@@ -57,12 +67,16 @@ class FilterService:
         table: SellerTable,
         decisions: DecisionIds,
         *,
+        violations: Violations | None = None,
+        on_unavailable: str = "neutral",
         max_posts: int = 10_000,
         max_characters: int = 100_000,
     ) -> None:
         self._rule_sets = rule_sets
         self._table = table
         self._decisions = decisions
+        self._violations = violations
+        self._fail_policy = _POLICIES[on_unavailable]
         self._max_posts = max_posts
         self._max_characters = max_characters
 
@@ -72,12 +86,13 @@ class FilterService:
         if not request.HasField("post"):
             raise invalid_fields([Violation("post", "is required")])
         result = verdict_pb2.CheckResult()
-        for error in self._judge(rule_set, [request.post], request.unit, [result], "post").values():
+        for error in self._judge(rule_set, [request.post], request, [result], "post").values():
             raise _named(error, request.post)
         return filter_pb2.CheckPostResponse(verdict=result.verdict)
 
-    def check_posts(self, posts: Sequence[PostOrError], unit: int, results: Results) -> str:
-        """A batch: appends one result for each post, in order; gives the revision that judged them.
+    def check_posts(self, posts: Sequence[PostOrError], request: Request, results: Results) -> str:
+        """A batch: appends one result for each post, in order; gives the revision that judged them. Of the request
+        everything but its posts is read.
 
         Raises:
             ServiceError: for faults of the batch; those of a post are in its result.
@@ -91,7 +106,7 @@ class FilterService:
             )
         # Verdicts are written where they are sent from: copying messages costs as much as filling them.
         places = [results.add() for _ in posts]
-        for i, error in self._judge(rule_set, posts, unit, places, "posts[{}]").items():
+        for i, error in self._judge(rule_set, posts, request, places, "posts[{}]").items():
             places[i].error.CopyFrom(_named(error, posts[i]).to_status())
         return str(rule_set.revision)
 
@@ -99,15 +114,15 @@ class FilterService:
         self,
         rule_set: RuleSet,
         posts: Sequence[PostOrError],
-        unit_number: int,
+        request: Request,
         places: Sequence[verdict_pb2.CheckResult],
         path: str,
     ) -> dict[int, ServiceError]:
         """Write verdicts to `places`; gives the errors of the other posts. `path` names a post by its index."""
-        unit = _UNITS.get(unit_number)
+        unit = _UNITS.get(request.unit)
         if unit is None:
             allowed = ", ".join(post_pb2.SpanUnit.keys())
-            raise invalid_fields([Violation("unit", f"{unit_number} is none of {allowed}")])
+            raise invalid_fields([Violation("unit", f"{request.unit} is none of {allowed}")])
         errors: dict[int, ServiceError] = {}
         sound = []
         for i, post in enumerate(posts):
@@ -123,7 +138,7 @@ class FilterService:
             sound = [i for i in sound if i not in errors]
             columns = _Columns([posts[i] for i in sound])  # type: ignore[misc]
         if sound:
-            self._judge_columns(rule_set, columns, sound, unit, places, path, errors)
+            self._judge_columns(rule_set, columns, sound, unit, places, path, errors, record=not request.dry_run)
         return errors
 
     def _judge_columns(
@@ -135,13 +150,15 @@ class FilterService:
         places: Sequence[verdict_pb2.CheckResult],
         path: str,
         errors: dict[int, ServiceError],
+        *,
+        record: bool,
     ) -> None:
         """One pass of the engine. `sound` are the posts' indexes in the request."""
         view = self._table.view(columns.seller_ids)
         batch = rule_set.check_batch(
             columns.texts,
             segments=columns.segments,
-            sellers=view.sellers,
+            sellers=self._judged_as(view.sellers),
             standings=view.standings,
             channels=columns.channels,
             languages=columns.languages,
@@ -149,7 +166,7 @@ class FilterService:
             unit=unit,
             max_characters=self._max_characters,
         )
-        standings = messages.seller_standings(columns.seller_ids, view)
+        standings = messages.seller_standings(columns.seller_ids, view, self._fail_policy)
         decision_ids = self._decisions.take(len(sound))
         reader = _BatchReader(batch, rule_set.revision)
         for k, (i, post_id, standing, decision_id) in enumerate(
@@ -164,6 +181,49 @@ class FilterService:
             if standing.outcome:
                 message.seller_standing.CopyFrom(standing)
             reader.fill(message, k)
+        if record and self._violations is not None:
+            self._record(self._violations, rule_set, columns, view, batch, decision_ids)
+
+    def _judged_as(self, sellers: np.ndarray) -> np.ndarray:
+        if self._fail_policy == verdict_pb2.FAIL_POLICY_UNREGISTERED:
+            return np.where(sellers == SELLER_UNAVAILABLE, np.int32(SELLER_NOT_FOUND), sellers)
+        return sellers
+
+    def _record(
+        self,
+        violations: Violations,
+        rule_set: RuleSet,
+        columns: _Columns,
+        view: TableView,
+        batch: VerdictBatch,
+        decision_ids: Sequence[str],
+    ) -> None:
+        """Hand over what counts against a seller. Never fails."""
+        found = []
+        for k in offences.offending_posts(batch, view.sellers):
+            post, seconds = columns.posts[k], columns.seconds[k]
+            charges = offences.charges_of(rule_set, batch, k, post.channel)
+            found.append(
+                offences.Offence(
+                    seller_id=post.seller_id,
+                    post_id=post.id,
+                    texts=(post.text, *(extra.text for extra in post.extra_texts)),
+                    # One that the rules do not name is judged as the default.
+                    channel=post.channel if rule_set.channel_id(post.channel) else "",
+                    language=post.language,
+                    created_at=seconds,
+                    day=batch.day(k),
+                    action=Action(int(batch.action[k])).name,
+                    charges=charges,
+                    rules=offences.rules_of(batch, k),
+                    concerned=offences.rules_of(batch, k, [charge.category for charge in charges]),
+                    seller=offences.standing_of_case(view.standings[view.sellers[k]]),
+                    decision_id=decision_ids[k],
+                    revision=str(rule_set.revision),
+                )
+            )
+        if found:
+            violations.record(found)
 
     def _refusal(self, post: post_pb2.Post, path: str, batch: VerdictBatch, k: int) -> InvalidArgument:
         metadata = {}
@@ -278,7 +338,7 @@ class _Columns:
         self._channels = [post.channel for post in posts]
         self._languages = [post.language for post in posts]
         self._extras = [post.extra_texts for post in posts]
-        self._seconds = [post.created_at.seconds if post.HasField("created_at") else None for post in posts]
+        self.seconds = [post.created_at.seconds if post.HasField("created_at") else None for post in posts]
         self.texts, self.segments = self._flat()
 
     def have_faults(self) -> bool:
@@ -289,7 +349,7 @@ class _Columns:
             or _longest(self._channels) > _MAX_WORD
             or _longest(self._languages) > _MAX_WORD
             or (self.segments is not None and _longest(self._extras) > _MAX_EXTRA_TEXTS)
-            or any(at is not None and not _FIRST_SECOND <= at <= _LAST_SECOND for at in self._seconds)
+            or any(at is not None and not _FIRST_SECOND <= at <= _LAST_SECOND for at in self.seconds)
         )
 
     @property
@@ -303,9 +363,9 @@ class _Columns:
     @property
     def days(self) -> np.ndarray | int:
         today = day_of_seconds(int(time.time()))
-        if not any(at is not None for at in self._seconds):
+        if not any(at is not None for at in self.seconds):
             return today
-        return np.array([today if at is None else day_of_seconds(at) for at in self._seconds], np.int32)
+        return np.array([today if at is None else day_of_seconds(at) for at in self.seconds], np.int32)
 
     def _flat(self) -> tuple[list[str], np.ndarray | None]:
         if not any(self._extras):

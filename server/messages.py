@@ -49,8 +49,13 @@ def standing(seller_id: str, row: np.ndarray | np.void, *, tenure_days: int | No
     return message
 
 
-def seller_standings(seller_ids: Sequence[str], view: TableView) -> list[verdict_pb2.SellerStanding]:
-    """What a batch saw of its sellers; one message object for all mentions of a seller."""
+def seller_standings(
+    seller_ids: Sequence[str],
+    view: TableView,
+    policy: verdict_pb2.FailPolicy.ValueType = verdict_pb2.FAIL_POLICY_UNSPECIFIED,
+) -> list[verdict_pb2.SellerStanding]:
+    """What a batch saw of its sellers; one message object for all mentions of a seller. policy: what was done where the
+    registry could not answer."""
     by_row: dict[int, verdict_pb2.SellerStanding] = {}
     answers = []
     for seller_id, row in zip(seller_ids, view.sellers.tolist(), strict=True):
@@ -64,7 +69,8 @@ def seller_standings(seller_ids: Sequence[str], view: TableView) -> list[verdict
             elif row == SELLER_NOT_FOUND:
                 message = verdict_pb2.SellerStanding(outcome=standing_pb2.LOOKUP_OUTCOME_NOT_FOUND)
             else:
-                message = verdict_pb2.SellerStanding(outcome=standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE)
+                unavailable = standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE
+                message = verdict_pb2.SellerStanding(outcome=unavailable, policy_applied=policy)
             by_row[row] = message
         answers.append(message)
     return answers
@@ -159,14 +165,17 @@ def event(seller_id: str, record: EventRecord, gone: Collection[int]) -> seller_
         message.listing.state = LISTING.index(body["state"]) + 1  # type: ignore[assignment]
         message.listing.review = body.get("review", "")
         message.listing.permanent = body.get("permanent", False)
+        message.listing.cause = body.get("cause", 0)
     elif kind == "strike":
         message.strike.category, message.strike.weight = body["category"], body["weight"]
+        message.strike.cause = str(body.get("cause", ""))
     elif kind in ("licence", "licence_ended"):
         getattr(message, kind).MergeFrom(seller_pb2.Licence(**body))
     elif kind == "violation":
         message.violation.MergeFrom(seller_event_pb2.Violation(**body))
     elif kind == "complaint":
         message.complaint.complaint_id, message.complaint.state = body["complaint_id"], body["state"]
+        message.complaint.clock = body.get("clock", "")
     elif kind == "appeal":
         message.appeal.MergeFrom(seller_event_pb2.AppealStep(**body))
     elif kind == "turned":

@@ -13,12 +13,15 @@ import structlog
 
 from fairpost.engine.dates import today
 from fairpost.server.errors import ServiceError
+from fairpost.server.registry.appeals import Appeals
+from fairpost.server.registry.complaints import Complaints
 from fairpost.server.registry.core import Core
 from fairpost.server.registry.days import turn_days
 from fairpost.server.registry.decisions import Decisions
 from fairpost.server.registry.lookups import Lookups
 from fairpost.server.registry.mirror import Mirrors
 from fairpost.server.registry.sellers import Sellers
+from fairpost.server.registry.violations import Violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +55,9 @@ class Registry:
         self.lookups = Lookups(self.core, lookup_ttl=lookup_ttl, missing_ttl=missing_ttl, max_items=max_items)
         self.sellers = Sellers(self.core, verification_days=verification_days)
         self.decisions = Decisions(self.core)
+        self.complaints = Complaints(self.core)
+        self.appeals = Appeals(self.core)
+        self.violations = Violations(self.core)
         self.mirrors = Mirrors(self.core)
         self.lookups.on_change = self.mirrors.wake
         self._stop = threading.Event()
@@ -64,6 +70,7 @@ class Registry:
         """
         turn_days(self.core)
         self.lookups.start()
+        self.violations.start()
         self._jobs = threading.Thread(target=self._run_jobs, name="registry-jobs", daemon=True)
         self._jobs.start()
 
@@ -79,6 +86,7 @@ class Registry:
         self.mirrors.end()
 
     def close(self) -> None:
+        self.violations.close()  # writes what still waits
         self.drain()
         self._stop.set()
         if self._jobs:

@@ -79,7 +79,7 @@ def check(content: bytes) -> None:
             return
         batch, posts = wire.parse_batch(_REQUESTS[method], body)
         response: Any = filter_pb2.CheckPostsResponse()
-        response.revision = _service().check_posts(posts, batch.unit, response.results)
+        response.revision = _service().check_posts(posts, batch, response.results)
     except ServiceError as error:
         error.to_status().SerializeToString()
         return

@@ -212,8 +212,9 @@ class DecideAppealResponse(_message.Message):
     consistency_token: _builtins.str
     """Lookups that send this token see it."""
     regression_case: _builtins.str
-    """For an overturned violation whose post's text was kept: a pack's case (YAML) that says that each rule concerned
-    must not fire on it.
+    """For an overturned violation whose post was kept: a pack (YAML) of cases only, one for each rule that had led to the
+    action, saying that the rule must not fire on this post. Put into the folder of the packs it fails
+    `fairpost rules test` until they are mended.
     """
     @_builtins.property
     def appeal(self) -> Global___Appeal:

@@ -62,8 +62,8 @@ class AppealServiceServicer:
     """
 
     def FileAppeal(self, request, context):
-        """FileAppeal opens an appeal against one event. FAILED_PRECONDITION if the term has passed, ALREADY_EXISTS if there is
-        one against the event that was not withdrawn.
+        """FileAppeal opens an appeal against one event of the seller's log, once for each event: ALREADY_EXISTS if there is
+        one. FAILED_PRECONDITION if the term has passed, or the event counts for nothing already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +71,8 @@ class AppealServiceServicer:
 
     def DecideAppeal(self, request, context):
         """DecideAppeal upholds the decision or overturns it. Overturning undoes the event and all that followed from it (a
-        violation's strike, a strike's penalties), and gives a regression case for the rules that had fired.
+        violation's strike, a strike's penalties, the blacklisting of the same person's other accounts), and gives a
+        regression case for the rules that had fired.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

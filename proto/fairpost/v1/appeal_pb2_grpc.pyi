@@ -34,12 +34,13 @@ class AppealServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AppealServiceAsyncStub: ...
     FileAppeal: _grpc.UnaryUnaryMultiCallable[_appeal_pb2.FileAppealRequest, _appeal_pb2.AppealResponse]
-    """FileAppeal opens an appeal against one event. FAILED_PRECONDITION if the term has passed, ALREADY_EXISTS if there is
-    one against the event that was not withdrawn.
+    """FileAppeal opens an appeal against one event of the seller's log, once for each event: ALREADY_EXISTS if there is
+    one. FAILED_PRECONDITION if the term has passed, or the event counts for nothing already.
     """
     DecideAppeal: _grpc.UnaryUnaryMultiCallable[_appeal_pb2.DecideAppealRequest, _appeal_pb2.DecideAppealResponse]
     """DecideAppeal upholds the decision or overturns it. Overturning undoes the event and all that followed from it (a
-    violation's strike, a strike's penalties), and gives a regression case for the rules that had fired.
+    violation's strike, a strike's penalties, the blacklisting of the same person's other accounts), and gives a
+    regression case for the rules that had fired.
     """
     GetAppeal: _grpc.UnaryUnaryMultiCallable[_appeal_pb2.GetAppealRequest, _appeal_pb2.AppealResponse]
     """GetAppeal gives one appeal. NOT_FOUND if there is none."""
@@ -52,12 +53,13 @@ class AppealServiceAsyncStub(AppealServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     FileAppeal: _aio.UnaryUnaryMultiCallable[_appeal_pb2.FileAppealRequest, _appeal_pb2.AppealResponse]  # type: ignore[assignment]
-    """FileAppeal opens an appeal against one event. FAILED_PRECONDITION if the term has passed, ALREADY_EXISTS if there is
-    one against the event that was not withdrawn.
+    """FileAppeal opens an appeal against one event of the seller's log, once for each event: ALREADY_EXISTS if there is
+    one. FAILED_PRECONDITION if the term has passed, or the event counts for nothing already.
     """
     DecideAppeal: _aio.UnaryUnaryMultiCallable[_appeal_pb2.DecideAppealRequest, _appeal_pb2.DecideAppealResponse]  # type: ignore[assignment]
     """DecideAppeal upholds the decision or overturns it. Overturning undoes the event and all that followed from it (a
-    violation's strike, a strike's penalties), and gives a regression case for the rules that had fired.
+    violation's strike, a strike's penalties, the blacklisting of the same person's other accounts), and gives a
+    regression case for the rules that had fired.
     """
     GetAppeal: _aio.UnaryUnaryMultiCallable[_appeal_pb2.GetAppealRequest, _appeal_pb2.AppealResponse]  # type: ignore[assignment]
     """GetAppeal gives one appeal. NOT_FOUND if there is none."""
@@ -73,8 +75,8 @@ class AppealServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _appeal_pb2.FileAppealRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_appeal_pb2.AppealResponse, _abc.Awaitable[_appeal_pb2.AppealResponse]]:
-        """FileAppeal opens an appeal against one event. FAILED_PRECONDITION if the term has passed, ALREADY_EXISTS if there is
-        one against the event that was not withdrawn.
+        """FileAppeal opens an appeal against one event of the seller's log, once for each event: ALREADY_EXISTS if there is
+        one. FAILED_PRECONDITION if the term has passed, or the event counts for nothing already.
         """
 
     @_abc_1.abstractmethod
@@ -84,7 +86,8 @@ class AppealServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_appeal_pb2.DecideAppealResponse, _abc.Awaitable[_appeal_pb2.DecideAppealResponse]]:
         """DecideAppeal upholds the decision or overturns it. Overturning undoes the event and all that followed from it (a
-        violation's strike, a strike's penalties), and gives a regression case for the rules that had fired.
+        violation's strike, a strike's penalties, the blacklisting of the same person's other accounts), and gives a
+        regression case for the rules that had fired.
         """
 
     @_abc_1.abstractmethod

@@ -140,9 +140,11 @@ class Clock(_message.Message):
     STOPPED_FIELD_NUMBER: _builtins.int
     OVERDUE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """What has to happen: "return-period", "seller-answer", "handling"."""
+    """What has to happen: "return-period" (of COMPLAINT_KIND_RETURN: the complaint has to be filed), "seller-answer",
+    "handling" (it has to end).
+    """
     basis: _builtins.str
-    """The law it rests on, in words, e.g. "消费者权益保护法 第二十五条"."""
+    """What it rests on, in words, e.g. "消费者权益保护法 第二十五条"; for terms that no law sets, "policy"."""
     due: _builtins.str
     """Last day for it, ISO 8601."""
     stopped: _builtins.str
@@ -220,7 +222,7 @@ class Complaint(_message.Message):
     received_on: _builtins.str
     """Day on which the goods came, ISO 8601: begins the seven days of a return."""
     overdue: _builtins.bool
-    """Whether one of them ran out."""
+    """Whether "seller-answer" or "handling" ran out."""
     version: _builtins.int
     """Grows with every step; send it as expected_version to write only if nobody else has."""
     @_builtins.property
@@ -299,7 +301,7 @@ class FileComplaintRequest(_message.Message):
     consumer_contact: _builtins.str
     """How the consumer is reached, at most 200 characters."""
     received_on: _builtins.str
-    """Day on which the goods came, ISO 8601. Required for COMPLAINT_KIND_RETURN."""
+    """Day on which the goods came, ISO 8601; not in the future. Required for COMPLAINT_KIND_RETURN."""
     @_builtins.property
     def evidence(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where the evidence is: at most 20 entries of at most 500 characters."""

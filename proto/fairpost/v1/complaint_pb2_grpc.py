@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class ComplaintServiceStub:
     """ComplaintService keeps consumers' complaints, their clocks and their outcome. Every step is an event in the
-    seller's log; the consumer's words and contact are not, and can be erased.
+    seller's log; the consumer's words and contact are not, and can be erased. A step that the state does not allow is
+    FAILED_PRECONDITION with REASON_WRONG_STATE; the message says from which states it is.
     """
 
     def __init__(self, channel):
@@ -75,7 +76,8 @@ class ComplaintServiceStub:
 
 class ComplaintServiceServicer:
     """ComplaintService keeps consumers' complaints, their clocks and their outcome. Every step is an event in the
-    seller's log; the consumer's words and contact are not, and can be erased.
+    seller's log; the consumer's words and contact are not, and can be erased. A step that the state does not allow is
+    FAILED_PRECONDITION with REASON_WRONG_STATE; the message says from which states it is.
     """
 
     def FileComplaint(self, request, context):
@@ -101,7 +103,8 @@ class ComplaintServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResolveComplaint(self, request, context):
-        """ResolveComplaint ends it, for the consumer or not; a strike may come with it.
+        """ResolveComplaint ends it, for the consumer or not; a strike may come with it. Somebody must work on it, or the
+        seller have answered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,7 +179,8 @@ def add_ComplaintServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ComplaintService:
     """ComplaintService keeps consumers' complaints, their clocks and their outcome. Every step is an event in the
-    seller's log; the consumer's words and contact are not, and can be erased.
+    seller's log; the consumer's words and contact are not, and can be erased. A step that the state does not allow is
+    FAILED_PRECONDITION with REASON_WRONG_STATE; the message says from which states it is.
     """
 
     @staticmethod

@@ -28,7 +28,8 @@ GRPC_VERSION: str
 
 class ComplaintServiceStub:
     """ComplaintService keeps consumers' complaints, their clocks and their outcome. Every step is an event in the
-    seller's log; the consumer's words and contact are not, and can be erased.
+    seller's log; the consumer's words and contact are not, and can be erased. A step that the state does not allow is
+    FAILED_PRECONDITION with REASON_WRONG_STATE; the message says from which states it is.
     """
 
     @_typing.overload
@@ -44,7 +45,9 @@ class ComplaintServiceStub:
     AnswerComplaint: _grpc.UnaryUnaryMultiCallable[_complaint_pb2.AnswerComplaintRequest, _complaint_pb2.ComplaintResponse]
     """AnswerComplaint records the seller's answer, which stops the clock for it."""
     ResolveComplaint: _grpc.UnaryUnaryMultiCallable[_complaint_pb2.ResolveComplaintRequest, _complaint_pb2.ComplaintResponse]
-    """ResolveComplaint ends it, for the consumer or not; a strike may come with it."""
+    """ResolveComplaint ends it, for the consumer or not; a strike may come with it. Somebody must work on it, or the
+    seller have answered.
+    """
     WithdrawComplaint: _grpc.UnaryUnaryMultiCallable[_complaint_pb2.WithdrawComplaintRequest, _complaint_pb2.ComplaintResponse]
     """WithdrawComplaint ends it on the consumer's wish."""
     GetComplaint: _grpc.UnaryUnaryMultiCallable[_complaint_pb2.GetComplaintRequest, _complaint_pb2.ComplaintResponse]
@@ -55,7 +58,8 @@ class ComplaintServiceStub:
 @_typing.type_check_only
 class ComplaintServiceAsyncStub(ComplaintServiceStub):
     """ComplaintService keeps consumers' complaints, their clocks and their outcome. Every step is an event in the
-    seller's log; the consumer's words and contact are not, and can be erased.
+    seller's log; the consumer's words and contact are not, and can be erased. A step that the state does not allow is
+    FAILED_PRECONDITION with REASON_WRONG_STATE; the message says from which states it is.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -68,7 +72,9 @@ class ComplaintServiceAsyncStub(ComplaintServiceStub):
     AnswerComplaint: _aio.UnaryUnaryMultiCallable[_complaint_pb2.AnswerComplaintRequest, _complaint_pb2.ComplaintResponse]  # type: ignore[assignment]
     """AnswerComplaint records the seller's answer, which stops the clock for it."""
     ResolveComplaint: _aio.UnaryUnaryMultiCallable[_complaint_pb2.ResolveComplaintRequest, _complaint_pb2.ComplaintResponse]  # type: ignore[assignment]
-    """ResolveComplaint ends it, for the consumer or not; a strike may come with it."""
+    """ResolveComplaint ends it, for the consumer or not; a strike may come with it. Somebody must work on it, or the
+    seller have answered.
+    """
     WithdrawComplaint: _aio.UnaryUnaryMultiCallable[_complaint_pb2.WithdrawComplaintRequest, _complaint_pb2.ComplaintResponse]  # type: ignore[assignment]
     """WithdrawComplaint ends it on the consumer's wish."""
     GetComplaint: _aio.UnaryUnaryMultiCallable[_complaint_pb2.GetComplaintRequest, _complaint_pb2.ComplaintResponse]  # type: ignore[assignment]
@@ -78,7 +84,8 @@ class ComplaintServiceAsyncStub(ComplaintServiceStub):
 
 class ComplaintServiceServicer(metaclass=_abc_1.ABCMeta):
     """ComplaintService keeps consumers' complaints, their clocks and their outcome. Every step is an event in the
-    seller's log; the consumer's words and contact are not, and can be erased.
+    seller's log; the consumer's words and contact are not, and can be erased. A step that the state does not allow is
+    FAILED_PRECONDITION with REASON_WRONG_STATE; the message says from which states it is.
     """
 
     @_abc_1.abstractmethod
@@ -113,7 +120,9 @@ class ComplaintServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _complaint_pb2.ResolveComplaintRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_complaint_pb2.ComplaintResponse, _abc.Awaitable[_complaint_pb2.ComplaintResponse]]:
-        """ResolveComplaint ends it, for the consumer or not; a strike may come with it."""
+        """ResolveComplaint ends it, for the consumer or not; a strike may come with it. Somebody must work on it, or the
+        seller have answered.
+        """
 
     @_abc_1.abstractmethod
     def WithdrawComplaint(

@@ -26,7 +26,7 @@ from fairpost.v1 import post_pb2 as fairpost_dot_v1_dot_post__pb2
 from fairpost.v1 import verdict_pb2 as fairpost_dot_v1_dot_verdict__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66\x61irpost/v1/filter.proto\x12\x0b\x66\x61irpost.v1\x1a\x16\x66\x61irpost/v1/post.proto\x1a\x19\x66\x61irpost/v1/verdict.proto\"X\n\x10\x43heckPostRequest\x12\x1f\n\x04post\x18\x01 \x01(\x0b\x32\x11.fairpost.v1.Post\x12#\n\x04unit\x18\x02 \x01(\x0e\x32\x15.fairpost.v1.SpanUnit\":\n\x11\x43heckPostResponse\x12%\n\x07verdict\x18\x01 \x01(\x0b\x32\x14.fairpost.v1.Verdict\"Z\n\x11\x43heckPostsRequest\x12 \n\x05posts\x18\x01 \x03(\x0b\x32\x11.fairpost.v1.Post\x12#\n\x04unit\x18\x02 \x01(\x0e\x32\x15.fairpost.v1.SpanUnit\"Q\n\x12\x43heckPostsResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.fairpost.v1.CheckResult\x12\x10\n\x08revision\x18\x02 \x01(\t\"m\n\x12StreamCheckRequest\x12 \n\x05posts\x18\x01 \x03(\x0b\x32\x11.fairpost.v1.Post\x12#\n\x04unit\x18\x02 \x01(\x0e\x32\x15.fairpost.v1.SpanUnit\x12\x10\n\x08sequence\x18\n \x01(\x04\"d\n\x13StreamCheckResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.fairpost.v1.CheckResult\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\n \x01(\x04\x32\x80\x02\n\rFilterService\x12J\n\tCheckPost\x12\x1d.fairpost.v1.CheckPostRequest\x1a\x1e.fairpost.v1.CheckPostResponse\x12M\n\nCheckPosts\x12\x1e.fairpost.v1.CheckPostsRequest\x1a\x1f.fairpost.v1.CheckPostsResponse\x12T\n\x0bStreamCheck\x12\x1f.fairpost.v1.StreamCheckRequest\x1a .fairpost.v1.StreamCheckResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66\x61irpost/v1/filter.proto\x12\x0b\x66\x61irpost.v1\x1a\x16\x66\x61irpost/v1/post.proto\x1a\x19\x66\x61irpost/v1/verdict.proto\"i\n\x10\x43heckPostRequest\x12\x1f\n\x04post\x18\x01 \x01(\x0b\x32\x11.fairpost.v1.Post\x12#\n\x04unit\x18\x02 \x01(\x0e\x32\x15.fairpost.v1.SpanUnit\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\":\n\x11\x43heckPostResponse\x12%\n\x07verdict\x18\x01 \x01(\x0b\x32\x14.fairpost.v1.Verdict\"k\n\x11\x43heckPostsRequest\x12 \n\x05posts\x18\x01 \x03(\x0b\x32\x11.fairpost.v1.Post\x12#\n\x04unit\x18\x02 \x01(\x0e\x32\x15.fairpost.v1.SpanUnit\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\"Q\n\x12\x43heckPostsResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.fairpost.v1.CheckResult\x12\x10\n\x08revision\x18\x02 \x01(\t\"~\n\x12StreamCheckRequest\x12 \n\x05posts\x18\x01 \x03(\x0b\x32\x11.fairpost.v1.Post\x12#\n\x04unit\x18\x02 \x01(\x0e\x32\x15.fairpost.v1.SpanUnit\x12\x0f\n\x07\x64ry_run\x18\x03 \x01(\x08\x12\x10\n\x08sequence\x18\n \x01(\x04\"d\n\x13StreamCheckResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.fairpost.v1.CheckResult\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\n \x01(\x04\x32\x80\x02\n\rFilterService\x12J\n\tCheckPost\x12\x1d.fairpost.v1.CheckPostRequest\x1a\x1e.fairpost.v1.CheckPostResponse\x12M\n\nCheckPosts\x12\x1e.fairpost.v1.CheckPostsRequest\x1a\x1f.fairpost.v1.CheckPostsResponse\x12T\n\x0bStreamCheck\x12\x1f.fairpost.v1.StreamCheckRequest\x1a .fairpost.v1.StreamCheckResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,17 +34,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fairpost.v1.filter_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHECKPOSTREQUEST']._serialized_start=92
-  _globals['_CHECKPOSTREQUEST']._serialized_end=180
-  _globals['_CHECKPOSTRESPONSE']._serialized_start=182
-  _globals['_CHECKPOSTRESPONSE']._serialized_end=240
-  _globals['_CHECKPOSTSREQUEST']._serialized_start=242
-  _globals['_CHECKPOSTSREQUEST']._serialized_end=332
-  _globals['_CHECKPOSTSRESPONSE']._serialized_start=334
-  _globals['_CHECKPOSTSRESPONSE']._serialized_end=415
-  _globals['_STREAMCHECKREQUEST']._serialized_start=417
-  _globals['_STREAMCHECKREQUEST']._serialized_end=526
-  _globals['_STREAMCHECKRESPONSE']._serialized_start=528
-  _globals['_STREAMCHECKRESPONSE']._serialized_end=628
-  _globals['_FILTERSERVICE']._serialized_start=631
-  _globals['_FILTERSERVICE']._serialized_end=887
+  _globals['_CHECKPOSTREQUEST']._serialized_end=197
+  _globals['_CHECKPOSTRESPONSE']._serialized_start=199
+  _globals['_CHECKPOSTRESPONSE']._serialized_end=257
+  _globals['_CHECKPOSTSREQUEST']._serialized_start=259
+  _globals['_CHECKPOSTSREQUEST']._serialized_end=366
+  _globals['_CHECKPOSTSRESPONSE']._serialized_start=368
+  _globals['_CHECKPOSTSRESPONSE']._serialized_end=449
+  _globals['_STREAMCHECKREQUEST']._serialized_start=451
+  _globals['_STREAMCHECKREQUEST']._serialized_end=577
+  _globals['_STREAMCHECKRESPONSE']._serialized_start=579
+  _globals['_STREAMCHECKRESPONSE']._serialized_end=679
+  _globals['_FILTERSERVICE']._serialized_start=682
+  _globals['_FILTERSERVICE']._serialized_end=938
 # @@protoc_insertion_point(module_scope)

@@ -28,8 +28,13 @@ class CheckPostRequest(_message.Message):
 
     POST_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
     unit: _post_pb2.SpanUnit.ValueType
     """Unit of the spans in the answer."""
+    dry_run: _builtins.bool
+    """For previews: judge, and record nothing. Otherwise a SHIELD or BLOCK of a registered seller's post is a violation in
+    their log, once for each post.
+    """
     @_builtins.property
     def post(self) -> _post_pb2.Post:
         """The post. Required."""
@@ -39,10 +44,11 @@ class CheckPostRequest(_message.Message):
         *,
         post: _post_pb2.Post | None = ...,
         unit: _post_pb2.SpanUnit.ValueType = ...,
+        dry_run: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["post", b"post"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["post", b"post", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "post", b"post", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -80,8 +86,13 @@ class CheckPostsRequest(_message.Message):
 
     POSTS_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
     unit: _post_pb2.SpanUnit.ValueType
     """Unit of the spans in the answer."""
+    dry_run: _builtins.bool
+    """For previews: judge, and record nothing. Otherwise a SHIELD or BLOCK of a registered seller's post is a violation in
+    their log, once for each post.
+    """
     @_builtins.property
     def posts(self) -> _containers.RepeatedCompositeFieldContainer[_post_pb2.Post]:
         """The posts, at most 10,000 unless the server says otherwise."""
@@ -91,10 +102,11 @@ class CheckPostsRequest(_message.Message):
         *,
         posts: _abc.Iterable[_post_pb2.Post] | None = ...,
         unit: _post_pb2.SpanUnit.ValueType = ...,
+        dry_run: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["posts", b"posts", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "posts", b"posts", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -136,9 +148,12 @@ class StreamCheckRequest(_message.Message):
 
     POSTS_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     unit: _post_pb2.SpanUnit.ValueType
     """Unit of the spans in this batch's answer."""
+    dry_run: _builtins.bool
+    """For previews, as in CheckPostRequest: judge this batch, and record nothing."""
     sequence: _builtins.int
     """The caller's number of this batch, given back in its answer. Not interpreted."""
     @_builtins.property
@@ -150,11 +165,12 @@ class StreamCheckRequest(_message.Message):
         *,
         posts: _abc.Iterable[_post_pb2.Post] | None = ...,
         unit: _post_pb2.SpanUnit.ValueType = ...,
+        dry_run: _builtins.bool = ...,
         sequence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["posts", b"posts", "sequence", b"sequence", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "posts", b"posts", "sequence", b"sequence", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

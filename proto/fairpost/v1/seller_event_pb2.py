@@ -27,7 +27,7 @@ from fairpost.v1 import standing_pb2 as fairpost_dot_v1_dot_standing__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66\x61irpost/v1/seller_event.proto\x12\x0b\x66\x61irpost.v1\x1a\x18\x66\x61irpost/v1/seller.proto\x1a\x1a\x66\x61irpost/v1/standing.proto\x1a\x1fgoogle/protobuf/timestamp.proto\">\n\x12RegistrationChange\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.fairpost.v1.Registration\")\n\x0cVerification\x12\x19\n\x11next_verification\x18\x01 \x01(\t\"<\n\x11\x45nforcementChange\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.fairpost.v1.Enforcement\"W\n\rListingChange\x12#\n\x05state\x18\x01 \x01(\x0e\x32\x14.fairpost.v1.Listing\x12\x0e\n\x06review\x18\x02 \x01(\t\x12\x11\n\tpermanent\x18\x03 \x01(\x08\"*\n\x06Strike\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\r\"]\n\tViolation\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\r\n\x05rules\x18\x03 \x03(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x0e\n\x06strike\x18\x05 \x01(\x04\"4\n\rComplaintStep\x12\x14\n\x0c\x63omplaint_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\"?\n\nAppealStep\x12\x11\n\tappeal_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61gainst\x18\x02 \x01(\x04\x12\r\n\x05state\x18\x03 \x01(\t\"\x1e\n\x0cRecordChange\x12\x0e\n\x06\x66ields\x18\x01 \x03(\t\"\x1c\n\tDayTurned\x12\x0f\n\x07\x63hanges\x18\x01 \x03(\t\"\xf2\x06\n\x0bSellerEvent\x12\x37\n\x0cregistration\x18\x01 \x01(\x0b\x32\x1f.fairpost.v1.RegistrationChangeH\x00\x12\x31\n\x0cverification\x18\x02 \x01(\x0b\x32\x19.fairpost.v1.VerificationH\x00\x12\x35\n\x0b\x65nforcement\x18\x03 \x01(\x0b\x32\x1e.fairpost.v1.EnforcementChangeH\x00\x12-\n\x07listing\x18\x04 \x01(\x0b\x32\x1a.fairpost.v1.ListingChangeH\x00\x12%\n\x06strike\x18\x05 \x01(\x0b\x32\x13.fairpost.v1.StrikeH\x00\x12\'\n\x07licence\x18\x06 \x01(\x0b\x32\x14.fairpost.v1.LicenceH\x00\x12-\n\rlicence_ended\x18\x07 \x01(\x0b\x32\x14.fairpost.v1.LicenceH\x00\x12+\n\tviolation\x18\x08 \x01(\x0b\x32\x16.fairpost.v1.ViolationH\x00\x12/\n\tcomplaint\x18\t \x01(\x0b\x32\x1a.fairpost.v1.ComplaintStepH\x00\x12)\n\x06\x61ppeal\x18\n \x01(\x0b\x32\x17.fairpost.v1.AppealStepH\x00\x12+\n\x06record\x18\x0b \x01(\x0b\x32\x19.fairpost.v1.RecordChangeH\x00\x12(\n\x06turned\x18\x0c \x01(\x0b\x32\x16.fairpost.v1.DayTurnedH\x00\x12,\n\x07\x65rasure\x18\r \x01(\x0b\x32\x19.fairpost.v1.RecordChangeH\x00\x12\r\n\x05\x61\x63tor\x18\x14 \x01(\t\x12\x0e\n\x06reason\x18\x15 \x01(\t\x12\x10\n\x08\x65vidence\x18\x16 \x01(\t\x12\x11\n\teffective\x18\x17 \x01(\t\x12\x0f\n\x07\x65xpires\x18\x18 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x19 \x01(\t\x12\x10\n\x08revision\x18\x1a \x01(\t\x12\x10\n\x08sequence\x18\x1b \x01(\x04\x12/\n\x0brecorded_at\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x61ppeal_until\x18\x1d \x01(\t\x12\x12\n\noverturned\x18\x1e \x01(\x08\x12\x11\n\tseller_id\x18\x1f \x01(\tB\x08\n\x06\x63hangeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66\x61irpost/v1/seller_event.proto\x12\x0b\x66\x61irpost.v1\x1a\x18\x66\x61irpost/v1/seller.proto\x1a\x1a\x66\x61irpost/v1/standing.proto\x1a\x1fgoogle/protobuf/timestamp.proto\">\n\x12RegistrationChange\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.fairpost.v1.Registration\")\n\x0cVerification\x12\x19\n\x11next_verification\x18\x01 \x01(\t\"<\n\x11\x45nforcementChange\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.fairpost.v1.Enforcement\"f\n\rListingChange\x12#\n\x05state\x18\x01 \x01(\x0e\x32\x14.fairpost.v1.Listing\x12\x0e\n\x06review\x18\x02 \x01(\t\x12\x11\n\tpermanent\x18\x03 \x01(\x08\x12\r\n\x05\x63\x61use\x18\x04 \x01(\x04\"9\n\x06Strike\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\r\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\"]\n\tViolation\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0f\n\x07post_id\x18\x02 \x01(\t\x12\r\n\x05rules\x18\x03 \x03(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x0e\n\x06strike\x18\x05 \x01(\x04\"C\n\rComplaintStep\x12\x14\n\x0c\x63omplaint_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\r\n\x05\x63lock\x18\x03 \x01(\t\"?\n\nAppealStep\x12\x11\n\tappeal_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61gainst\x18\x02 \x01(\x04\x12\r\n\x05state\x18\x03 \x01(\t\"\x1e\n\x0cRecordChange\x12\x0e\n\x06\x66ields\x18\x01 \x03(\t\"\x1c\n\tDayTurned\x12\x0f\n\x07\x63hanges\x18\x01 \x03(\t\"\xf2\x06\n\x0bSellerEvent\x12\x37\n\x0cregistration\x18\x01 \x01(\x0b\x32\x1f.fairpost.v1.RegistrationChangeH\x00\x12\x31\n\x0cverification\x18\x02 \x01(\x0b\x32\x19.fairpost.v1.VerificationH\x00\x12\x35\n\x0b\x65nforcement\x18\x03 \x01(\x0b\x32\x1e.fairpost.v1.EnforcementChangeH\x00\x12-\n\x07listing\x18\x04 \x01(\x0b\x32\x1a.fairpost.v1.ListingChangeH\x00\x12%\n\x06strike\x18\x05 \x01(\x0b\x32\x13.fairpost.v1.StrikeH\x00\x12\'\n\x07licence\x18\x06 \x01(\x0b\x32\x14.fairpost.v1.LicenceH\x00\x12-\n\rlicence_ended\x18\x07 \x01(\x0b\x32\x14.fairpost.v1.LicenceH\x00\x12+\n\tviolation\x18\x08 \x01(\x0b\x32\x16.fairpost.v1.ViolationH\x00\x12/\n\tcomplaint\x18\t \x01(\x0b\x32\x1a.fairpost.v1.ComplaintStepH\x00\x12)\n\x06\x61ppeal\x18\n \x01(\x0b\x32\x17.fairpost.v1.AppealStepH\x00\x12+\n\x06record\x18\x0b \x01(\x0b\x32\x19.fairpost.v1.RecordChangeH\x00\x12(\n\x06turned\x18\x0c \x01(\x0b\x32\x16.fairpost.v1.DayTurnedH\x00\x12,\n\x07\x65rasure\x18\r \x01(\x0b\x32\x19.fairpost.v1.RecordChangeH\x00\x12\r\n\x05\x61\x63tor\x18\x14 \x01(\t\x12\x0e\n\x06reason\x18\x15 \x01(\t\x12\x10\n\x08\x65vidence\x18\x16 \x01(\t\x12\x11\n\teffective\x18\x17 \x01(\t\x12\x0f\n\x07\x65xpires\x18\x18 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x19 \x01(\t\x12\x10\n\x08revision\x18\x1a \x01(\t\x12\x10\n\x08sequence\x18\x1b \x01(\x04\x12/\n\x0brecorded_at\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x61ppeal_until\x18\x1d \x01(\t\x12\x12\n\noverturned\x18\x1e \x01(\x08\x12\x11\n\tseller_id\x18\x1f \x01(\tB\x08\n\x06\x63hangeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,19 +41,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENFORCEMENTCHANGE']._serialized_start=241
   _globals['_ENFORCEMENTCHANGE']._serialized_end=301
   _globals['_LISTINGCHANGE']._serialized_start=303
-  _globals['_LISTINGCHANGE']._serialized_end=390
-  _globals['_STRIKE']._serialized_start=392
-  _globals['_STRIKE']._serialized_end=434
-  _globals['_VIOLATION']._serialized_start=436
-  _globals['_VIOLATION']._serialized_end=529
-  _globals['_COMPLAINTSTEP']._serialized_start=531
-  _globals['_COMPLAINTSTEP']._serialized_end=583
-  _globals['_APPEALSTEP']._serialized_start=585
-  _globals['_APPEALSTEP']._serialized_end=648
-  _globals['_RECORDCHANGE']._serialized_start=650
-  _globals['_RECORDCHANGE']._serialized_end=680
-  _globals['_DAYTURNED']._serialized_start=682
-  _globals['_DAYTURNED']._serialized_end=710
-  _globals['_SELLEREVENT']._serialized_start=713
-  _globals['_SELLEREVENT']._serialized_end=1595
+  _globals['_LISTINGCHANGE']._serialized_end=405
+  _globals['_STRIKE']._serialized_start=407
+  _globals['_STRIKE']._serialized_end=464
+  _globals['_VIOLATION']._serialized_start=466
+  _globals['_VIOLATION']._serialized_end=559
+  _globals['_COMPLAINTSTEP']._serialized_start=561
+  _globals['_COMPLAINTSTEP']._serialized_end=628
+  _globals['_APPEALSTEP']._serialized_start=630
+  _globals['_APPEALSTEP']._serialized_end=693
+  _globals['_RECORDCHANGE']._serialized_start=695
+  _globals['_RECORDCHANGE']._serialized_end=725
+  _globals['_DAYTURNED']._serialized_start=727
+  _globals['_DAYTURNED']._serialized_end=755
+  _globals['_SELLEREVENT']._serialized_start=758
+  _globals['_SELLEREVENT']._serialized_end=1640
 # @@protoc_insertion_point(module_scope)

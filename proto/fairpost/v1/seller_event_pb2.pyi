@@ -98,6 +98,7 @@ class ListingChange(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     REVIEW_FIELD_NUMBER: _builtins.int
     PERMANENT_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     state: _standing_pb2.Listing.ValueType
     """The new value. Required."""
     review: _builtins.str
@@ -106,16 +107,21 @@ class ListingChange(_message.Message):
     """
     permanent: _builtins.bool
     """The entry has no end and no review."""
+    cause: _builtins.int
+    """Only in answers: sequence of the event for which another account of the same person or enterprise is blacklisted,
+    if this entry follows from it; 0 otherwise.
+    """
     def __init__(
         self,
         *,
         state: _standing_pb2.Listing.ValueType = ...,
         review: _builtins.str = ...,
         permanent: _builtins.bool = ...,
+        cause: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["permanent", b"permanent", "review", b"review", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "permanent", b"permanent", "review", b"review", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -129,19 +135,23 @@ class Strike(_message.Message):
 
     CATEGORY_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     category: _builtins.str
     """Violation category, e.g. "MEDICAL". Required."""
     weight: _builtins.int
     """How much it counts, 1 to 10; 0 means 1."""
+    cause: _builtins.str
+    """Only in answers: what it is for, if it is not a registrar's own: sequence of a violation, or id of a complaint."""
     def __init__(
         self,
         *,
         category: _builtins.str = ...,
         weight: _builtins.int = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "cause", b"cause", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -168,7 +178,7 @@ class Violation(_message.Message):
     """Sequence of the strike that it led to; 0 if it led to none."""
     @_builtins.property
     def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names of the rules that fired."""
+        """Ids of the rules that fired."""
 
     def __init__(
         self,
@@ -195,19 +205,23 @@ class ComplaintStep(_message.Message):
 
     COMPLAINT_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
     complaint_id: _builtins.str
     """The complaint."""
     state: _builtins.str
-    """Its state after the step: "filed", "assigned", "answered", "resolved", "withdrawn", "overdue"."""
+    """Its state after the step: "filed", "assigned", "answered", "resolved", "withdrawn"; or "overdue"."""
+    clock: _builtins.str
+    """With "overdue": the clock that ran out."""
     def __init__(
         self,
         *,
         complaint_id: _builtins.str = ...,
         state: _builtins.str = ...,
+        clock: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complaint_id", b"complaint_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "complaint_id", b"complaint_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,19 +26,21 @@ from fairpost.v1 import standing_pb2 as fairpost_dot_v1_dot_standing__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66\x61irpost/v1/verdict.proto\x12\x0b\x66\x61irpost.v1\x1a\x1a\x66\x61irpost/v1/standing.proto\x1a\x17google/rpc/status.proto\"\xc7\x02\n\x07Verdict\x12\x0f\n\x07post_id\x18\x01 \x01(\t\x12#\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x13.fairpost.v1.Action\x12\x0c\n\x04risk\x18\x03 \x01(\x02\x12\x10\n\x08\x63ommerce\x18\x04 \x01(\x02\x12\x10\n\x08\x65xposure\x18\x05 \x01(\x02\x12\"\n\x06labels\x18\x06 \x03(\x0b\x32\x12.fairpost.v1.Label\x12\'\n\x08\x65vidence\x18\x07 \x03(\x0b\x32\x15.fairpost.v1.Evidence\x12\x34\n\x0fseller_standing\x18\x08 \x01(\x0b\x32\x1b.fairpost.v1.SellerStanding\x12\x10\n\x08revision\x18\t \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\n \x01(\t\x12*\n\x0e\x62ounds_reached\x18\x0b \x03(\x0e\x32\x12.fairpost.v1.Bound\"Q\n\x05Label\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\'\n\x08severity\x18\x03 \x01(\x0e\x32\x15.fairpost.v1.Severity\"\xc7\x01\n\x08\x45vidence\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x12\n\ntext_index\x18\x03 \x01(\r\x12\r\n\x05\x62\x65gin\x18\x04 \x01(\r\x12\x0b\n\x03\x65nd\x18\x05 \x01(\r\x12\x0f\n\x07matched\x18\x06 \x01(\t\x12\x0e\n\x06\x66olded\x18\x07 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x08 \x03(\t\x12+\n\x07message\x18\t \x01(\x0b\x32\x1a.fairpost.v1.LocalisedText\x12\x0e\n\x06shadow\x18\n \x01(\x08\"\'\n\rLocalisedText\x12\n\n\x02zh\x18\x01 \x01(\t\x12\n\n\x02\x65n\x18\x02 \x01(\t\"f\n\x0eSellerStanding\x12+\n\x07outcome\x18\x01 \x01(\x0e\x32\x1a.fairpost.v1.LookupOutcome\x12\'\n\x08standing\x18\x02 \x01(\x0b\x32\x15.fairpost.v1.Standing\"f\n\x0b\x43heckResult\x12\'\n\x07verdict\x18\x01 \x01(\x0b\x32\x14.fairpost.v1.VerdictH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome*|\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x41\x43TION_ALLOW\x10\x01\x12\x10\n\x0c\x41\x43TION_LIMIT\x10\x02\x12\x11\n\rACTION_REVIEW\x10\x03\x12\x11\n\rACTION_SHIELD\x10\x04\x12\x10\n\x0c\x41\x43TION_BLOCK\x10\x05*u\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cSEVERITY_LOW\x10\x01\x12\x13\n\x0fSEVERITY_MEDIUM\x10\x02\x12\x11\n\rSEVERITY_HIGH\x10\x03\x12\x15\n\x11SEVERITY_CRITICAL\x10\x04*U\n\x05\x42ound\x12\x15\n\x11\x42OUND_UNSPECIFIED\x10\x00\x12\x11\n\rBOUND_MATCHES\x10\x01\x12\x0e\n\nBOUND_WORK\x10\x02\x12\x12\n\x0e\x42OUND_EVIDENCE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66\x61irpost/v1/verdict.proto\x12\x0b\x66\x61irpost.v1\x1a\x1a\x66\x61irpost/v1/standing.proto\x1a\x17google/rpc/status.proto\"\xc7\x02\n\x07Verdict\x12\x0f\n\x07post_id\x18\x01 \x01(\t\x12#\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x13.fairpost.v1.Action\x12\x0c\n\x04risk\x18\x03 \x01(\x02\x12\x10\n\x08\x63ommerce\x18\x04 \x01(\x02\x12\x10\n\x08\x65xposure\x18\x05 \x01(\x02\x12\"\n\x06labels\x18\x06 \x03(\x0b\x32\x12.fairpost.v1.Label\x12\'\n\x08\x65vidence\x18\x07 \x03(\x0b\x32\x15.fairpost.v1.Evidence\x12\x34\n\x0fseller_standing\x18\x08 \x01(\x0b\x32\x1b.fairpost.v1.SellerStanding\x12\x10\n\x08revision\x18\t \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\n \x01(\t\x12*\n\x0e\x62ounds_reached\x18\x0b \x03(\x0e\x32\x12.fairpost.v1.Bound\"Q\n\x05Label\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\'\n\x08severity\x18\x03 \x01(\x0e\x32\x15.fairpost.v1.Severity\"\xc7\x01\n\x08\x45vidence\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x12\n\ntext_index\x18\x03 \x01(\r\x12\r\n\x05\x62\x65gin\x18\x04 \x01(\r\x12\x0b\n\x03\x65nd\x18\x05 \x01(\r\x12\x0f\n\x07matched\x18\x06 \x01(\t\x12\x0e\n\x06\x66olded\x18\x07 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x08 \x03(\t\x12+\n\x07message\x18\t \x01(\x0b\x32\x1a.fairpost.v1.LocalisedText\x12\x0e\n\x06shadow\x18\n \x01(\x08\"\'\n\rLocalisedText\x12\n\n\x02zh\x18\x01 \x01(\t\x12\n\n\x02\x65n\x18\x02 \x01(\t\"\x97\x01\n\x0eSellerStanding\x12+\n\x07outcome\x18\x01 \x01(\x0e\x32\x1a.fairpost.v1.LookupOutcome\x12\'\n\x08standing\x18\x02 \x01(\x0b\x32\x15.fairpost.v1.Standing\x12/\n\x0epolicy_applied\x18\x03 \x01(\x0e\x32\x17.fairpost.v1.FailPolicy\"f\n\x0b\x43heckResult\x12\'\n\x07verdict\x18\x01 \x01(\x0b\x32\x14.fairpost.v1.VerdictH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome*|\n\x06\x41\x63tion\x12\x16\n\x12\x41\x43TION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x41\x43TION_ALLOW\x10\x01\x12\x10\n\x0c\x41\x43TION_LIMIT\x10\x02\x12\x11\n\rACTION_REVIEW\x10\x03\x12\x11\n\rACTION_SHIELD\x10\x04\x12\x10\n\x0c\x41\x43TION_BLOCK\x10\x05*u\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cSEVERITY_LOW\x10\x01\x12\x13\n\x0fSEVERITY_MEDIUM\x10\x02\x12\x11\n\rSEVERITY_HIGH\x10\x03\x12\x15\n\x11SEVERITY_CRITICAL\x10\x04*U\n\x05\x42ound\x12\x15\n\x11\x42OUND_UNSPECIFIED\x10\x00\x12\x11\n\rBOUND_MATCHES\x10\x01\x12\x0e\n\nBOUND_WORK\x10\x02\x12\x12\n\x0e\x42OUND_EVIDENCE\x10\x03*`\n\nFailPolicy\x12\x1b\n\x17\x46\x41IL_POLICY_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46\x41IL_POLICY_NEUTRAL\x10\x01\x12\x1c\n\x18\x46\x41IL_POLICY_UNREGISTERED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fairpost.v1.verdict_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACTION']._serialized_start=959
-  _globals['_ACTION']._serialized_end=1083
-  _globals['_SEVERITY']._serialized_start=1085
-  _globals['_SEVERITY']._serialized_end=1202
-  _globals['_BOUND']._serialized_start=1204
-  _globals['_BOUND']._serialized_end=1289
+  _globals['_ACTION']._serialized_start=1009
+  _globals['_ACTION']._serialized_end=1133
+  _globals['_SEVERITY']._serialized_start=1135
+  _globals['_SEVERITY']._serialized_end=1252
+  _globals['_BOUND']._serialized_start=1254
+  _globals['_BOUND']._serialized_end=1339
+  _globals['_FAILPOLICY']._serialized_start=1341
+  _globals['_FAILPOLICY']._serialized_end=1437
   _globals['_VERDICT']._serialized_start=96
   _globals['_VERDICT']._serialized_end=423
   _globals['_LABEL']._serialized_start=425
@@ -47,8 +49,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVIDENCE']._serialized_end=708
   _globals['_LOCALISEDTEXT']._serialized_start=710
   _globals['_LOCALISEDTEXT']._serialized_end=749
-  _globals['_SELLERSTANDING']._serialized_start=751
-  _globals['_SELLERSTANDING']._serialized_end=853
-  _globals['_CHECKRESULT']._serialized_start=855
-  _globals['_CHECKRESULT']._serialized_end=957
+  _globals['_SELLERSTANDING']._serialized_start=752
+  _globals['_SELLERSTANDING']._serialized_end=903
+  _globals['_CHECKRESULT']._serialized_start=905
+  _globals['_CHECKRESULT']._serialized_end=1007
 # @@protoc_insertion_point(module_scope)

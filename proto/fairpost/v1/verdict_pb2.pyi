@@ -117,6 +117,34 @@ BOUND_EVIDENCE: Bound.ValueType  # 3
 """More evidence than a verdict lists; scores count all of it."""
 Global___Bound: _TypeAlias = Bound  # noqa: Y015
 
+class _FailPolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FailPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailPolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FAIL_POLICY_UNSPECIFIED: _FailPolicy.ValueType  # 0
+    """The registry answered, or was not asked."""
+    FAIL_POLICY_NEUTRAL: _FailPolicy.ValueType  # 1
+    """Neither for nor against the seller: rules about the seller do not fire but for those that ask for
+    `seller.unavailable`, and commerce is displayed as usual.
+    """
+    FAIL_POLICY_UNREGISTERED: _FailPolicy.ValueType  # 2
+    """Like a seller whom the registry does not know."""
+
+class FailPolicy(_FailPolicy, metaclass=_FailPolicyEnumTypeWrapper):
+    """How a post is judged whose seller the registry could not tell anything about."""
+
+FAIL_POLICY_UNSPECIFIED: FailPolicy.ValueType  # 0
+"""The registry answered, or was not asked."""
+FAIL_POLICY_NEUTRAL: FailPolicy.ValueType  # 1
+"""Neither for nor against the seller: rules about the seller do not fire but for those that ask for
+`seller.unavailable`, and commerce is displayed as usual.
+"""
+FAIL_POLICY_UNREGISTERED: FailPolicy.ValueType  # 2
+"""Like a seller whom the registry does not know."""
+Global___FailPolicy: _TypeAlias = FailPolicy  # noqa: Y015
+
 @_typing.final
 class Verdict(_message.Message):
     """The judgement on one post."""
@@ -321,8 +349,11 @@ class SellerStanding(_message.Message):
 
     OUTCOME_FIELD_NUMBER: _builtins.int
     STANDING_FIELD_NUMBER: _builtins.int
+    POLICY_APPLIED_FIELD_NUMBER: _builtins.int
     outcome: _standing_pb2.LookupOutcome.ValueType
     """How the registry answered. UNSPECIFIED: the post names no seller."""
+    policy_applied: Global___FailPolicy.ValueType
+    """What was done for want of an answer; set if the outcome is UNAVAILABLE. The server's configuration decides it."""
     @_builtins.property
     def standing(self) -> _standing_pb2.Standing:
         """Set if the outcome is OK."""
@@ -332,10 +363,11 @@ class SellerStanding(_message.Message):
         *,
         outcome: _standing_pb2.LookupOutcome.ValueType = ...,
         standing: _standing_pb2.Standing | None = ...,
+        policy_applied: Global___FailPolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["standing", b"standing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "standing", b"standing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "policy_applied", b"policy_applied", "standing", b"standing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,301 @@
+"""Posts on which a verdict was SHIELD or BLOCK: into the seller's log, each once.
+
+A verdict never waits for the store: what is to be recorded is put into a queue, and one thread writes it, many in a
+transaction. What makes it once, however often and from however many processes a post is checked, is the primary key of
+the table `violations`. What is lost (the queue was full, the process was killed) is recorded when the post is checked
+again: nothing remembers it as recorded before it is on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import sqlalchemy as sa
+import structlog
+
+from fairpost.engine.dates import date_of_day
+from fairpost.server.errors import ServiceError
+from fairpost.server.registry.decisions import add_strike
+from fairpost.server.store import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from fairpost.server.offences import Offence
+    from fairpost.server.registry.core import Core
+    from fairpost.server.registry.ladder import Ladder
+    from fairpost.server.registry.transaction import Transaction
+
+__all__ = ["ACTOR", "Violations", "post_context", "post_of", "strike_for"]
+
+log = structlog.get_logger(__name__)
+
+ACTOR: Final = "filter"
+"""Who records violations, in the log."""
+
+_PART: Final = 100
+"""Violations in one transaction: other writers wait no longer than that takes."""
+_OVERHEAD: Final = 500
+"""What a post in the queue counts for beside its characters."""
+_RETRY_SECONDS: Final = 0.25
+_FAILURES: Final = 3
+"""After so many, the violations rather than the store may be at fault."""
+_LOG_SECONDS: Final = 5.0
+
+
+class _Waiting(NamedTuple):
+    key: tuple[str, str]
+    """Seller and post: the primary key."""
+    offence: Offence
+    size: int
+
+
+class Violations:
+    """Thread-safe."""
+
+    def __init__(
+        self, core: Core, *, room: int = 32_000_000, known: int = 100_000, patience_seconds: float = 0.05
+    ) -> None:
+        """
+        Args:
+            room: characters of posts that may wait for the store.
+            known: posts remembered as recorded, so that the store is not asked again.
+            patience_seconds: how long a batch waits, in all, for room in the queue.
+        """
+        self._core = core
+        self._room = room
+        self._most_known = known
+        self._patience = patience_seconds
+        self._changed = threading.Condition()
+        self._waiting: deque[_Waiting] = deque()
+        self._size = 0
+        self._pending: set[tuple[str, str]] = set()
+        self._known: dict[tuple[str, str], None] = {}
+        self._open = False
+        self._give_up = float("inf")
+        self._last_log = float("-inf")
+        self._writer: threading.Thread | None = None
+        self.recorded = 0
+        """Violations that this process has written."""
+        self.lost = 0
+        """Those that it could not keep; they come again when their posts are checked again."""
+
+    # ---- the verdicts' side -----------------------------------------------------------------------------
+
+    def record(self, offences: Iterable[Offence]) -> None:
+        """Take posts to be recorded. Never fails, and waits for room no longer than `patience_seconds` in all."""
+        deadline: float | None = None
+        for offence in offences:
+            key = (offence.seller_id, self._post_key(offence))
+            size = sum(map(len, offence.texts)) + _OVERHEAD
+            with self._changed:
+                if key in self._known or key in self._pending:
+                    continue
+                while self._open and self._waiting and self._size + size > self._room:
+                    deadline = deadline or time.monotonic() + self._patience
+                    if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                        break
+                if key in self._known or key in self._pending:  # another thread brought it meanwhile
+                    continue
+                if not self._open or (self._waiting and self._size + size > self._room):
+                    self._lose(1, "the queue is full" if self._open else "the recorder is closed")
+                    continue
+                self._pending.add(key)
+                self._waiting.append(_Waiting(key, offence, size))
+                self._size += size
+                self._changed.notify_all()
+
+    def _post_key(self, offence: Offence) -> str:
+        post_id = offence.post_id
+        if post_id and post_id.isprintable():
+            return f"id:{post_id}"
+        if post_id:  # PostgreSQL takes no NUL
+            return f"hash:{self._core.keys.hash(b'post-id' + bytes(1) + post_id.encode()).hex()}"
+        return f"text:{self._core.keys.hash(b'post-texts' + bytes(1) + json.dumps(offence.texts).encode()).hex()}"
+
+    def _lose(self, count: int, why: str) -> None:
+        self.lost += count
+        if (now := time.monotonic()) - self._last_log >= _LOG_SECONDS:
+            self._last_log = now
+            log.warning("violations not recorded until their posts are checked again", why=why, lost=self.lost)
+
+    # ---- the store's side -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        with self._changed:
+            self._open = True
+        self._writer = threading.Thread(target=self._write_all, name="registry-violations", daemon=True)
+        self._writer.start()
+
+    def close(self, seconds: float = 10.0) -> None:
+        """Take nothing more, and write what waits; if the store cannot be written, try for `seconds`."""
+        with self._changed:
+            self._open = False
+            self._give_up = time.monotonic() + seconds
+            self._changed.notify_all()
+        if self._writer:
+            self._writer.join()
+            self._writer = None
+
+    def wait(self, seconds: float) -> bool:
+        """Return True as soon as nothing waits to be written; False if it takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._pending, seconds)
+
+    def _write_all(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or not self._open)
+                part = [self._waiting.popleft() for _ in range(min(_PART, len(self._waiting)))]
+            if not part:
+                return
+            written, failed = self._write_part(part)
+            with self._changed:
+                self.recorded += written
+                if failed:
+                    self._lose(len(failed), "the store cannot be written")
+                for waiting in part:
+                    self._pending.discard(waiting.key)
+                    self._size -= waiting.size
+                    if waiting.key not in failed:
+                        self._known[waiting.key] = None
+                while len(self._known) > self._most_known:
+                    del self._known[next(iter(self._known))]
+                self._changed.notify_all()
+
+    def _write_part(self, part: Sequence[_Waiting]) -> tuple[int, set[tuple[str, str]]]:
+        """How many were new, and the keys of those that could not be written."""
+        failures = 0
+        while True:
+            try:
+                return self._core.write(lambda transaction: _append_new(transaction, part)), set()
+            except ServiceError as error:
+                failures += 1
+                if failures == 1:
+                    log.error("violations wait for the store", reason=error.reason_name)
+                if failures >= _FAILURES and self._store_is_sound():
+                    return self._write_each(part)
+                with self._changed:
+                    self._changed.wait_for(lambda: time.monotonic() >= self._give_up, _RETRY_SECONDS)
+                    if time.monotonic() >= self._give_up:
+                        return 0, {waiting.key for waiting in part}
+            except Exception:
+                log.exception("violations cannot be recorded", decision_ids=[each.offence.decision_id for each in part])
+                return self._write_each(part)
+
+    def _write_each(self, part: Sequence[_Waiting]) -> tuple[int, set[tuple[str, str]]]:
+        """The same one by one, where one of them is at fault: the others must not suffer."""
+        if len(part) == 1:
+            log.error("violation cannot be recorded", decision_id=part[0].offence.decision_id)
+            return 0, {part[0].key}
+        results = [self._write_part([waiting]) for waiting in part]
+        return sum(new for new, _ in results), set().union(*(failed for _, failed in results))
+
+    def _store_is_sound(self) -> bool:
+        """Whether it takes a transaction without our violations."""
+        try:
+            self._core.write(lambda transaction: None)
+        except ServiceError:
+            return False
+        return True
+
+
+def _append_new(transaction: Transaction, part: Sequence[_Waiting]) -> int:
+    """Record those that are not recorded yet; gives how many."""
+    connection, table, sellers = transaction.connection, schema.violations, schema.sellers
+    seller_ids = sorted({waiting.key[0] for waiting in part})
+    post_keys = sorted({waiting.key[1] for waiting in part})
+    query = sa.select(table.c.seller_id, table.c.post_key).where(
+        table.c.seller_id.in_(seller_ids) & table.c.post_key.in_(post_keys)
+    )
+    there = {(row.seller_id, row.post_key) for row in connection.execute(query)}
+    # Whose data were erased has no log that could grow; who is in the table beside the engine may be gone since.
+    live = set(
+        connection.execute(
+            sa.select(sellers.c.seller_id).where(sellers.c.seller_id.in_(seller_ids), sellers.c.erased_on.is_(None))
+        ).scalars()
+    )
+    rows = []
+    for waiting in part:
+        if waiting.key in there or waiting.key[0] not in live:
+            continue
+        sequence = _append(transaction, waiting.offence)
+        post = json.dumps(_post(waiting.offence), ensure_ascii=False).encode()
+        rows.append(
+            {
+                "seller_id": waiting.key[0],
+                "post_key": waiting.key[1],
+                "sequence": sequence,
+                "post_cipher": transaction.keys.encrypt(post, post_context(sequence)),
+                "recorded_at": transaction.now,
+            }
+        )
+    if rows:
+        connection.execute(table.insert(), rows)
+    return len(rows)
+
+
+def _append(transaction: Transaction, offence: Offence) -> int:
+    strike = strike_for(offence, transaction.ladder)
+    body = {
+        "category": offence.category,
+        "post_id": offence.post_id if offence.post_id.isprintable() else "",
+        "rules": list(offence.rules),
+        "action": offence.action,
+        # It is the next event after this one.
+        "strike": transaction.sequence + 2 if strike else 0,
+    }
+    about = {"actor": ACTOR, "decision_id": offence.decision_id, "revision": offence.revision}
+    reason = f"verdict {offence.action}: {', '.join(charge.category for charge in offence.charges)}"
+    sequence = transaction.append(
+        offence.seller_id, "violation", body, reason=reason, appeal_until=transaction.appeal_until, **about
+    )
+    if strike:
+        category, weight = strike
+        cause = {"category": category, "weight": weight, "cause": sequence}
+        add_strike(
+            transaction, offence.seller_id, cause, effective=transaction.day, expires=None, reason=reason, **about
+        )
+    return sequence
+
+
+def strike_for(offence: Offence, ladder: Ladder) -> tuple[str, int] | None:
+    """Category and weight of the strike that a post leads to: the heaviest among its charges, of several the one with
+    the highest score; None if there is none."""
+    weighed = [(ladder.strike_weight(charge.action, charge.category), charge) for charge in offence.charges]
+    weight, charge = max(weighed, key=lambda pair: (pair[0], pair[1].score))
+    return (charge.category, weight) if weight else None
+
+
+def post_context(sequence: int) -> str:
+    """What a violation's post is encrypted for."""
+    return f"violation-post:{sequence}"
+
+
+def _post(offence: Offence) -> dict[str, Any]:
+    return {
+        "texts": offence.texts,
+        "channel": offence.channel,
+        "language": offence.language,
+        "created_at": offence.created_at,
+        "day": date_of_day(offence.day).isoformat(),
+        "revision": offence.revision,
+        "rules": offence.concerned,
+        "seller": offence.seller,
+    }
+
+
+def post_of(transaction: Transaction, sequence: int) -> dict[str, Any] | None:
+    """The post of a violation as it was judged: texts, channel, language, created_at (seconds since 1970, or None),
+    day, revision, rules (ids of those that led to the action), seller (his standing, as packs write it). None if it is
+    not kept any more."""
+    query = sa.select(schema.violations.c.post_cipher).where(schema.violations.c.sequence == sequence)
+    cipher = transaction.connection.execute(query).scalar_one_or_none()
+    if cipher is None:
+        return None
+    found: dict[str, Any] = json.loads(transaction.keys.decrypt(bytes(cipher), post_context(sequence)))
+    return found
