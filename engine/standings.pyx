@@ -6,7 +6,7 @@ import numpy as np
 
 cimport numpy as cnp
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -15,9 +15,10 @@ from fairpost.engine.native cimport HASH_GROUP, hash128_t, hash_group_t, seller_
 from fairpost.engine.scanner cimport path_in_use
 
 from fairpost.engine.records import check_key, check_records, day_number, ids_of
-from fairpost.engine.vocabulary import SELLER_RECORD_DTYPE, STANDING_DTYPE
+from fairpost.engine.snapshot import KEY_CHECK, PIECE_ROWS, ROW_BYTES, InvalidSnapshot, SnapshotReader, SnapshotWriter
+from fairpost.engine.vocabulary import ENFORCEMENT, LISTING, REGISTRATION, SELLER_RECORD_DTYPE, STANDING_DTYPE
 
-__all__ = ["StandingTable", "StandingView", "hashes_of"]
+__all__ = ["InvalidSnapshot", "StandingTable", "StandingView", "hashes_of"]
 
 cnp.import_array()
 
@@ -32,6 +33,8 @@ cdef extern from "standings.h" nogil:
         KEEP_SEQUENCE
         MAX_ROWS
     ctypedef struct seller_record_t:
+        pass
+    ctypedef struct seller_row_t:
         pass
     ctypedef struct change_t:
         pass
@@ -54,6 +57,21 @@ cdef extern from "standings.h" nogil:
     int content_fill(const standings_t *table, content_t *content, const seller_ids_t *ids,
                      const seller_record_t *records) noexcept
     size_t content_bytes(const content_t *content) noexcept
+
+cdef extern from "standing_file.h" nogil:
+    enum:
+        LOAD_BAD_STATE
+        LOAD_BAD_TALLY
+        LOAD_TWICE
+    ctypedef struct vocabulary_t:
+        uint32_t registration, enforcement, listing
+    uint32_t content_tallies(const content_t *content) noexcept
+    void export_rows(const content_t *content, size_t first, size_t count, seller_row_t *out) noexcept
+    void export_tallies(const content_t *content, size_t first, size_t count, uint8_t *out) noexcept
+    int load_begin(content_t *content, size_t rows, uint32_t tallies) noexcept
+    void load_rows(content_t *content, size_t first, size_t count, const uint8_t *bytes) noexcept
+    void load_tallies(content_t *content, size_t first, size_t count, const uint8_t *bytes) noexcept
+    int load_end(content_t *content, size_t count, const vocabulary_t *words, size_t *bad) noexcept
 
 
 class StandingView(NamedTuple):
@@ -110,6 +128,65 @@ cdef size_t _apply(standings_t *table, int64_t sequence, ids, records, removed) 
     free(changes)
     _raise_for(fault, sequence, shown)
     return removals
+
+
+cdef object _key_check(standings_t *table):
+    """The keyed hash of KEY_CHECK: 16 bytes."""
+    cdef hash128_t hash
+    texts = ids_of([KEY_CHECK])
+    cdef seller_ids_t given = _ids(texts)
+    table.hash_group(table.key, &given, 0, 1, &hash)
+    return (<const char*>&hash)[:sizeof(hash)]
+
+
+cdef int _save(standings_t *table, writer) except -1:
+    """All of the content to `writer`. guard.writing is held, so it does not change."""
+    cdef content_t *content = table.content
+    cdef size_t rows = content.rows.count, tallies = content_tallies(content), first, count
+    piece = np.empty(PIECE_ROWS * ROW_BYTES, np.uint8)
+    cdef uint8_t *out = <uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>piece)
+    check = _key_check(table)
+    writer.begin(day=content.day, sequence=content.sequence, key_check=check, rows=rows, tallies=tallies)
+    for first in range(0, rows, PIECE_ROWS):
+        count = min(<size_t>PIECE_ROWS, rows - first)
+        with nogil:
+            export_rows(content, first, count, <seller_row_t*>out)
+        writer.write(memoryview(piece)[:count * ROW_BYTES])
+    for first in range(0, tallies, PIECE_ROWS):
+        count = min(<size_t>PIECE_ROWS, tallies - first)
+        export_tallies(content, first, count, out)
+        writer.write(memoryview(piece)[:count * ROW_BYTES])
+    return 0
+
+
+cdef int _load(content_t *content, reader, key_check) except -1:
+    """Fill a fresh content from `reader`."""
+    cdef size_t rows = reader.rows, first, count, bad = 0
+    cdef const uint8_t[::1] piece
+    cdef vocabulary_t words
+    cdef int fault
+    words.registration, words.enforcement, words.listing = len(REGISTRATION), len(ENFORCEMENT), len(LISTING)
+    _raise_for(load_begin(content, rows, reader.tallies), 0, 0)
+    for first, part in reader.pieces(rows):
+        piece = part
+        count = piece.shape[0] // <size_t>ROW_BYTES
+        with nogil:
+            load_rows(content, first, count, &piece[0])
+    for first, part in reader.pieces(reader.tallies):
+        piece = part
+        load_tallies(content, first, piece.shape[0] // <size_t>ROW_BYTES, &piece[0])
+    reader.verify(key_check)
+    with nogil:
+        fault = load_end(content, rows, &words, &bad)
+    if fault == LOAD_BAD_STATE:
+        raise reader.fault(f"row {bad}: a state outside its vocabulary")
+    if fault == LOAD_BAD_TALLY:
+        raise reader.fault(f"row {bad}: the number of its strike counts is above {reader.tallies}")
+    if fault == LOAD_TWICE:
+        raise reader.fault(f"row {bad}: its hash is that of an earlier row")
+    _raise_for(fault, 0, 0)
+    content.sequence, content.day = reader.header["sequence"], reader.header["day"]
+    return 0
 
 
 cdef class StandingTable:
@@ -308,6 +385,49 @@ cdef class StandingTable:
             guard_written(&self.table.guard)
             content_close(fresh)
         _raise_for(fault, position, 0)
+
+    # ---- snapshots -------------------------------------------------------------------------------------------
+
+    def save(self, path):
+        """Write a snapshot, sealed with a digest: to a temporary file beside `path`, synced, then renamed.
+
+        Lookups go on; writers wait until all is handed to the system, not until it is on the disk. `available` is not
+        saved. Who has the key can test ids against the file; without it nothing tells whose row is whose.
+
+        Raises:
+            OSError: it cannot be written; what was at `path` is still there.
+        """
+        writer = SnapshotWriter(path)
+        try:
+            with nogil:
+                guard_write(&self.table.guard)
+            try:
+                _save(self.table, writer)
+            finally:
+                guard_written(&self.table.guard)
+            writer.finish()
+        finally:
+            writer.abandon()
+
+    @staticmethod
+    def open(path, key):
+        """The table that was saved at `path`, under the same key.
+
+        Raises:
+            OSError: the file cannot be read.
+            InvalidSnapshot: it is no snapshot, damaged, of another version or key; the message says what and where.
+        """
+        cdef StandingTable table = StandingTable(key)
+        cdef content_t *fresh = content_open(table.table.content.placement)
+        if fresh == NULL:
+            raise MemoryError("no memory for a standing table")
+        try:
+            with SnapshotReader(path) as reader:
+                _load(fresh, reader, _key_check(table.table))
+            fresh = standings_exchange(table.table, fresh)
+        finally:
+            content_close(fresh)
+        return table
 
 
 def hashes_of(key, ids):

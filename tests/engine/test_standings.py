@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from collections.abc import Sequence
 from datetime import date
@@ -183,6 +185,20 @@ class TableMachine(RuleBasedStateMachine):
         ids, made = [each[0] for each in batch], column([each[1] for each in batch])
         self.table.replace(ids, made, sequence, day)
         self.reference.replace(ids, made, sequence, day)
+
+    @rule()
+    def save_and_open(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            self.table.save(Path(folder) / "table")
+            assert os.listdir(folder) == ["table"]
+            opened = StandingTable.open(Path(folder) / "table", KEY)
+        assert (len(opened), opened.sequence) == (len(self.table), self.table.sequence)
+        assert (opened.day, opened.available) == (self.table.day, True)
+        ids = [*self.reference.records, "nobody"]
+        expected = [standing_on(each, DAY) for each in self.reference.records.values()]
+        assert_answers(opened, ids, [*expected, SELLER_NOT_FOUND])
+        if self.placement == ALL_BITS and self.reference.available:
+            self.table = opened
 
     @rule(value=st.booleans())
     def set_available(self, value: bool) -> None:
