@@ -10,6 +10,7 @@ import numpy as np
 
 from fairpost.cli.errors import CommandError, require
 from fairpost.cli.remote import failure
+from fairpost.engine.dates import today
 from fairpost.engine.vocabulary import (
     CATEGORIES,
     LICENCES,
@@ -126,7 +127,7 @@ class _File:
             raise CommandError(f"--registry {url}: {error}") from None
 
     def lookup(self, ids: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[Any]]:
-        return self._table.view(ids)
+        return self._table.view(ids, today())[:2]
 
 
 class Sellers:

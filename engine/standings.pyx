@@ -195,8 +195,8 @@ cdef class StandingTable:
     Ids are not stored: a seller is found by the keyed hash of its id, SipHash-2-4 with 128 bits (docs/standings.md has
     the odds of a collision). Tenure is computed for the day that a lookup names.
 
-    Thread-safe. Any number of threads look up while one changes the table; further writers wait. A batch of lookups sees
-    one state of the table, whole changes only. Neither holds the GIL while it works or waits.
+    Thread-safe. Any number of threads look up while one changes the table; further writers wait. A batch of lookups
+    sees one state of the table, whole changes only. Neither holds the GIL while it works or waits.
 
     Args:
         key: 16 bytes, secret and from a source of chance; the same for a snapshot and who opens it.
@@ -206,7 +206,7 @@ cdef class StandingTable:
     """
 
     def __cinit__(self, key, *, uint64_t _placement=0xFFFFFFFFFFFFFFFF):
-        # _placement, for tests: the bits of a hash that choose its place. Few of them make everything collide but hashes.
+        # _placement, for tests: the bits of a hash that choose its place; with few of them all collide but the hashes.
         cdef const uint8_t[::1] secret = check_key(key)
         self.table = <standings_t*>malloc(sizeof(standings_t))
         if self.table == NULL or standings_open(

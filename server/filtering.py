@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fairpost.engine.dates import day_of_seconds
+from fairpost.engine.dates import day_of_seconds, day_of_today
 from fairpost.engine.vocabulary import SEVERITIES, Status
 from fairpost.server import messages
 from fairpost.server.errors import InvalidArgument, ServiceError, Violation, invalid_fields
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
     from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
-    from fairpost.engine import RuleSet, Verdict, VerdictBatch
+    from fairpost.engine import RuleSet, StandingTable, Verdict, VerdictBatch
     from fairpost.server.activation import RuleSets
     from fairpost.server.decisions import DecisionIds
-    from fairpost.server.table import SellerTable
     from fairpost.server.wire import PostOrError
 
     Results = RepeatedCompositeFieldContainer[verdict_pb2.CheckResult]
@@ -54,7 +53,7 @@ class FilterService:
     def __init__(
         self,
         rule_sets: RuleSets,
-        table: SellerTable,
+        table: StandingTable,
         decisions: DecisionIds,
         *,
         max_posts: int = 10_000,
@@ -137,7 +136,7 @@ class FilterService:
         errors: dict[int, ServiceError],
     ) -> None:
         """One pass of the engine. `sound` are the posts' indexes in the request."""
-        view = self._table.view(columns.seller_ids)
+        view = self._table.view(columns.seller_ids, day_of_today())
         batch = rule_set.check_batch(
             columns.texts,
             segments=columns.segments,

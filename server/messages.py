@@ -12,8 +12,8 @@ from fairpost.v1 import registry_pb2, standing_pb2, verdict_pb2
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fairpost.engine import StandingView
     from fairpost.server.standing import SellerRecord, Standing
-    from fairpost.server.table import TableView
 
 __all__ = ["seller", "seller_standings", "standing"]
 
@@ -35,12 +35,14 @@ def standing(seller_id: str, row: np.ndarray | np.void) -> standing_pb2.Standing
     return message
 
 
-def seller_standings(seller_ids: Sequence[str], view: TableView) -> list[verdict_pb2.SellerStanding]:
+def seller_standings(seller_ids: Sequence[str], view: StandingView) -> list[verdict_pb2.SellerStanding]:
     """What a batch saw of its sellers; one message object for all mentions of a seller."""
-    by_row: dict[int, verdict_pb2.SellerStanding] = {}
+    made: dict[str | int, verdict_pb2.SellerStanding] = {}
     answers = []
     for seller_id, row in zip(seller_ids, view.sellers.tolist(), strict=True):
-        message = by_row.get(row)
+        # Each mention of a seller has a row of its own.
+        key = seller_id if row >= 0 else row
+        message = made.get(key)
         if message is None:
             if row >= 0:
                 known = standing(seller_id, view.standings[row])
@@ -51,7 +53,7 @@ def seller_standings(seller_ids: Sequence[str], view: TableView) -> list[verdict
                 message = verdict_pb2.SellerStanding(outcome=standing_pb2.LOOKUP_OUTCOME_NOT_FOUND)
             else:
                 message = verdict_pb2.SellerStanding(outcome=standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE)
-            by_row[row] = message
+            made[key] = message
         answers.append(message)
     return answers
 

@@ -7,6 +7,7 @@ finds it in every later lookup of this process.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from datetime import date, datetime, timedelta
@@ -17,11 +18,13 @@ import structlog
 from google.protobuf.message import Message
 
 from fairpost.engine.dates import LAW_ZONE, today
+from fairpost.engine.records import KEY_BYTES
+from fairpost.engine.standings import StandingTable
 from fairpost.server import messages, records, storage
 from fairpost.server.errors import AlreadyExists, InvalidArgument, ServiceError, Violation, invalid_fields
 from fairpost.server.identity import masked
 from fairpost.server.standing import LicenceRecord, SellerRecord, derive
-from fairpost.server.table import SellerTable
+from fairpost.server.table import columns_of, table_key
 from fairpost.server.validation import (
     Faults,
     compact_credit_code,
@@ -50,7 +53,7 @@ Answer = TypeVar("Answer", bound=Message)
 _RETRY_SECONDS = 1.0
 
 
-def standing_table(path: Path) -> SellerTable:
+def standing_table(path: Path) -> StandingTable:
     """The standing of all sellers in a registry file, for bulk work without a server.
 
     Raises:
@@ -59,9 +62,9 @@ def standing_table(path: Path) -> SellerTable:
     """
     store = storage.Store.open(path, create=False)
     try:
-        table, day = SellerTable(), today()
+        table, day = StandingTable(secrets.token_bytes(KEY_BYTES)), today()
         with store.read() as connection, connection.begin():
-            table.replace((record.seller_id, derive(record, day).row()) for record in records.load(connection))
+            table.replace(*columns_of(records.load(connection), day), records.last_sequence(connection), day)
         return table
     finally:
         store.close()
@@ -90,14 +93,11 @@ class Registry:
         }
         self._max_items = max_items
         self._today = clock
-        # `_writing` is held from the start of a write until its effect is in the table, so over an fsync; lookups
-        # take only `_showing`, under which table and sequence change together.
+        # Held from the start of a write until its effect is in the table, so over an fsync; lookups do not take it.
         self._writing = threading.RLock()
-        self._showing = threading.Lock()
-        self._sequence = 0
         self._day = date.min
         self._last_try = 0.0
-        self.table = SellerTable()
+        self.table = StandingTable(table_key(key))
         self._stop = threading.Event()
         self._turner: threading.Thread | None = None
 
@@ -119,14 +119,13 @@ class Registry:
         started = time.monotonic()
         with self._writing, self._store.read() as connection, connection.begin():
             day = self._today()
-            entries = [(record.seller_id, derive(record, day).row()) for record in records.load(connection)]
+            ids, rows = columns_of(records.load(connection), day)
             sequence = records.last_sequence(connection)
-            with self._showing:
-                self.table.replace(entries)
-                self.table.available = True
-                self._sequence, self._day = sequence, day
+            self.table.replace(ids, rows, sequence, day)
+            self.table.available = True
+            self._day = day
         seconds = round(time.monotonic() - started, 3)
-        log.info("registry loaded", sellers=len(self.table), sequence=self._sequence, seconds=seconds)
+        log.info("registry loaded", sellers=len(self.table), sequence=sequence, seconds=seconds)
 
     # ---- writes -----------------------------------------------------------------------------------------
 
@@ -173,10 +172,7 @@ class Registry:
 
     def _apply(self, record: SellerRecord, sequence: int) -> None:
         try:
-            row = derive(record, self._day).row()
-            with self._showing:
-                self.table.put(record.seller_id, row)
-                self._sequence = sequence
+            self.table.apply(sequence, *columns_of([record], self._day))
         except Exception:
             # The change is acknowledged but not in the table: no answer is better than an old one.
             self.table.available = False
@@ -287,9 +283,8 @@ class Registry:
         self, seller_ids: list[str], consistency: registry_pb2.Consistency
     ) -> tuple[list[registry_pb2.SellerAnswer], str]:
         fresh = self._be_fresh(consistency)
-        with self._showing:
-            view = self.table.view(seller_ids)
-            token = self._token(self._sequence)
+        view = self.table.view(seller_ids, self._day)
+        token = self._token(view.sequence)
         answers = []
         for seller_id, found in zip(seller_ids, messages.seller_standings(seller_ids, view), strict=True):
             answer = registry_pb2.SellerAnswer(seller_id=seller_id)
@@ -311,7 +306,7 @@ class Registry:
             wanted = self._parse_token(consistency.at_least_as_fresh)
         elif requirement == "fully_consistent":
             wanted = -1
-        if self.table.available and (requirement in (None, "minimise_latency") or 0 <= wanted <= self._sequence):
+        if self.table.available and (requirement in (None, "minimise_latency") or 0 <= wanted <= self.table.sequence):
             return True
         if requirement in (None, "minimise_latency"):
             # The table is behind after a fault; whoever comes by tries to mend it, but not all the time.
@@ -322,7 +317,7 @@ class Registry:
             self.catch_up()
         except ServiceError:
             return False
-        return self.table.available and wanted <= self._sequence
+        return self.table.available and wanted <= self.table.sequence
 
     def catch_up(self) -> None:
         """Take over what is in the store and not yet in the table, for instance from another process.
@@ -335,16 +330,11 @@ class Registry:
             return
         with self._writing, self._store.read() as connection, connection.begin():
             last = records.last_sequence(connection)
-            if last == self._sequence:
+            if last == self.table.sequence:
                 return
-            changed = sa.select(storage.events.c.seller_id).where(storage.events.c.sequence > self._sequence).distinct()
-            entries = [
-                (record.seller_id, derive(record, self._day).row()) for record in records.load(connection, changed)
-            ]
-            with self._showing:
-                for seller_id, row in entries:
-                    self.table.put(seller_id, row)
-                self._sequence = last
+            shown = self.table.sequence
+            changed = sa.select(storage.events.c.seller_id).where(storage.events.c.sequence > shown).distinct()
+            self.table.apply(last, *columns_of(records.load(connection, changed), self._day))
 
     # ---- tokens, days -----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fairpost.engine.dates import day_of_date
 from fairpost.engine.vocabulary import (
     CATEGORIES,
     ENFORCEMENT,
@@ -17,6 +18,8 @@ from fairpost.engine.vocabulary import (
     LISTING,
     MAX_CATEGORIES,
     REGISTRATION,
+    SELLER_RECORD_DTYPE,
+    SINCE_NEVER,
     STANDING_DTYPE,
 )
 
@@ -100,6 +103,8 @@ class Standing:
     tenure_days: int
     strikes: tuple[int, ...]
     next_verification: date | None
+    since: date | None = None
+    """First day of the registration that `tenure_days` counts."""
     currently_due: tuple[str, ...] = field(default=())
     past_due: tuple[str, ...] = field(default=())
     deadline: date | None = None
@@ -110,6 +115,17 @@ class Standing:
         record = np.zeros((), STANDING_DTYPE)
         record["licences"] = self.licences
         record["tenure_days"] = self.tenure_days
+        record["registration"] = self.registration
+        record["enforcement"] = self.enforcement
+        record["listing"] = self.listing
+        record["strikes"] = self.strikes
+        return record
+
+    def record(self) -> np.ndarray:
+        """One record of SELLER_RECORD_DTYPE (shape ()): the same, with the tenure of any day."""
+        record = np.zeros((), SELLER_RECORD_DTYPE)
+        record["licences"] = self.licences
+        record["since_day"] = SINCE_NEVER if self.since is None else day_of_date(self.since)
         record["registration"] = self.registration
         record["enforcement"] = self.enforcement
         record["listing"] = self.listing
@@ -142,6 +158,7 @@ def derive(record: SellerRecord, day: date) -> Standing:
         listing=listing,
         licences=licences,
         tenure_days=(day - since).days if since else 0,
+        since=since,
         strikes=tuple(strikes),
         next_verification=next_verification,
         currently_due=currently_due,

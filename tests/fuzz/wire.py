@@ -10,13 +10,14 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from reference.conditions import Seller
+import numpy as np
 
+from fairpost.engine import SELLER_RECORD_DTYPE, StandingTable
+from fairpost.engine.vocabulary import REGISTRATION
 from fairpost.server import wire
 from fairpost.server.decisions import DecisionIds
 from fairpost.server.errors import ServiceError
 from fairpost.server.filtering import FilterService
-from fairpost.server.table import SellerTable
 from fairpost.v1 import filter_pb2, post_pb2, verdict_pb2
 
 from . import subject
@@ -37,8 +38,10 @@ _COMPARED = 8
 
 @cache
 def _service() -> FilterService:
-    table = SellerTable()
-    table.put("s1", Seller(None, registration="active", tenure_days=900).row()[0])
+    record = np.zeros((), SELLER_RECORD_DTYPE)
+    record["registration"], record["since_day"] = REGISTRATION.index("active"), 19_000
+    table = StandingTable(bytes(16))
+    table.put("s1", record)
     return FilterService(
         SimpleNamespace(snapshot=subject.rule_set),
         table,

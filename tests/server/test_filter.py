@@ -11,11 +11,10 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 
-from fairpost.engine import RuleSet
+from fairpost.engine import RuleSet, StandingTable
 from fairpost.server import CallFailed
 from fairpost.server.decisions import DecisionIds
 from fairpost.server.filtering import FilterService
-from fairpost.server.table import SellerTable
 from fairpost.v1 import filter_pb2, post_pb2, registry_pb2, standing_pb2, verdict_pb2
 
 ALLOW, LIMIT, REVIEW, SHIELD, BLOCK = range(1, 6)
@@ -311,7 +310,7 @@ def test_registry_that_cannot_answer(bundle: Any) -> None:
     """No answer is neither "registered" nor "not registered", and the verdict says that there was none."""
     rule_set = RuleSet.from_bytes(bundle({"根治": 0.9}))
     rule_sets = SimpleNamespace(snapshot=lambda: rule_set)
-    table = SellerTable()
+    table = StandingTable(bytes(16))
     service = FilterService(rule_sets, table, DecisionIds())  # type: ignore[arg-type]
     request = filter_pb2.CheckPostRequest(post=post_pb2.Post(text="好茶", seller_id="s"))
     verdict = service.check_post(request).verdict

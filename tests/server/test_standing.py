@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 
 import fairpost.rules
+from fairpost.engine import StandingTable
 from fairpost.engine.dates import LAW_ZONE
 from fairpost.engine.vocabulary import (
     CATEGORIES,
     ENFORCEMENT,
     LISTING,
     REGISTRATION,
-    SELLER_NONE,
-    SELLER_NOT_FOUND,
-    SELLER_UNAVAILABLE,
-    STANDING_DTYPE,
 )
+from fairpost.server.identity import IdentityKey
 from fairpost.server.registry import standing_table
 from fairpost.server.standing import EventRecord, LicenceRecord, SellerRecord, derive
 from fairpost.server.storage import StoreError
-from fairpost.server.table import SellerTable
+from fairpost.server.table import columns_of, table_key
 from fairpost.v1 import registry_pb2
 
 DAY = date(2026, 6, 15)
@@ -114,55 +112,27 @@ def test_required_licence(begin: int, end: int | None, registration: str, deadli
     assert bool(standing.licences) == (registration == "active")
 
 
-def test_table_rows_once_seen_never_change() -> None:
-    table = SellerTable()
-    row = np.zeros((), STANDING_DTYPE)
-    views = []
-    for i in range(3000):
-        row["tenure_days"] = i
-        table.put(f"s{i % 700}", row)
-        if i % 50 == 0:
-            views.append((i, table.view([f"s{i % 700}", "nobody", ""])))
-    for i, view in views:
-        assert view.sellers.dtype == np.int32
-        assert view.sellers.tolist()[1:] == [SELLER_NOT_FOUND, SELLER_NONE]
-        assert view.standings[view.sellers[0]]["tenure_days"] == i
-    assert len(table) == 700
-    found = table.view([f"s{k}" for k in range(700)])
-    assert sorted(found.standings[found.sellers]["tenure_days"].tolist()) == list(range(2300, 3000))
-    table.available = False
-    assert table.view(["s1", ""]).sellers.tolist() == [SELLER_UNAVAILABLE, SELLER_NONE]
+def test_columns_for_the_table() -> None:
+    """The record that a table is told gives, on its day, the standing that was derived."""
+    strike = ("strike", {"category": "DIVERT", "weight": 3}, -50)
+    listed = state("blacklisted", 0, kind="listing")
+    kinds = [record(REGISTERED, strike, state("warned", -3)), record(), record(REGISTERED, listed)]
+    sellers = [replace(seller, seller_id=f"s{k}") for k, seller in enumerate(kinds * 50)]
+    ids, rows = columns_of(sellers, DAY)
+    table = StandingTable(bytes(16))
+    table.replace(ids, rows, 0, DAY)
+    view = table.view([seller.seller_id for seller in sellers], DAY)
+    assert [row.tobytes() for row in view.standings] == [derive(seller, DAY).row().tobytes() for seller in sellers]
+    later = table.view(["s0", "s1"], DAY + timedelta(days=3))
+    assert later.standings["tenure_days"].tolist() == [103, 0]
+    assert [len(columns_of([], DAY)[0]), len(columns_of(sellers[:64], DAY)[1])] == [0, 64]
 
 
-def test_table_under_concurrent_reads() -> None:
-    """Writers keep two fields equal; no reader may ever see them differ, or a row outside of the array."""
-    table, stop, faults = SellerTable(), threading.Event(), []
-    ids = [f"s{i}" for i in range(100)]
-
-    def read() -> None:
-        try:
-            while not stop.is_set():
-                view = table.view(ids)
-                known = view.sellers[view.sellers >= 0]
-                rows = view.standings[known]
-                if (rows["tenure_days"] != rows["reserved"]).any() or (rows["tenure_days"] == 0).any():
-                    faults.append(rows)
-        except Exception as error:
-            faults.append(error)
-
-    readers = [threading.Thread(target=read) for _ in range(2)]
-    for reader in readers:
-        reader.start()
-    row = np.zeros((), STANDING_DTYPE)
-    for i in range(1, 20_000):
-        row["tenure_days"] = row["reserved"] = i
-        table.put(ids[i * 7 % 100], row)
-        if i % 5000 == 0:
-            table.replace([(seller_id, row.copy()) for seller_id in ids])
-    stop.set()
-    for reader in readers:
-        reader.join()
-    assert not faults
+def test_key_of_the_table() -> None:
+    """The same for all processes that share an identity key, and not the identity key."""
+    key = table_key(IdentityKey(b"k" * 32))
+    assert key == table_key(IdentityKey(b"k" * 32)) != table_key(IdentityKey(b"l" * 32))
+    assert len(key) == 16
 
 
 def test_sample_sellers(inside: Any) -> None:
@@ -231,12 +201,12 @@ def test_a_new_day_is_noticed(tmp_path: Path, registration: Any) -> None:
     registry.start()
     licence = registry_pb2.Licence(scope="food", number="1", valid_from="2026-01-01", valid_until=DAY.isoformat())
     registry.register(registration("s", licences=[licence]))
-    view = registry.table.view(["s"])
+    view = registry.table.view(["s"], days[0])
     assert view.standings[view.sellers[0]]["registration"] == REGISTRATION.index("active")
     days[0] += timedelta(days=1)
     deadline = threading.Event()
     for _ in range(100):
-        view = registry.table.view(["s"])
+        view = registry.table.view(["s"], days[0])
         if view.standings[view.sellers[0]]["registration"] == REGISTRATION.index("lapsed"):
             break
         deadline.wait(0.1)
