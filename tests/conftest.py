@@ -29,7 +29,7 @@ def postgresql() -> Iterator[Cluster]:
 
 @pytest.fixture
 def new_database(postgresql: Cluster) -> Callable[[], str]:
-    """Makes empty PostgreSQL databases; gives their URLs. They go with the server: dropping one is slower than making."""
+    """Makes empty PostgreSQL databases; gives their URLs. They go with the server: dropping takes longer than making."""
     return lambda: postgresql.url(postgresql.database())
 
 
