@@ -53,8 +53,12 @@ def judge_cases(source: Source, rules: RuleSet, pairs: Sequence[tuple[RuleSource
     """The verdicts on the cases' texts: for the seller, channel, language and day that each names."""
     days = [day_of_date(case.date) if case.date else default_day(rule, source) for rule, case in pairs]
     sellers, standings = _sellers([case for _, case in pairs])
+    texts = [(case.text, *case.extra_texts) for _, case in pairs]
+    # Posts of one text each need no segments.
+    ends = np.cumsum([0, *map(len, texts)]) if any(case.extra_texts for _, case in pairs) else None
     return rules.check_batch(
-        [case.text for _, case in pairs],
+        [text for post in texts for text in post],
+        segments=ends,
         sellers=sellers,
         standings=standings,
         channels=[case.channel or "default" for _, case in pairs],

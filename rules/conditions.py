@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fairpost.engine.vocabulary import CATEGORIES, COMMERCE, RECOGNISERS
 
 from . import expression as e
+from .case_sources import case_sources, check_channels
 from .definitions import Definition, check_definitions, warn_of_unused
 from .document import Document
 from .law import check_basis
@@ -15,7 +16,7 @@ from .ordering import order_rules
 from .parser import Parsed, parse
 from .problems import Place, Problems, known
 from .schema import BROKEN, CasesModel, LawModel, PackFile, RuleModel
-from .source import CaseSource, ListSource, RuleSource
+from .source import ListSource, RuleSource
 from .triggers import triggers_of
 from .wordlists import warn_of_single_symbols
 
@@ -203,10 +204,6 @@ def _check_rule(
             draft.place("effective", "until"),
             f"until {until} is not after from {since}; 'until' is the first day on which the rule is not in force",
         )
-    _check_cases(draft, name, start, channels, problems)
-
-
-def _check_cases(draft: RuleDraft, name: str, start: Place, channels: Sequence[str], problems: Problems) -> None:
     cases = draft.model.cases
     if cases is None or not (cases.match or cases.pass_):
         place = start if cases is None else draft.key_place("cases")
@@ -215,10 +212,7 @@ def _check_cases(draft: RuleDraft, name: str, start: Place, channels: Sequence[s
     for kind, texts in (("match", cases.match), ("pass", cases.pass_)):
         if not texts:
             problems.error(draft.key_place("cases"), f"{name} has no '{kind}' case; write at least one text under it")
-        for index, case in enumerate(texts):
-            if case.channel is not None and case.channel not in ("default", *channels):
-                place = draft.place("cases", kind, index, "channel")
-                problems.error(place, known("channel", case.channel, ("default", *channels)))
+    check_channels(draft.document, ("rules", draft.index, "cases"), cases, channels, problems)
 
 
 def _check_references(
@@ -277,23 +271,12 @@ def _resolved(
         effective_until=model.effective.until,
         basis=tuple(model.basis),
         message=model.message,
-        cases=_cases(draft, model.cases or CasesModel()),
+        cases=case_sources(draft.document, ("rules", draft.index, "cases"), model.cases or CasesModel()),
         place=draft.place("id"),
         names=tuple(sorted({rule_id for rule_id, _ in named})),
         conditions=tuple((definition.head, " ".join(definition.text.split())) for definition in conditions),
         floor=draft.pack.floor if model.floor is None else model.floor,
     )
-
-
-def _cases(draft: RuleDraft, cases: CasesModel) -> tuple[CaseSource, ...]:
-    result = []
-    for kind, texts in (("match", cases.match), ("pass", cases.pass_)):
-        for index, case in enumerate(texts):
-            place = draft.place("cases", kind, index)
-            result.append(
-                CaseSource(case.text, kind == "match", case.seller, case.channel, case.language, case.date, place)
-            )
-    return tuple(result)
 
 
 def _warn_of_triggers(rules: Sequence[RuleSource], lists: Mapping[str, ListSource], problems: Problems) -> None:

@@ -10,6 +10,7 @@ from types import EllipsisType
 from fairpost.engine.model import TextModel
 from fairpost.engine.vocabulary import RECOGNISERS
 
+from .case_sources import further_cases, with_cases
 from .conditions import RuleDraft, resolve_rules
 from .definitions import Definition, read_definitions
 from .document import Document, read_document
@@ -99,6 +100,9 @@ def _load(paths: Paths, given: GivenModel, problems: Problems) -> Source | None:
     check_allow_words(lists, problems)
     channels = policy.channels if policy is not None else []
     rules, off_rules = resolve_rules(drafts, lists, groups, laws, channels, problems, model is not None, definitions)
+    documents = [(document, pack) for document, pack, _ in files.packs]
+    further = further_cases(documents, [draft.model.id for draft in drafts], channels, problems)
+    rules, off_rules = with_cases(rules, further), with_cases(off_rules, further)
     if policy is None:
         return None
     packs = tuple(PackSource(pack.pack, pack.description, document.file) for document, pack, _ in files.packs)

@@ -186,6 +186,8 @@ class CaseModel(Model):
     channel: str | None = None
     language: str | None = None
     date: Date | None = None
+    extra_texts: list[Annotated[Word, Field(min_length=1)]] = Field(default=[])
+    """Further texts of the post: comments, text read from images."""
 
 
 Case = Annotated[CaseModel, BeforeValidator(_case_form, json_schema_input_type=CaseModel | Word)]
@@ -239,6 +241,8 @@ class PackFile(Model):
     floor: Fraction | None = None
     """The floor of the pack's rules that have none of their own."""
     rules: list[RuleModel] = Field(default=[])
+    cases: dict[str, CasesModel] = Field(default={})
+    """Further cases, by the id of a rule of any pack: those of appeals, say."""
 
 
 class ArticleVersion(Model):

@@ -57,6 +57,7 @@ class CaseSource:
     language: str | None
     date: datetime.date | None
     place: Place
+    extra_texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

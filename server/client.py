@@ -1,4 +1,4 @@
-"""A small synchronous client of all three services.
+"""A small synchronous client of all services.
 
 with Client("127.0.0.1:50051") as client:
     verdict = client.check("本店茶叶根治糖尿病", seller_id="seller-1", channel="moments")
@@ -17,6 +17,10 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from fairpost.v1 import (
+    appeal_pb2,
+    appeal_pb2_grpc,
+    complaint_pb2,
+    complaint_pb2_grpc,
     filter_pb2,
     filter_pb2_grpc,
     post_pb2,
@@ -101,6 +105,8 @@ class Client:
         self.channel = grpc.insecure_channel(target, options=_OPTIONS)
         self.filter = filter_pb2_grpc.FilterServiceStub(self.channel)
         self.registry = registry_pb2_grpc.RegistryServiceStub(self.channel)
+        self.complaints = complaint_pb2_grpc.ComplaintServiceStub(self.channel)
+        self.appeals = appeal_pb2_grpc.AppealServiceStub(self.channel)
         self.rules = rules_pb2_grpc.RulesServiceStub(self.channel)
 
     def __enter__(self) -> Client:
@@ -271,6 +277,69 @@ class Client:
     ) -> Sequence[registry_pb2.SellerAnswer]:
         request = registry_pb2.BatchLookupSellersRequest(seller_ids=seller_ids, consistency=_consistency(token, fully))
         return _call(self.registry.BatchLookupSellers, request, self._timeout).answers
+
+    # ---- complaints and appeals: fields of each method's request are given by name -------------------------
+
+    def file_complaint(self, **fields: Any) -> complaint_pb2.FileComplaintResponse:
+        """seller_id, kind, consumer_id, statement; for a return received_on."""
+        return _call(self.complaints.FileComplaint, complaint_pb2.FileComplaintRequest(**fields), self._timeout)
+
+    def assign_complaint(self, complaint_id: str, **fields: Any) -> complaint_pb2.Complaint:
+        """handler, actor."""
+        request = complaint_pb2.AssignComplaintRequest(complaint_id=complaint_id, **fields)
+        return _call(self.complaints.AssignComplaint, request, self._timeout).complaint
+
+    def answer_complaint(self, complaint_id: str, **fields: Any) -> complaint_pb2.Complaint:
+        """answer, actor."""
+        request = complaint_pb2.AnswerComplaintRequest(complaint_id=complaint_id, **fields)
+        return _call(self.complaints.AnswerComplaint, request, self._timeout).complaint
+
+    def resolve_complaint(self, complaint_id: str, **fields: Any) -> complaint_pb2.Complaint:
+        """outcome, resolution, actor; strike_category and strike_weight for a strike with it."""
+        request = complaint_pb2.ResolveComplaintRequest(complaint_id=complaint_id, **fields)
+        return _call(self.complaints.ResolveComplaint, request, self._timeout).complaint
+
+    def withdraw_complaint(self, complaint_id: str, **fields: Any) -> complaint_pb2.Complaint:
+        """actor."""
+        request = complaint_pb2.WithdrawComplaintRequest(complaint_id=complaint_id, **fields)
+        return _call(self.complaints.WithdrawComplaint, request, self._timeout).complaint
+
+    def complaint(self, complaint_id: str) -> complaint_pb2.Complaint:
+        """With the consumer's contact in clear."""
+        request = complaint_pb2.GetComplaintRequest(complaint_id=complaint_id)
+        return _call(self.complaints.GetComplaint, request, self._timeout).complaint
+
+    def list_complaints(self, **conditions: Any) -> Iterator[complaint_pb2.Complaint]:
+        """All that meet the conditions of ListComplaintsRequest, oldest first."""
+        while True:
+            request = complaint_pb2.ListComplaintsRequest(**conditions)
+            page = _call(self.complaints.ListComplaints, request, self._timeout)
+            yield from page.complaints
+            if not page.next_page_token:
+                return
+            conditions["page_token"] = page.next_page_token
+
+    def file_appeal(self, seller_id: str, against: int, statement: str, **fields: Any) -> appeal_pb2.Appeal:
+        """against: sequence of the event."""
+        request = appeal_pb2.FileAppealRequest(seller_id=seller_id, against=against, statement=statement, **fields)
+        return _call(self.appeals.FileAppeal, request, self._timeout).appeal
+
+    def decide_appeal(self, appeal_id: str, **fields: Any) -> appeal_pb2.DecideAppealResponse:
+        """state (upheld or overturned), decision, actor."""
+        request = appeal_pb2.DecideAppealRequest(appeal_id=appeal_id, **fields)
+        return _call(self.appeals.DecideAppeal, request, self._timeout)
+
+    def appeal(self, appeal_id: str) -> appeal_pb2.Appeal:
+        return _call(self.appeals.GetAppeal, appeal_pb2.GetAppealRequest(appeal_id=appeal_id), self._timeout).appeal
+
+    def list_appeals(self, **conditions: Any) -> Iterator[appeal_pb2.Appeal]:
+        """All that meet the conditions of ListAppealsRequest, oldest first."""
+        while True:
+            page = _call(self.appeals.ListAppeals, appeal_pb2.ListAppealsRequest(**conditions), self._timeout)
+            yield from page.appeals
+            if not page.next_page_token:
+                return
+            conditions["page_token"] = page.next_page_token
 
     # ---- rules ------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairpost.engine.dates import day_of_seconds
-from fairpost.engine.vocabulary import SELLER_NOT_FOUND, SELLER_UNAVAILABLE, SEVERITIES, Status
+from fairpost.engine.vocabulary import SELLER_NOT_FOUND, SELLER_UNAVAILABLE, SEVERITIES, Action, Status
 from fairpost.server import messages, offences
 from fairpost.server.errors import InvalidArgument, ServiceError, Violation, invalid_fields
 from fairpost.v1 import filter_pb2, post_pb2, reason_pb2, verdict_pb2
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
-    from fairpost.engine import RuleSet, Verdict, VerdictBatch
+    from fairpost.engine import RuleSet, StandingView, Verdict, VerdictBatch
     from fairpost.server.activation import RuleSets
     from fairpost.server.decisions import DecisionIds
     from fairpost.server.registry.violations import Violations
-    from fairpost.server.table import SellerTable, TableView
+    from fairpost.server.table import SellerTable
     from fairpost.server.wire import PostOrError
 
     Results = RepeatedCompositeFieldContainer[verdict_pb2.CheckResult]
@@ -194,7 +194,7 @@ class FilterService:
         violations: Violations,
         rule_set: RuleSet,
         columns: _Columns,
-        view: TableView,
+        view: StandingView,
         batch: VerdictBatch,
         decision_ids: Sequence[str],
     ) -> None:
@@ -208,11 +208,12 @@ class FilterService:
                     seller_id=post.seller_id,
                     post_id=post.id,
                     texts=(post.text, *(extra.text for extra in post.extra_texts)),
-                    channel=post.channel,
+                    # One that the rules do not name is judged as the default.
+                    channel=post.channel if rule_set.channel_id(post.channel) else "",
                     language=post.language,
                     created_at=seconds,
                     day=batch.day(k),
-                    action=offences.Action(int(batch.action[k])).name,
+                    action=Action(int(batch.action[k])).name,
                     charges=charges,
                     rules=offences.rules_of(batch, k),
                     concerned=offences.rules_of(batch, k, [charge.category for charge in charges]),

@@ -55,6 +55,9 @@ class StartError(Exception):
 class Server:
     """One server process: registry, rule sets, services, and the port they are served on."""
 
+    registry: Registry
+    """While it runs."""
+
     def __init__(self, config: Config) -> None:
         self.config = config
         self.address = ""
@@ -81,9 +84,10 @@ class Server:
     def _start(self) -> None:
         config = self.config
         self._open_data_dir(config.data_dir)
-        registry = self._open_registry(config)
+        self.registry = registry = self._open_registry(config)
         rule_sets = RuleSets(config.data_dir / "rules", keep=config.keep_revisions, on_first=self._ready)
-        self._set_health(transport.REGISTRY, _SERVING)
+        for service in (transport.REGISTRY, transport.COMPLAINTS, transport.APPEALS):
+            self._set_health(service, _SERVING)
         self._set_health(transport.RULES, _SERVING)
         self._set_health(transport.FILTER, _NOT_SERVING)
         self._set_health("", _NOT_SERVING)
@@ -160,7 +164,8 @@ class Server:
         server = grpc.server(pool, options=options)
         server.add_generic_rpc_handlers(handlers)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        names = (transport.FILTER, transport.REGISTRY, transport.RULES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        ours = (transport.FILTER, transport.REGISTRY, transport.COMPLAINTS, transport.APPEALS, transport.RULES)
+        names = (*ours, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
         host = f"[{config.host}]" if ":" in config.host else config.host
         try:

@@ -18,7 +18,7 @@ from grpc_status import rpc_status
 
 from fairpost.server import wire
 from fairpost.server.errors import Internal, ResourceExhausted, ServiceError, Unavailable
-from fairpost.v1 import filter_pb2, reason_pb2, registry_pb2, rules_pb2
+from fairpost.v1 import appeal_pb2, complaint_pb2, filter_pb2, reason_pb2, registry_pb2, rules_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from fairpost.server.registry import Registry
     from fairpost.server.rules import RulesService
 
-__all__ = ["FILTER", "REGISTRY", "RULES", "Streams", "handlers"]
+__all__ = ["APPEALS", "COMPLAINTS", "FILTER", "REGISTRY", "RULES", "Streams", "handlers"]
 
 Result = TypeVar("Result")
 log = structlog.get_logger(__name__)
 
+APPEALS = appeal_pb2.DESCRIPTOR.services_by_name["AppealService"].full_name
+COMPLAINTS = complaint_pb2.DESCRIPTOR.services_by_name["ComplaintService"].full_name
 FILTER = filter_pb2.DESCRIPTOR.services_by_name["FilterService"].full_name
 REGISTRY = registry_pb2.DESCRIPTOR.services_by_name["RegistryService"].full_name
 RULES = rules_pb2.DESCRIPTOR.services_by_name["RulesService"].full_name
@@ -172,10 +174,26 @@ def handlers(
         "DiffSellers": unary(registry_pb2.DiffSellersRequest, registry.mirrors.diff),
         "GetSeller": unary(registry_pb2.GetSellerRequest, registry.sellers.get),
         "LookupSeller": unary(registry_pb2.LookupSellerRequest, registry.lookups.lookup),
-        "BatchLookupSellers": unary(registry_pb2.BatchLookupSellersRequest, registry.lookups.lookup_batch),
+        "BatchLookupSellers": unary(registry_pb2.BatchLookupSellersRequest, registry.lookups.serialised_batch),
         "RecordEvent": unary(registry_pb2.RecordEventRequest, registry.decisions.record_event),
         "ExportPerson": unary(registry_pb2.ExportPersonRequest, registry.erasure.export),
         "ErasePerson": unary(registry_pb2.ErasePersonRequest, registry.erasure.erase),
+    }
+    complaints, appeals = registry.complaints, registry.appeals
+    complaint_methods = {
+        "FileComplaint": unary(complaint_pb2.FileComplaintRequest, complaints.file),
+        "AssignComplaint": unary(complaint_pb2.AssignComplaintRequest, complaints.assign),
+        "AnswerComplaint": unary(complaint_pb2.AnswerComplaintRequest, complaints.answer),
+        "ResolveComplaint": unary(complaint_pb2.ResolveComplaintRequest, complaints.resolve),
+        "WithdrawComplaint": unary(complaint_pb2.WithdrawComplaintRequest, complaints.withdraw),
+        "GetComplaint": unary(complaint_pb2.GetComplaintRequest, complaints.get),
+        "ListComplaints": unary(complaint_pb2.ListComplaintsRequest, complaints.search),
+    }
+    appeal_methods = {
+        "FileAppeal": unary(appeal_pb2.FileAppealRequest, appeals.file),
+        "DecideAppeal": unary(appeal_pb2.DecideAppealRequest, appeals.decide),
+        "GetAppeal": unary(appeal_pb2.GetAppealRequest, appeals.get),
+        "ListAppeals": unary(appeal_pb2.ListAppealsRequest, appeals.search),
     }
     rules_methods = {
         "ActivateBundle": unary(rules_pb2.ActivateBundleRequest, rules.activate, max_bundle_bytes),
@@ -186,6 +204,8 @@ def handlers(
     return [
         grpc.method_handlers_generic_handler(FILTER, filter_methods),
         grpc.method_handlers_generic_handler(REGISTRY, registry_methods),
+        grpc.method_handlers_generic_handler(COMPLAINTS, complaint_methods),
+        grpc.method_handlers_generic_handler(APPEALS, appeal_methods),
         grpc.method_handlers_generic_handler(RULES, rules_methods),
     ]
 

@@ -14,8 +14,7 @@ import numpy as np
 import sqlalchemy as sa
 import structlog
 
-from fairpost.engine.vocabulary import CATEGORIES, ENFORCEMENT, LICENCES, LISTING, REGISTRATION
-from fairpost.server.packed import SELLER_RECORD_DTYPE
+from fairpost.engine.vocabulary import CATEGORIES, ENFORCEMENT, LICENCES, LISTING, REGISTRATION, SELLER_RECORD_DTYPE
 from fairpost.server.store import schema
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -11,6 +10,7 @@ from fairpost.engine.dates import day_of_date
 from fairpost.server import messages
 from fairpost.server.errors import FailedPrecondition
 from fairpost.server.faults import Faults, request_id_fault, seller_id_fault
+from fairpost.server.registry import accounts
 from fairpost.server.registry.validation import event_body
 from fairpost.server.store import schema
 from fairpost.v1 import reason_pb2, registry_pb2
@@ -90,8 +90,11 @@ def _append(transaction: Transaction, seller: SellerRecord, request: registry_pb
     if kind in ("licence", "licence_ended"):
         _put_licence(transaction, seller, kind, body)
     if kind in APPEALABLE:
-        rest["appeal_until"] = appeal_until(transaction)
-    return transaction.append(seller.seller_id, kind, body, **rest)
+        rest["appeal_until"] = transaction.appeal_until
+    sequence = transaction.append(seller.seller_id, kind, body, **rest)
+    if kind == "listing" and body["state"] != "blacklisted":
+        accounts.release(transaction, seller.seller_id)
+    return sequence
 
 
 def add_strike(
@@ -112,14 +115,9 @@ def add_strike(
         body,
         effective=effective,
         expires=expires or ladder.strike_expiry(effective),
-        appeal_until=appeal_until(transaction),
+        appeal_until=transaction.appeal_until,
         **rest,
     )
-
-
-def appeal_until(transaction: Transaction) -> date:
-    """Last day on which an appeal may be filed against what is decided in this transaction."""
-    return transaction.day + timedelta(days=transaction.ladder.appeal_days)
 
 
 def _put_licence(transaction: Transaction, seller: SellerRecord, kind: str, body: dict[str, Any]) -> None:

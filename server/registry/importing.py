@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from fairpost.server.errors import Violation
 from fairpost.server.faults import Faults
 from fairpost.server.messages import entry_digest
+from fairpost.server.registry import accounts
 from fairpost.server.registry.records import EventRecord, SellerRecord
 from fairpost.server.registry.sellers import licence_rows, rows
 from fairpost.server.registry.standing import Standing, derive
@@ -146,6 +147,7 @@ def _write(transaction: Transaction, sound: dict[str, _Sound], verify_by: date) 
     for each, values in into.items():
         if values:
             connection.execute(each.insert(), values)
+    accounts.recognise(transaction, [seller["seller_id"] for seller in into[schema.sellers]])
     return taken
 
 

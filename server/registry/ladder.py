@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from fairpost.engine.vocabulary import CATEGORIES, COMMERCE
 
-__all__ = ["Ladder", "LadderError", "Rung", "default_ladder", "read_ladder"]
+__all__ = ["ComplaintTerms", "Ladder", "LadderError", "Rung", "default_ladder", "read_ladder"]
 
 Penalty = Literal["delete", "warned", "limited", "shielded", "suspended", "blacklisted"]
+_KINDS = {"QUALITY": 7, "FALSE_CLAIM": 7, "DELIVERY": 7, "COUNTERFEIT": 7, "SAFETY": 7, "OTHER": 7}
 _VIOLATIONS = tuple(category for category in CATEGORIES if category != CATEGORIES[COMMERCE])
 
 
@@ -37,7 +38,7 @@ class Rung(_Part):
 
 
 class Overdue(_Part):
-    """The strike for a complaint that a clock ran out on."""
+    """The strike for a complaint that was not answered in time."""
 
     category: str
     weight: Annotated[int, Field(ge=0, le=10)]
@@ -46,6 +47,25 @@ class Overdue(_Part):
     @classmethod
     def _known(cls, value: str) -> str:
         return _category(value)
+
+
+class ComplaintTerms(_Part):
+    """Terms of complaints that no law sets, and the calendar of working days."""
+
+    answer_days: dict[str, Annotated[int, Field(ge=1, le=365)]] = Field(default_factory=lambda: _KINDS | {})
+    days_off: frozenset[date] = frozenset()
+    working_weekends: frozenset[date] = frozenset()
+
+    @field_validator("answer_days")
+    @classmethod
+    def _all_kinds(cls, value: dict[str, int]) -> dict[str, int]:
+        if value.keys() != _KINDS.keys():
+            raise ValueError(f"must have each of {', '.join(_KINDS)}, and nothing else")
+        return value
+
+    @field_serializer("days_off", "working_weekends")
+    def _in_order(self, days: frozenset[date]) -> list[str]:
+        return [day.isoformat() for day in sorted(days)]
 
 
 class Ladder(_Part):
@@ -57,6 +77,7 @@ class Ladder(_Part):
     violation: dict[Literal["SHIELD", "BLOCK"], Annotated[int, Field(ge=0, le=10)]]
     without_strike: tuple[str, ...] = ()
     overdue_complaint: Overdue
+    complaints: ComplaintTerms = Field(default_factory=ComplaintTerms)
     rungs: tuple[Rung, ...] = Field(min_length=1)
 
     @field_validator("without_strike")

@@ -17,13 +17,13 @@ import sqlalchemy as sa
 import structlog
 
 from fairpost.engine.dates import LAW_ZONE
+from fairpost.engine.vocabulary import SELLER_RECORD_DTYPE
 from fairpost.server import answers
 from fairpost.server.errors import InvalidArgument, ServiceError, Violation, invalid_fields
 from fairpost.server.faults import Faults, seller_id_fault
-from fairpost.server.packed import SELLER_RECORD_DTYPE
 from fairpost.server.registry import log as records
 from fairpost.server.store import schema
-from fairpost.server.table import SellerTable
+from fairpost.server.table import KEY_BYTES, SellerTable
 from fairpost.v1 import reason_pb2, registry_pb2, standing_pb2
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Lookups:
         self._max_items = max_items
         self._bringing = threading.Lock()
         self._last_try = 0.0
-        self.table = SellerTable(core.today)
+        self.table = SellerTable(core.keys.derived(f"standing-table:{core.store.store_id}", KEY_BYTES), core.today)
         self.on_change: Callable[[], None] = lambda: None
         """Called when the table has moved to a later sequence."""
         self._stop = threading.Event()
@@ -169,8 +169,11 @@ class Lookups:
         several = registry_pb2.BatchLookupSellersResponse.FromString(content)
         return registry_pb2.LookupSellerResponse(answer=several.answers[0], consistency_token=several.consistency_token)
 
-    def lookup_batch(self, request: registry_pb2.BatchLookupSellersRequest) -> bytes:
-        """A BatchLookupSellersResponse, serialised."""
+    def lookup_batch(self, request: registry_pb2.BatchLookupSellersRequest) -> registry_pb2.BatchLookupSellersResponse:
+        return registry_pb2.BatchLookupSellersResponse.FromString(self.serialised_batch(request))
+
+    def serialised_batch(self, request: registry_pb2.BatchLookupSellersRequest) -> bytes:
+        """The same as bytes, which is what a transport sends."""
         if len(request.seller_ids) > self._max_items:
             raise InvalidArgument(
                 reason_pb2.REASON_TOO_MANY_ITEMS,

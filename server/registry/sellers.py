@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from fairpost.server import messages
 from fairpost.server.errors import AlreadyExists, FailedPrecondition, Violation, invalid_fields
 from fairpost.server.faults import Faults, request_id_fault, seller_id_fault
-from fairpost.server.registry import log, persons
+from fairpost.server.registry import accounts, log, persons
 from fairpost.server.registry.numbers import compact_credit_code, compact_identity_number
 from fairpost.server.registry.paging import Pages
 from fairpost.server.registry.penalties import overturned
@@ -148,6 +148,8 @@ class Sellers:
             ),
         }
         transaction.append(seller_id, "record", body, actor=request.actor, reason=request.reason)
+        if fields & {"identity_number", "credit_code"}:
+            accounts.recognise(transaction, [seller_id])
 
     # ---- reads ------------------------------------------------------------------------------------------
 
@@ -258,6 +260,7 @@ def register(transaction: Transaction, request: registry_pb2.RegisterSellerReque
     if licences:
         connection.execute(schema.licences.insert(), licence_rows(request.seller_id, licences))
     transaction.append(request.seller_id, "registration", body, actor="seller", reason="registered")
+    accounts.recognise(transaction, [request.seller_id])
 
 
 def rows(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairpost.engine.dates import today
+from fairpost.server.registry.appeals import Appeals
+from fairpost.server.registry.complaints import Complaints
 from fairpost.server.registry.core import Core
 from fairpost.server.registry.days import turn_days
 from fairpost.server.registry.decisions import Decisions
@@ -51,6 +53,8 @@ class Registry:
         self.sellers = Sellers(self.core, verification_days=verification_days)
         self.decisions = Decisions(self.core)
         self.erasure = Erasure(self.core)
+        self.complaints = Complaints(self.core)
+        self.appeals = Appeals(self.core)
         self.violations = Violations(self.core)
         self.mirrors = Mirrors(self.core)
         self.lookups.on_change = self.mirrors.wake

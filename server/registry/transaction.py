@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -89,7 +90,7 @@ class Transaction:
     def settle(self, seller_id: str) -> tuple[SellerRecord, Standing]:
         """Derive how the seller stands now, and store it."""
         record = self.record(seller_id)
-        standing = derive(record, self.day, self._ladders_of(record))
+        standing = derive(record, self.day, self.ladders_of(record))
         packed = standing.packed()
         digest = entry_digest(seller_id, packed)
         table = schema.sellers
@@ -108,11 +109,16 @@ class Transaction:
         self._checksum += int.from_bytes(digest, "little") - int.from_bytes(before, "little")
         self.changed[seller_id] = packed
 
-    def _ladders_of(self, record: SellerRecord) -> dict[str, Ladder]:
+    def ladders_of(self, record: SellerRecord) -> dict[str, Ladder]:
         named = {event.body.get("ladder", "") for event in record.events if event.kind == "strike"} - {""}
         if not named <= self.known_ladders.keys():
             self.known_ladders = log.ladders(self.connection)
         return self.known_ladders
+
+    @property
+    def appeal_until(self) -> date:
+        """Last day on which an appeal may be filed against what is decided in this transaction."""
+        return self.day + timedelta(days=self.ladder.appeal_days)
 
     def use_ladder(self) -> str:
         """Revision of the ladder in force, which is stored when a strike first names it."""

@@ -19,7 +19,7 @@ import structlog
 
 from fairpost.engine.dates import date_of_day
 from fairpost.server.errors import ServiceError
-from fairpost.server.registry.decisions import add_strike, appeal_until
+from fairpost.server.registry.decisions import add_strike
 from fairpost.server.store import schema
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ _PART: Final = 100
 _OVERHEAD: Final = 500
 """What a post in the queue counts for beside its characters."""
 _RETRY_SECONDS: Final = 0.25
+_FAILURES: Final = 3
+"""After so many, the violations rather than the store may be at fault."""
 _LOG_SECONDS: Final = 5.0
 
 
@@ -167,25 +169,39 @@ class Violations:
 
     def _write_part(self, part: Sequence[_Waiting]) -> tuple[int, set[tuple[str, str]]]:
         """How many were new, and the keys of those that could not be written."""
-        told = False
+        failures = 0
         while True:
             try:
                 return self._core.write(lambda transaction: _append_new(transaction, part)), set()
             except ServiceError as error:
-                if not told:
+                failures += 1
+                if failures == 1:
                     log.error("violations wait for the store", reason=error.reason_name)
-                    told = True
+                if failures >= _FAILURES and self._store_is_sound():
+                    return self._write_each(part)
                 with self._changed:
                     self._changed.wait_for(lambda: time.monotonic() >= self._give_up, _RETRY_SECONDS)
                     if time.monotonic() >= self._give_up:
                         return 0, {waiting.key for waiting in part}
             except Exception:
-                if len(part) == 1:
-                    log.exception("violation cannot be recorded", decision_id=part[0].offence.decision_id)
-                    return 0, {part[0].key}
-                # One of them is at fault; the others must not suffer.
-                results = [self._write_part([waiting]) for waiting in part]
-                return sum(new for new, _ in results), set().union(*(failed for _, failed in results))
+                log.exception("violations cannot be recorded", decision_ids=[each.offence.decision_id for each in part])
+                return self._write_each(part)
+
+    def _write_each(self, part: Sequence[_Waiting]) -> tuple[int, set[tuple[str, str]]]:
+        """The same one by one, where one of them is at fault: the others must not suffer."""
+        if len(part) == 1:
+            log.error("violation cannot be recorded", decision_id=part[0].offence.decision_id)
+            return 0, {part[0].key}
+        results = [self._write_part([waiting]) for waiting in part]
+        return sum(new for new, _ in results), set().union(*(failed for _, failed in results))
+
+    def _store_is_sound(self) -> bool:
+        """Whether it takes a transaction without our violations."""
+        try:
+            self._core.write(lambda transaction: None)
+        except ServiceError:
+            return False
+        return True
 
 
 def _append_new(transaction: Transaction, part: Sequence[_Waiting]) -> int:
@@ -236,7 +252,7 @@ def _append(transaction: Transaction, offence: Offence) -> int:
     about = {"actor": ACTOR, "decision_id": offence.decision_id, "revision": offence.revision}
     reason = f"verdict {offence.action}: {', '.join(charge.category for charge in offence.charges)}"
     sequence = transaction.append(
-        offence.seller_id, "violation", body, reason=reason, appeal_until=appeal_until(transaction), **about
+        offence.seller_id, "violation", body, reason=reason, appeal_until=transaction.appeal_until, **about
     )
     if strike:
         category, weight = strike

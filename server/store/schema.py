@@ -169,9 +169,12 @@ complaints = sa.Table(
     sa.Column("filed_at", sa.BigInteger, nullable=False),
     sa.Column("filed_on", sa.Date, nullable=False),
     sa.Column("received_on", sa.Date),
+    sa.Column("answer_due", sa.Date, nullable=False),
+    sa.Column("handling_due", sa.Date, nullable=False),
     sa.Column("answered_on", sa.Date),
     sa.Column("ended_on", sa.Date, index=True),
-    # The first day after the earliest clock that still runs: what the job for overdue ones looks for.
+    # The first overdue day of the earliest clock that still runs: what the job for overdue ones looks for. Whether one
+    # of seller or handler has run out before.
     sa.Column("next_due", sa.Date, index=True),
     sa.Column("overdue", sa.Boolean, nullable=False),
 )

@@ -229,6 +229,8 @@ def _create() -> None:
         sa.Column("filed_at", sa.BigInteger, nullable=False),
         sa.Column("filed_on", sa.Date, nullable=False),
         sa.Column("received_on", sa.Date),
+        sa.Column("answer_due", sa.Date, nullable=False),
+        sa.Column("handling_due", sa.Date, nullable=False),
         sa.Column("answered_on", sa.Date),
         sa.Column("ended_on", sa.Date, index=True),
         sa.Column("next_due", sa.Date, index=True),

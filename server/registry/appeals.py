@@ -1,0 +1,264 @@
+"""Appeals: a seller contests one event of their log, somebody else than who decided looks at it again."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from fairpost.engine.dates import day_of_date
+from fairpost.server import messages
+from fairpost.server.errors import AlreadyExists, FailedPrecondition, NotFound, Violation, invalid_fields
+from fairpost.server.faults import Faults, request_id_fault, seller_id_fault
+from fairpost.server.registry import accounts
+from fairpost.server.registry import log as records
+from fairpost.server.registry.decisions import APPEALABLE
+from fairpost.server.registry.paging import Pages
+from fairpost.server.registry.penalties import overturned
+from fairpost.server.registry.regression import case_pack
+from fairpost.server.registry.transaction import conflict
+from fairpost.server.registry.violations import post_of
+from fairpost.server.store import schema
+from fairpost.v1 import appeal_pb2, reason_pb2
+
+if TYPE_CHECKING:
+    from fairpost.server.registry.core import Core
+    from fairpost.server.registry.keys import Keys
+    from fairpost.server.registry.records import EventRecord, SellerRecord
+    from fairpost.server.registry.transaction import Transaction
+
+__all__ = ["Appeals", "statement_context"]
+
+_FILED = appeal_pb2.APPEAL_STATE_FILED
+_DECISIONS: Final = {appeal_pb2.APPEAL_STATE_UPHELD: "upheld", appeal_pb2.APPEAL_STATE_OVERTURNED: "overturned"}
+_TABLE: Final = schema.appeals
+
+
+def statement_context(appeal_id: str) -> str:
+    """What a seller's statement is encrypted for."""
+    return f"appeal-statement:{appeal_id}"
+
+
+class Appeals:
+    """AppealService. Thread-safe."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    # ---- writes -----------------------------------------------------------------------------------------
+
+    def file(self, request: appeal_pb2.FileAppealRequest) -> appeal_pb2.AppealResponse:
+        faults = Faults()
+        faults.add("request_id", request_id_fault(request.request_id))
+        faults.add("seller_id", seller_id_fault(request.seller_id))
+        if not request.against:
+            faults.add("against", "is required: the sequence of an event in the seller's log")
+        faults.text("statement", request.statement, 4000, required=True, lines=True)
+        faults.texts("evidence", request.evidence, 20, 500)
+        faults.raise_if_any()
+
+        def work(transaction: Transaction) -> tuple[str, appeal_pb2.AppealResponse]:
+            record = transaction.record(request.seller_id)
+            event = _contested(record, request.against)
+            self._check_open(transaction, record, event)
+            appeal_id = secrets.token_hex(12)
+            body = {"appeal_id": appeal_id, "against": event.sequence, "state": "filed"}
+            filed = transaction.append(record.seller_id, "appeal", body, actor="seller", reason="appeal filed")
+            row = {
+                "appeal_id": appeal_id,
+                "seller_id": record.seller_id,
+                "against": event.sequence,
+                "filed": filed,
+                "version": filed,
+                "state": _FILED,
+                "statement_cipher": transaction.keys.encrypt(request.statement.encode(), statement_context(appeal_id)),
+                "evidence": list(request.evidence),
+                "decision": "",
+                "actor": "",
+                "filed_at": transaction.now,
+                "decided_at": None,
+            }
+            transaction.connection.execute(_TABLE.insert(), row)
+            appeal = _message(_existing(transaction.connection, appeal_id), transaction.keys)
+            token = self._core.token(transaction.sequence)
+            return record.seller_id, appeal_pb2.AppealResponse(appeal=appeal, consistency_token=token)
+
+        return self._core.answer("FileAppeal", request, appeal_pb2.AppealResponse, work)
+
+    def _check_open(self, transaction: Transaction, record: SellerRecord, event: EventRecord) -> None:
+        """
+        Raises:
+            ServiceError: no appeal can be filed against the event.
+        """
+        if record.erased_on is not None:
+            raise FailedPrecondition(reason_pb2.REASON_ERASED, "seller_id: this seller's data were erased")
+        if event.kind not in APPEALABLE or event.appeal_until is None:
+            kinds = ", ".join(sorted(APPEALABLE))
+            fault = f"event {event.sequence} is no decision ({event.kind}); appeals are against decisions: {kinds}"
+            raise invalid_fields([Violation("against", fault)])
+        query = sa.select(_TABLE.c.appeal_id).where(_TABLE.c.against == event.sequence)
+        earlier = transaction.connection.execute(query).scalar_one_or_none()
+        if earlier is not None:
+            raise AlreadyExists(
+                reason_pb2.REASON_APPEAL_EXISTS,
+                f"against: there is an appeal against event {event.sequence} already ({earlier}); there can be one",
+                metadata={"appeal_id": earlier},
+            )
+        if event.sequence in overturned(record.events):
+            raise FailedPrecondition(
+                reason_pb2.REASON_WRONG_STATE,
+                f"against: event {event.sequence} is overturned already and counts for nothing",
+                metadata={"state": "overturned"},
+            )
+        if transaction.day > event.appeal_until:
+            raise FailedPrecondition(
+                reason_pb2.REASON_APPEAL_TERM_PASSED,
+                f"against: an appeal against event {event.sequence} could be filed until {event.appeal_until}",
+                metadata={"until": event.appeal_until.isoformat()},
+            )
+
+    def decide(self, request: appeal_pb2.DecideAppealRequest) -> appeal_pb2.DecideAppealResponse:
+        faults = Faults()
+        faults.add("request_id", request_id_fault(request.request_id))
+        faults.add("appeal_id", _appeal_id_fault(request.appeal_id))
+        if request.state not in _DECISIONS:
+            faults.add("state", f"must be one of {', '.join(map(appeal_pb2.AppealState.Name, _DECISIONS))}")
+        faults.text("decision", request.decision, 4000, required=True, lines=True)
+        faults.text("actor", request.actor, 128, required=True)
+        faults.raise_if_any()
+
+        def work(transaction: Transaction) -> tuple[str, appeal_pb2.DecideAppealResponse]:
+            row = _existing(transaction.connection, request.appeal_id)
+            if request.expected_version and request.expected_version != row.version:
+                raise conflict("the appeal", row.version, request.expected_version)
+            if row.state != _FILED:
+                word = _DECISIONS[row.state]
+                raise FailedPrecondition(
+                    reason_pb2.REASON_WRONG_STATE,
+                    f"appeal_id: the appeal is {word}; it can be decided once, while it is filed",
+                    metadata={"state": word},
+                )
+            return row.seller_id, self._decide(transaction, row, request)
+
+        return self._core.answer("DecideAppeal", request, appeal_pb2.DecideAppealResponse, work)
+
+    def _decide(
+        self, transaction: Transaction, row: Any, request: appeal_pb2.DecideAppealRequest
+    ) -> appeal_pb2.DecideAppealResponse:
+        event = _contested(transaction.record(row.seller_id), row.against)
+        if event.actor.strip() == request.actor.strip():
+            fault = "took the decision appealed against; somebody else must decide the appeal"
+            raise invalid_fields([Violation("actor", fault)])
+        word = _DECISIONS[request.state]
+        body = {"appeal_id": row.appeal_id, "against": event.sequence, "state": word}
+        version = transaction.append(
+            row.seller_id, "appeal", body, actor=request.actor, reason=f"appeal decided: {word}"
+        )
+        values = {
+            "version": version,
+            "state": request.state,
+            "decision": request.decision,
+            "actor": request.actor,
+            "decided_at": transaction.now,
+        }
+        transaction.connection.execute(sa.update(_TABLE).where(_TABLE.c.appeal_id == row.appeal_id), values)
+        case = ""
+        if word == "overturned":
+            accounts.release(transaction, row.seller_id)
+            post = post_of(transaction, event.sequence) if event.kind == "violation" else None
+            case = case_pack(row.appeal_id, event.sequence, post) if post and post["rules"] else ""
+        record, standing = transaction.settle(row.seller_id)
+        return appeal_pb2.DecideAppealResponse(
+            appeal=_message(_existing(transaction.connection, row.appeal_id), transaction.keys),
+            standing=messages.standing_of(record.seller_id, standing.packed(), day_of_date(transaction.day)),
+            consistency_token=self._core.token(transaction.sequence),
+            regression_case=case,
+        )
+
+    # ---- reads ------------------------------------------------------------------------------------------
+
+    def get(self, request: appeal_pb2.GetAppealRequest) -> appeal_pb2.AppealResponse:
+        if fault := _appeal_id_fault(request.appeal_id):
+            raise invalid_fields([Violation("appeal_id", fault)])
+        with self._core.store.read() as connection:
+            row = _existing(connection, request.appeal_id)
+            token = self._core.token(records.head_sequence(connection))
+        return appeal_pb2.AppealResponse(appeal=_message(row, self._core.keys), consistency_token=token)
+
+    def search(self, request: appeal_pb2.ListAppealsRequest) -> appeal_pb2.ListAppealsResponse:
+        faults, pages = Faults(), Pages(self._core.keys, self._core.store.store_id, request)
+        pages.check(faults)
+        if request.seller_id:
+            faults.add("seller_id", seller_id_fault(request.seller_id))
+        states = [number for number in appeal_pb2.AppealState.values() if number]
+        for i, state in enumerate(request.states):
+            if state not in states:
+                names = ", ".join(appeal_pb2.AppealState.Name(number) for number in states)
+                faults.add(f"states[{i}]", f"{state} is none of {names}")
+        faults.raise_if_any()
+        query = sa.select(_TABLE).order_by(_TABLE.c.filed).limit(pages.size + 1)
+        if request.seller_id:
+            query = query.where(_TABLE.c.seller_id == request.seller_id)
+        if request.states:
+            query = query.where(_TABLE.c.state.in_(list(request.states)))
+        if (after := pages.begin()) is not None:
+            query = query.where(_TABLE.c.filed > after)
+        with self._core.store.read() as connection:
+            found = connection.execute(query).all()
+        shown = found[: pages.size]
+        answer = appeal_pb2.ListAppealsResponse(appeals=[_message(row, self._core.keys) for row in shown])
+        if len(found) > len(shown):
+            answer.next_page_token = pages.token(shown[-1].filed)
+        return answer
+
+
+def _contested(record: SellerRecord, sequence: int) -> EventRecord:
+    """
+    Raises:
+        NotFound: the seller has no such event.
+    """
+    for event in record.events:
+        if event.sequence == sequence:
+            return event
+    raise NotFound(
+        reason_pb2.REASON_EVENT_NOT_FOUND, f"against: seller {record.seller_id!r} has no event {sequence} in their log"
+    )
+
+
+def _existing(connection: sa.Connection, appeal_id: str) -> Any:
+    """
+    Raises:
+        NotFound: there is none.
+    """
+    row = connection.execute(sa.select(_TABLE).where(_TABLE.c.appeal_id == appeal_id)).one_or_none()
+    if row is None:
+        raise NotFound(reason_pb2.REASON_APPEAL_NOT_FOUND, f"appeal_id: no appeal {appeal_id!r} is here")
+    return row
+
+
+def _message(row: Any, keys: Keys) -> appeal_pb2.Appeal:
+    statement = ""
+    if row.statement_cipher is not None:
+        statement = keys.decrypt(bytes(row.statement_cipher), statement_context(row.appeal_id)).decode()
+    message = appeal_pb2.Appeal(
+        appeal_id=row.appeal_id,
+        seller_id=row.seller_id,
+        against=row.against,
+        state=row.state,
+        statement=statement,
+        evidence=row.evidence,
+        decision=row.decision,
+        actor=row.actor,
+        version=row.version,
+    )
+    message.filed_at.FromMilliseconds(row.filed_at)
+    if row.decided_at is not None:
+        message.decided_at.FromMilliseconds(row.decided_at)
+    return message
+
+
+def _appeal_id_fault(appeal_id: str) -> str | None:
+    if len(appeal_id) > 32:
+        return f"has {len(appeal_id)} characters; at most 32 are taken"
+    return seller_id_fault(appeal_id)
