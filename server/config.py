@@ -67,6 +67,7 @@ class Config(BaseSettings):
     lookup_ttl: int = Field(60, ge=0, description="Seconds that a cache may keep the standing of a known seller.")
     missing_ttl: int = Field(10, ge=0, description="Seconds that a cache may keep NOT_FOUND.")
     verification_days: int = Field(183, ge=1, description="Days after which a registration is to be verified again.")
+    answer_days: int = Field(7, ge=1, description="Days for which a repeated request_id gets the first answer again.")
     keep_revisions: int = Field(10, ge=2, description="Activated rule sets kept for RollBack.")
     drain_seconds: float = Field(10.0, ge=0, description="Time that calls in flight get when the server is stopped.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look on standard error.")

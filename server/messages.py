@@ -183,8 +183,8 @@ def event(seller_id: str, record: EventRecord, gone: Collection[int]) -> seller_
         message.appeal.MergeFrom(seller_event_pb2.AppealStep(**body))
     elif kind == "turned":
         message.turned.changes.extend(body["changes"])
-    elif kind == "erasure":
-        message.erasure.fields.extend(body["fields"])
+    elif kind in ("erasure", "export"):
+        getattr(message, kind).fields.extend(body["fields"])
     else:
         message.record.fields.extend(body.get("fields", [kind]))
     return message

@@ -142,6 +142,7 @@ class Server:
             lookup_ttl=config.lookup_ttl,
             missing_ttl=config.missing_ttl,
             max_items=config.max_posts,
+            answer_days=config.answer_days,
         )
         self._closers.callback(registry.close)
         try:

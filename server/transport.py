@@ -176,6 +176,8 @@ def handlers(
         "LookupSeller": unary(registry_pb2.LookupSellerRequest, registry.lookups.lookup),
         "BatchLookupSellers": unary(registry_pb2.BatchLookupSellersRequest, registry.lookups.serialised_batch),
         "RecordEvent": unary(registry_pb2.RecordEventRequest, registry.decisions.record_event),
+        "ExportPerson": unary(registry_pb2.ExportPersonRequest, registry.erasure.export),
+        "ErasePerson": unary(registry_pb2.ErasePersonRequest, registry.erasure.erase),
     }
     complaints, appeals = registry.complaints, registry.appeals
     complaint_methods = {

@@ -54,8 +54,8 @@ class EventRecord:
         complaint       {complaint_id, state, outcome?}
         appeal          {appeal_id, against, state}
         turned          {changes}: the day changed the standing
-        erasure         {fields}
-        export          {}: the personal data were given out
+        erasure         {fields, kept?}: what was erased, and what is blocked until its term ends
+        export          {fields}: the personal data were given out
     """
 
     sequence: int
