@@ -184,7 +184,8 @@ class Violations:
                     if time.monotonic() >= self._give_up:
                         return 0, {waiting.key for waiting in part}
             except Exception:
-                log.exception("violations cannot be recorded", decision_ids=[each.offence.decision_id for each in part])
+                if len(part) == 1:
+                    log.exception("violation at fault", decision_id=part[0].offence.decision_id)
                 return self._write_each(part)
 
     def _write_each(self, part: Sequence[_Waiting]) -> tuple[int, set[tuple[str, str]]]:

@@ -37,10 +37,9 @@ CODE = "91350100M000100Y43"
 class Desk:
     """A registry with a clock that the test sets."""
 
-    def __init__(self, folder: Path, registration: Any) -> None:
+    def __init__(self, url: str, registration: Any) -> None:
         self.day = TODAY
-        store = Store.open(f"sqlite:///{folder / 'registry.sqlite'}")
-        self.registry = Registry(store, Keys.open(folder / "keys"), clock=lambda: self.day)
+        self.registry = Registry(Store.open(url), Keys.make(), clock=lambda: self.day)
         self.service = self.registry.appeals
         self.registration = registration
 
@@ -77,8 +76,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, registration: Any) -> Iterator[Desk]:
-    desk = Desk(tmp_path, registration)
+def desk(store_url: str, registration: Any) -> Iterator[Desk]:
+    """On each kind of store."""
+    desk = Desk(store_url, registration)
     yield desk
     desk.registry.close()
 
