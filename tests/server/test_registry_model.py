@@ -1,0 +1,233 @@
+"""Any sequence of operations on the registry gives the standings of a simple model; so does replaying the log."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from reference.registry import Fact, Model, Seller
+
+from fairpost.engine.vocabulary import ENFORCEMENT, LISTING, REGISTRATION
+from fairpost.server.errors import Aborted, AlreadyExists, NotFound, ServiceError
+from fairpost.server.registry import Keys, Registry, log
+from fairpost.server.registry.days import turn_days
+from fairpost.server.registry.ladder import default_ladder
+from fairpost.server.registry.standing import derive
+from fairpost.server.store import Store, schema
+from fairpost.v1 import registry_pb2, seller_event_pb2
+
+FIRST = date(2026, 1, 15)
+IDS = ["tea", "shoe", "crab"]
+SCOPES = ["food", "prepackaged-food", "cosmetics"]
+VIOLATIONS = ["MEDICAL", "DIVERT", "RIGHTS"]
+
+offsets = st.integers(-400, 400)
+terms = st.tuples(offsets, st.none() | st.integers(0, 500))
+seller_ids = st.sampled_from(IDS)
+
+
+class RegistryMachine(RuleBasedStateMachine):
+    """`self.log` has the sequence that the registry gave to each of the model's facts."""
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.url = f"sqlite:///{Path(self.folder.name) / 'r.sqlite'}"
+        self.day = FIRST
+        self.keys = Keys.make()
+        self.registry = Registry(Store.open(self.url), self.keys, clock=lambda: self.day)
+        self.registry.lookups.reload()
+        self.model = Model()
+        self.sequences: dict[str, dict[int, int]] = {}
+        self.count = 0
+
+    def teardown(self) -> None:
+        if hasattr(self, "registry"):
+            self._replay()
+            self.registry.close()
+            self.folder.cleanup()
+
+    # ---- operations -------------------------------------------------------------------------------------
+
+    @rule(
+        seller_id=seller_ids,
+        categories=st.sets(st.sampled_from(["tea", "food", "cosmetics"]), min_size=1),
+        held=st.booleans(),
+    )
+    def register(self, seller_id: str, categories: set[str], held: bool) -> None:
+        request = registry_pb2.RegisterSellerRequest(
+            seller_id=seller_id, kind=3, name="n", credit_code="91350100M000100Y43", categories=sorted(categories)
+        )
+        licences: dict[tuple[str, str], tuple[date, date | None]] = {}
+        if held:
+            end = self.day + timedelta(days=100)
+            licences["food", "1"] = (self.day, end)
+            request.licences.add(scope="food", number="1", valid_from=str(self.day), valid_until=str(end))
+        if seller_id in self.model.sellers:
+            with pytest.raises(AlreadyExists):
+                self.registry.sellers.register(request)
+            return
+        answer = self.registry.sellers.register(request)
+        self.model.sellers[seller_id] = Seller(sorted(categories), licences)
+        body = {"state": "active", "next": self.day + timedelta(days=183)}
+        self._fact(seller_id, "registration", body, self.day, None, answer.seller.version)
+
+    @rule(seller_id=seller_ids, categories=st.sets(st.sampled_from(["tea", "food", "cosmetics"]), min_size=1))
+    def update(self, seller_id: str, categories: set[str]) -> None:
+        request = registry_pb2.UpdateSellerRequest(
+            seller_id=seller_id,
+            fields=["categories"],
+            actor="a",
+            reason="r",
+            record=registry_pb2.RegisterSellerRequest(categories=sorted(categories)),
+        )
+        if seller_id not in self.model.sellers:
+            with pytest.raises(NotFound):
+                self.registry.sellers.update(request)
+            return
+        self.registry.sellers.update(request)
+        self.model.sellers[seller_id].categories = sorted(categories)
+
+    @rule(seller_id=seller_ids, state=st.sampled_from(["active", "lapsed", "closed"]), term=terms)
+    def change_registration(self, seller_id: str, state: str, term: Any) -> None:
+        self._decide(
+            seller_id, "registration", {"state": state}, term, registration={"state": REGISTRATION.index(state) + 1}
+        )
+
+    @rule(seller_id=seller_ids, state=st.sampled_from(ENFORCEMENT), term=terms)
+    def enforce(self, seller_id: str, state: str, term: Any) -> None:
+        self._decide(
+            seller_id, "enforcement", {"state": state}, term, enforcement={"state": ENFORCEMENT.index(state) + 1}
+        )
+
+    @rule(seller_id=seller_ids, state=st.sampled_from(LISTING), term=terms)
+    def enlist(self, seller_id: str, state: str, term: Any) -> None:
+        change = {"state": LISTING.index(state) + 1, "permanent": state == "blacklisted" and term[1] is None}
+        self._decide(seller_id, "listing", {"state": state}, term, listing=change)
+
+    @rule(seller_id=seller_ids, category=st.sampled_from(VIOLATIONS), weight=st.integers(1, 10), term=terms)
+    def strike(self, seller_id: str, category: str, weight: int, term: Any) -> None:
+        body = {"category": category, "weight": weight}
+        self._decide(seller_id, "strike", body, term, strike=body)
+
+    @rule(seller_id=seller_ids, days=st.integers(-50, 300))
+    def verify(self, seller_id: str, days: int) -> None:
+        due = self.day + timedelta(days=days)
+        self._decide(seller_id, "verification", {"next": due}, (0, None), verification={"next_verification": str(due)})
+
+    @rule(seller_id=seller_ids, scope=st.sampled_from(SCOPES), number=st.sampled_from("12"), term=terms)
+    def put_licence(self, seller_id: str, scope: str, number: str, term: Any) -> None:
+        begin = self.day + timedelta(days=term[0])
+        end = None if term[1] is None else begin + timedelta(days=term[1])
+        licence = {"scope": scope, "number": number, "valid_from": str(begin), "valid_until": str(end or "")}
+        self._decide(seller_id, "licence", {}, (0, None), licence=licence)
+        if seller_id in self.model.sellers:
+            self.model.sellers[seller_id].licences[scope, number] = (begin, end)
+
+    @rule(seller_id=seller_ids, scope=st.sampled_from(SCOPES), number=st.sampled_from("12"))
+    def end_licence(self, seller_id: str, scope: str, number: str) -> None:
+        held = self.model.sellers[seller_id].licences if seller_id in self.model.sellers else {}
+        event = self._event(licence_ended={"scope": scope, "number": number})
+        request = registry_pb2.RecordEventRequest(seller_id=seller_id, event=event)
+        if (scope, number) not in held:
+            with pytest.raises(ServiceError):
+                self.registry.decisions.record_event(request)
+            return
+        self.registry.decisions.record_event(request)
+        del held[scope, number]
+
+    @rule(seller_id=seller_ids, version=st.integers(1, 30))
+    def write_with_an_old_version(self, seller_id: str, version: int) -> None:
+        if seller_id in self.model.sellers:
+            seller = self.registry.sellers.get(registry_pb2.GetSellerRequest(seller_id=seller_id)).seller
+            if seller.version != version:
+                event = self._event(strike={"category": "MEDICAL"})
+                request = registry_pb2.RecordEventRequest(seller_id=seller_id, event=event, expected_version=version)
+                with pytest.raises(Aborted):
+                    self.registry.decisions.record_event(request)
+
+    @rule(days=st.sampled_from([1, 1, 2, 7, 30, 100, 400]))
+    def let_days_pass(self, days: int) -> None:
+        self.day += timedelta(days=days)
+        turn_days(self.registry.core)
+        assert turn_days(self.registry.core) == 0, "once is enough"
+
+    @rule()
+    def start_anew(self) -> None:
+        """Another process on the same store."""
+        self.registry.close()
+        self.registry = Registry(Store.open(self.url), self.keys, clock=lambda: self.day)
+        self.registry.lookups.reload()
+
+    # ---- what must hold ---------------------------------------------------------------------------------
+
+    @invariant()
+    def lookups_give_the_standing_of_the_model(self) -> None:
+        if not hasattr(self, "registry"):
+            return
+        request = registry_pb2.BatchLookupSellersRequest(seller_ids=IDS)
+        answers = registry_pb2.BatchLookupSellersResponse.FromString(self.registry.lookups.lookup_batch(request))
+        for answer in answers.answers:
+            if answer.seller_id not in self.model.sellers:
+                assert answer.outcome == 2
+                continue
+            wanted = self.model.standing(answer.seller_id, self.day)
+            found = answer.standing
+            since = self.day - timedelta(days=found.tenure_days) if found.tenure_days else None
+            assert {
+                "registration": REGISTRATION[found.registration - 1],
+                "enforcement": ENFORCEMENT[found.enforcement - 1],
+                "listing": LISTING[found.listing - 1],
+                "licences": set(found.licences),
+                "strikes": {strikes.category: strikes.count for strikes in found.strikes},
+                "complaints": found.open_complaints,
+                "since": since,
+            } == wanted | {"since": None if wanted["since"] == self.day else wanted["since"]}
+
+    def _replay(self) -> None:
+        """Everything derived, derived once more from the log alone."""
+        with self.registry.core.store.read() as connection:
+            known = log.ladders(connection)
+            for record in log.load(connection, list(self.model.sellers)):
+                packed = derive(record, self.day, known).packed()
+                stored = connection.execute(
+                    sa.select(schema.sellers.c.standing).where(schema.sellers.c.seller_id == record.seller_id)
+                ).scalar_one()
+                assert packed == stored
+
+    # ---- what operations share --------------------------------------------------------------------------
+
+    def _event(self, **change: Any) -> seller_event_pb2.SellerEvent:
+        return seller_event_pb2.SellerEvent(actor="a", reason="r", **change)
+
+    def _decide(self, seller_id: str, kind: str, body: dict[str, Any], term: Any, **change: Any) -> None:
+        begin = self.day + timedelta(days=term[0])
+        end = None if term[1] is None else begin + timedelta(days=term[1])
+        event = self._event(effective=str(begin), expires=str(end or ""), **change)
+        request = registry_pb2.RecordEventRequest(seller_id=seller_id, event=event)
+        if seller_id not in self.model.sellers:
+            with pytest.raises(NotFound):
+                self.registry.decisions.record_event(request)
+            return
+        answer = self.registry.decisions.record_event(request)
+        if kind == "strike" and end is None:
+            end = default_ladder().strike_expiry(begin)
+        self._fact(seller_id, kind, body, begin, end, answer.sequence)
+
+    def _fact(
+        self, seller_id: str, kind: str, body: dict[str, Any], begin: date, end: date | None, sequence: int
+    ) -> None:
+        self.model.sellers[seller_id].facts.append(Fact(sequence, kind, body, begin, end))
+
+
+RegistryMachine.TestCase.settings = settings(
+    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestRegistry = RegistryMachine.TestCase
