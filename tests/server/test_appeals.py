@@ -18,6 +18,7 @@ from fairpost.rules import compile_packs, load_packs
 from fairpost.server import CallFailed
 from fairpost.server.errors import ServiceError
 from fairpost.server.registry import Keys, Registry, log
+from fairpost.server.registry.days import turn_days
 from fairpost.server.registry.importing import ImportRow, import_sellers
 from fairpost.server.registry.regression import case_pack
 from fairpost.server.store import Store
@@ -461,6 +462,31 @@ def test_a_rehabilitated_persons_new_account_is_not_listed(desk: Desk) -> None:
     desk.list("old", REHABILITATED)
     assert desk.register("after").standing.listing == NONE
     assert desk.get("while").standing.listing == REHABILITATED
+
+
+def test_who_is_rehabilitated_from_a_later_day_on_takes_the_others_along(desk: Desk) -> None:
+    desk.register("old")
+    desk.list("old", BLACKLISTED, permanent=True)
+    desk.register("new")
+    change = seller_event_pb2.ListingChange(state=REHABILITATED)
+    desk.record("old", listing=change, effective="2026-03-05")
+    desk.day = date(2026, 3, 4)
+    turn_days(desk.registry.core)
+    assert desk.get("new").standing.listing == BLACKLISTED
+    desk.day = date(2026, 3, 5)
+    turn_days(desk.registry.core)
+    assert [desk.get(seller_id).standing.listing for seller_id in ("old", "new")] == [REHABILITATED] * 2
+    turn_days(desk.registry.core)
+    assert len(desk.events("new", "listing")) == 2
+
+
+def test_more_accounts_than_are_shown_are_released(desk: Desk) -> None:
+    desk.register("old")
+    desk.list("old", BLACKLISTED, permanent=True)
+    for number in range(25):
+        desk.register(f"new-{number}")
+    desk.list("old", NONE)
+    assert {desk.get(f"new-{number}").standing.listing for number in range(25)} == {NONE}
 
 
 def test_an_entry_that_follows_ends_with_the_other(desk: Desk) -> None:
