@@ -25,7 +25,7 @@ NATIVE := $(wildcard engine/*.pyx engine/*.pxd engine/kernels/*.h)
 CYTHON := $(wildcard engine/*.pyx engine/*.pxd)
 PYTEST := $(BIN)/pytest
 
-.PHONY: help setup build demo test mutate fuzz lint format types stubs check-stubs bench instructions eval readme clean distclean
+.PHONY: help setup build demo test crash mutate fuzz lint format types stubs check-stubs bench instructions eval readme clean distclean
 
 help: ## this list
 	@echo "fairpost: judges social-commerce posts"
@@ -35,7 +35,12 @@ demo: $(VENV)/.installed build/.native ## set up, start the server, judge the sa
 	@$(BIN)/fairpost demo $(if $(KEEP),--keep)
 
 test: $(VENV)/.installed-dev build/.native ## set up and run the tests (ARGS='-k name' picks some)
+	@.ci/system --optional pg_ctlcluster postgresql
 	$(PYTEST) $(ARGS)
+
+crash: $(VENV)/.installed-dev build/.native ## kill a server under write load, 200 times on each store, and look what is left (ARGS='--rounds 20 --store sqlite')
+	@.ci/system --optional pg_ctlcluster postgresql
+	PYTHONPATH=tests $(BIN)/python tests/server/crash.py $(ARGS)
 
 mutate: $(VENV)/.installed-dev build/.native ## what the shipped rules find when their cases are written by evaders; fails below a floor (ARGS='--pairs --lost 3')
 	$(BIN)/fairpost rules mutate $(ARGS)

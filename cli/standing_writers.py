@@ -13,8 +13,15 @@ import sqlalchemy as sa
 
 from fairpost.cli.errors import CommandError
 from fairpost.engine.dates import date_of_day
-from fairpost.engine.vocabulary import CATEGORIES, ENFORCEMENT, LICENCES, LISTING, REGISTRATION
-from fairpost.server.packed import NO_DAY, SELLER_RECORD_DTYPE
+from fairpost.engine.vocabulary import (
+    CATEGORIES,
+    ENFORCEMENT,
+    LICENCES,
+    LISTING,
+    REGISTRATION,
+    SELLER_RECORD_DTYPE,
+    SINCE_NEVER,
+)
 from fairpost.server.registry.log import head_sequence
 from fairpost.server.store import schema
 
@@ -76,7 +83,7 @@ def write_standings(store: Store, path: Path) -> tuple[int, int]:
 
 def _batch(part: Sequence[Any]) -> pa.RecordBatch:
     rows = np.frombuffer(b"".join(row.standing for row in part), SELLER_RECORD_DTYPE)
-    since = [None if day == NO_DAY else date_of_day(day) for day in rows["since_day"].tolist()]
+    since = [None if day == SINCE_NEVER else date_of_day(day) for day in rows["since_day"].tolist()]
     columns = [
         [row.seller_id for row in part],
         [REGISTRATION[number] for number in rows["registration"].tolist()],

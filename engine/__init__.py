@@ -19,6 +19,7 @@ from fairpost.engine.matches import Matches
 from fairpost.engine.model import TextModel
 from fairpost.engine.patterns import DEFAULT_FOLDS, PatternSet
 from fairpost.engine.ruleset import InvalidBundle, RuleSet
+from fairpost.engine.standings import StandingTable, StandingView
 from fairpost.engine.texts import Texts
 from fairpost.engine.verdict import Evidence, Flag, InvalidPost, Label, Verdict, VerdictBatch
 from fairpost.engine.vocabulary import (
@@ -26,8 +27,10 @@ from fairpost.engine.vocabulary import (
     LICENCES,
     SELLER_NONE,
     SELLER_NOT_FOUND,
+    SELLER_RECORD_DTYPE,
     SELLER_UNAVAILABLE,
     SEVERITIES,
+    SINCE_NEVER,
     STANDING_DTYPE,
     Action,
     Status,
@@ -39,8 +42,10 @@ __all__ = [
     "LICENCES",
     "SELLER_NONE",
     "SELLER_NOT_FOUND",
+    "SELLER_RECORD_DTYPE",
     "SELLER_UNAVAILABLE",
     "SEVERITIES",
+    "SINCE_NEVER",
     "STANDING_DTYPE",
     "Action",
     "Evidence",
@@ -52,6 +57,8 @@ __all__ = [
     "ModelFeatures",
     "PatternSet",
     "RuleSet",
+    "StandingTable",
+    "StandingView",
     "Status",
     "TextModel",
     "Texts",

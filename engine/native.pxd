@@ -103,6 +103,21 @@ cdef extern from "restore.h" nogil:
     void tell_matches(const restorer_t *restorer, chunk_t *chunk, column_match *matches, size_t first,
                       size_t count) noexcept
 
+cdef extern from "siphash.h" nogil:
+    ctypedef struct hash128_t:
+        uint64_t low, high
+    ctypedef struct sip_key_t:
+        uint64_t k0, k1
+    ctypedef struct seller_ids_t:
+        const uint8_t *bytes
+        const int64_t *begins
+        const int64_t *ends
+        size_t count
+    ctypedef void hash_group_t(sip_key_t key, const seller_ids_t *ids, size_t first, size_t count,
+                               hash128_t *hashes) noexcept nogil
+    enum:
+        HASH_GROUP
+
 cdef extern from "paths.h" nogil:
     enum:
         PATH_COUNT
@@ -116,6 +131,7 @@ cdef extern from "paths.h" nogil:
         int (*model)(const image_t *, chunk_t *) noexcept nogil
         size_t (*encode_ucs2)(const uint16_t *, size_t, uint8_t *) noexcept nogil
         size_t (*encode_ucs4)(const uint32_t *, size_t, uint8_t *) noexcept nogil
+        hash_group_t *hash_group
     const path_t *paths
     int fold_chunk(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
 

@@ -24,8 +24,10 @@ __all__ = [
     "REGISTRATION",
     "SELLER_NONE",
     "SELLER_NOT_FOUND",
+    "SELLER_RECORD_DTYPE",
     "SELLER_UNAVAILABLE",
     "SEVERITIES",
+    "SINCE_NEVER",
     "STANDING_DTYPE",
     "UNITS",
     "Action",
@@ -145,3 +147,19 @@ STANDING_DTYPE: Final = np.dtype(
 )
 """One seller's standing, 48 bytes, as the engine reads it."""
 assert STANDING_DTYPE.itemsize == 48
+
+SINCE_NEVER: Final = -(2**31)
+"""`SELLER_RECORD_DTYPE.since_day` of a seller whose registration is not active."""
+
+SELLER_RECORD_DTYPE: Final = np.dtype(
+    [
+        ("licences", "<u4"),  # bit = position in LICENCES
+        ("since_day", "<i4"),  # first day of the active registration, in days since 1970; or SINCE_NEVER
+        ("registration", "u1"),  # position in REGISTRATION
+        ("enforcement", "u1"),  # position in ENFORCEMENT
+        ("listing", "u1"),  # position in LISTING
+        ("complaints", "u1"),  # open complaints, saturating
+        ("strikes", "u1", (MAX_CATEGORIES,)),  # live strikes by category, saturating
+    ]
+)
+"""One seller's standing, 44 bytes, as a `StandingTable` is told it: without a day, so that it holds from day to day."""

@@ -19,7 +19,7 @@ from fairpost.v1 import registry_pb2, standing_pb2
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fairpost.server.table import TableView
+    from fairpost.engine import StandingView
 
 __all__ = ["serialised"]
 
@@ -27,7 +27,9 @@ _OK = standing_pb2.LOOKUP_OUTCOME_OK
 _UNAVAILABLE = standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE
 
 
-def serialised(seller_ids: Sequence[str], view: TableView, fresh: bool, ttls: Mapping[int, int], token: str) -> bytes:
+def serialised(
+    seller_ids: Sequence[str], view: StandingView, fresh: bool, ttls: Mapping[int, int], token: str
+) -> bytes:
     """The answers in the order of the ids.
 
     Args:

@@ -40,6 +40,9 @@ class Config(BaseSettings):
         description="File with the keys of personal data; default: in data_dir. FAIRPOST_REGISTRY_KEYS holds keys "
         "themselves.",
     )
+    snapshot_seconds: float = Field(
+        3600.0, gt=0, description="Time between two snapshots of all standings, from which a server starts quickly."
+    )
     ladder: Path | None = Field(None, description="Penalty ladder (YAML) instead of the shipped one.")
     record_violations: bool = Field(
         True, description="Record each post of a registered seller whose verdict is SHIELD or BLOCK, with its strike."
@@ -67,6 +70,7 @@ class Config(BaseSettings):
     lookup_ttl: int = Field(60, ge=0, description="Seconds that a cache may keep the standing of a known seller.")
     missing_ttl: int = Field(10, ge=0, description="Seconds that a cache may keep NOT_FOUND.")
     verification_days: int = Field(183, ge=1, description="Days after which a registration is to be verified again.")
+    answer_days: int = Field(7, ge=1, description="Days for which a repeated request_id gets the first answer again.")
     keep_revisions: int = Field(10, ge=2, description="Activated rule sets kept for RollBack.")
     drain_seconds: float = Field(10.0, ge=0, description="Time that calls in flight get when the server is stopped.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look on standard error.")

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
-    from fairpost.engine import RuleSet, Verdict, VerdictBatch
+    from fairpost.engine import RuleSet, StandingView, Verdict, VerdictBatch
     from fairpost.server.activation import RuleSets
     from fairpost.server.decisions import DecisionIds
     from fairpost.server.registry.violations import Violations
-    from fairpost.server.table import SellerTable, TableView
+    from fairpost.server.table import SellerTable
     from fairpost.server.wire import PostOrError
 
     Results = RepeatedCompositeFieldContainer[verdict_pb2.CheckResult]
@@ -194,7 +194,7 @@ class FilterService:
         violations: Violations,
         rule_set: RuleSet,
         columns: _Columns,
-        view: TableView,
+        view: StandingView,
         batch: VerdictBatch,
         decision_ids: Sequence[str],
     ) -> None:

@@ -17,17 +17,18 @@ from fairpost.engine.vocabulary import (
     REGISTRATION,
     SELLER_NONE,
     SELLER_NOT_FOUND,
+    SELLER_RECORD_DTYPE,
+    SINCE_NEVER,
 )
-from fairpost.server.packed import NO_DAY, SELLER_RECORD_DTYPE
 from fairpost.v1 import registry_pb2, seller_event_pb2, seller_pb2, standing_pb2, verdict_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date
 
+    from fairpost.engine import StandingView
     from fairpost.server.registry.records import EventRecord, SellerRecord
     from fairpost.server.registry.standing import Standing
-    from fairpost.server.table import TableView
 
 __all__ = ["entry_digest", "event", "mirror_entry", "seller", "seller_standings", "standing", "standing_of"]
 
@@ -51,15 +52,17 @@ def standing(seller_id: str, row: np.ndarray | np.void, *, tenure_days: int | No
 
 def seller_standings(
     seller_ids: Sequence[str],
-    view: TableView,
+    view: StandingView,
     policy: verdict_pb2.FailPolicy.ValueType = verdict_pb2.FAIL_POLICY_UNSPECIFIED,
 ) -> list[verdict_pb2.SellerStanding]:
     """What a batch saw of its sellers; one message object for all mentions of a seller. policy: what was done where the
     registry could not answer."""
-    by_row: dict[int, verdict_pb2.SellerStanding] = {}
+    made: dict[str | int, verdict_pb2.SellerStanding] = {}
     answers = []
     for seller_id, row in zip(seller_ids, view.sellers.tolist(), strict=True):
-        message = by_row.get(row)
+        # Each mention of a seller has a row of its own.
+        key = seller_id if row >= 0 else row
+        message = made.get(key)
         if message is None:
             if row >= 0:
                 known = standing(seller_id, view.standings[row])
@@ -71,7 +74,7 @@ def seller_standings(
             else:
                 unavailable = standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE
                 message = verdict_pb2.SellerStanding(outcome=unavailable, policy_applied=policy)
-            by_row[row] = message
+            made[key] = message
         answers.append(message)
     return answers
 
@@ -80,7 +83,7 @@ def standing_of(seller_id: str, packed: bytes, day: int) -> standing_pb2.Standin
     """A packed standing in words, with the tenure of `day` (since 1970)."""
     (row,) = np.frombuffer(packed, SELLER_RECORD_DTYPE)
     since = int(row["since_day"])
-    return standing(seller_id, row, tenure_days=max(0, day - since) if since != NO_DAY else 0)
+    return standing(seller_id, row, tenure_days=max(0, day - since) if since != SINCE_NEVER else 0)
 
 
 def mirror_entry(seller_id: str, packed: bytes) -> registry_pb2.MirrorEntry:
@@ -104,7 +107,7 @@ def _nameless_entry(packed: bytes) -> bytes:
     (row,) = np.frombuffer(packed, SELLER_RECORD_DTYPE)
     since = int(row["since_day"])
     entry = registry_pb2.MirrorEntry(standing=standing("", row, tenure_days=0))
-    if since != NO_DAY:
+    if since != SINCE_NEVER:
         entry.since = date_of_day(since).isoformat()
     return entry.SerializeToString(deterministic=True)
 
@@ -180,8 +183,8 @@ def event(seller_id: str, record: EventRecord, gone: Collection[int]) -> seller_
         message.appeal.MergeFrom(seller_event_pb2.AppealStep(**body))
     elif kind == "turned":
         message.turned.changes.extend(body["changes"])
-    elif kind == "erasure":
-        message.erasure.fields.extend(body["fields"])
+    elif kind in ("erasure", "export"):
+        getattr(message, kind).fields.extend(body["fields"])
     else:
         message.record.fields.extend(body.get("fields", [kind]))
     return message

@@ -138,10 +138,13 @@ class Server:
             store,
             keys,
             ladder=ladder,
+            snapshot_dir=config.data_dir,
+            snapshot_seconds=config.snapshot_seconds,
             verification_days=config.verification_days,
             lookup_ttl=config.lookup_ttl,
             missing_ttl=config.missing_ttl,
             max_items=config.max_posts,
+            answer_days=config.answer_days,
         )
         self._closers.callback(registry.close)
         try:

@@ -1,81 +1,78 @@
-"""Standing of all sellers in memory, as batches read it.
-
-A change of standing writes a new row behind the last one and points the seller at it; a batch that is being judged
-keeps reading the row it found.
-"""
+"""The standing of all sellers in memory, as of today: the engine's table under a key of the registry's own."""
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, NamedTuple
+import os
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from fairpost.engine import StandingTable
 from fairpost.engine.dates import day_of_date, today
-from fairpost.engine.vocabulary import SELLER_NONE, SELLER_NOT_FOUND, SELLER_UNAVAILABLE, STANDING_DTYPE
-from fairpost.server.packed import NO_DAY, SELLER_RECORD_DTYPE
+from fairpost.engine.records import KEY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
+    from pathlib import Path
 
-__all__ = ["SellerTable", "TableView"]
+    import numpy as np
 
+    from fairpost.engine import StandingView
 
-class TableView(NamedTuple):
-    """What one batch sees. `sellers` int32[n]: row in `standings` (STANDING_DTYPE[m]), or SELLER_NONE / _NOT_FOUND /
-    _UNAVAILABLE; `sequence`: the position of the log that it shows."""
-
-    sellers: np.ndarray
-    standings: np.ndarray
-    sequence: int
+__all__ = ["KEY_BYTES", "SellerTable"]
 
 
 class SellerTable:
-    """Seller id -> standing. Any number of readers, one writer at a time."""
+    """Seller id -> standing. Any number of readers, one writer at a time (see fairpost.engine.StandingTable).
 
-    def __init__(self, clock: Callable[[], date] = today) -> None:
+    key: 16 bytes, under which the ids are hashed; by default one of its own. clock: today, for tenures.
+    """
+
+    def __init__(self, key: bytes | None = None, clock: Callable[[], date] = today) -> None:
+        self._key = key or os.urandom(KEY_BYTES)
         self._clock = clock
-        self._lock = threading.Lock()
-        self._rows: dict[str, np.ndarray] = {}
-        self.sequence = 0
-        self.available = True
-        """False while the table may lack an acknowledged change: every seller is then SELLER_UNAVAILABLE."""
+        self._table = StandingTable(self._key)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._table)
 
-    def view(self, seller_ids: Sequence[str]) -> TableView:
-        """Rows of the sellers named by a batch of posts; "" names none."""
-        day = day_of_date(self._clock())
-        standings = np.zeros(len(seller_ids), STANDING_DTYPE)
-        sellers = np.arange(len(seller_ids), dtype=np.int32)
-        with self._lock:
-            sequence, available = self.sequence, self.available
-            rows = [self._rows.get(seller_id) for seller_id in seller_ids]
-        for i, (seller_id, row) in enumerate(zip(seller_ids, rows, strict=True)):
-            if not seller_id:
-                sellers[i] = SELLER_NONE
-            elif not available:
-                sellers[i] = SELLER_UNAVAILABLE
-            elif row is None:
-                sellers[i] = SELLER_NOT_FOUND
-            else:
-                for name in ("licences", "registration", "enforcement", "listing", "complaints", "strikes"):
-                    standings[name][i] = row[name]
-                since = int(row["since_day"])
-                standings["tenure_days"][i] = max(0, day - since) if since != NO_DAY else 0
-        return TableView(sellers, standings, sequence)
+    @property
+    def sequence(self) -> int:
+        """The position of the log that it shows."""
+        return self._table.sequence
+
+    @property
+    def available(self) -> bool:
+        """False while the table may lack an acknowledged change: every seller is then SELLER_UNAVAILABLE."""
+        return self._table.available
+
+    @available.setter
+    def available(self, value: bool) -> None:
+        self._table.available = value
+
+    def view(self, seller_ids: Sequence[str]) -> StandingView:
+        """What one batch sees: `sellers` int32[n] (row, or SELLER_NONE for "", SELLER_NOT_FOUND, SELLER_UNAVAILABLE),
+        `standings` STANDING_DTYPE[m], `sequence`."""
+        return self._table.view(seller_ids, self._clock())
 
     def apply(self, sequence: int, seller_ids: Sequence[str], records: np.ndarray) -> None:
         """Let the sellers stand as `records` (SELLER_RECORD_DTYPE[n]) from now on."""
-        assert records.dtype == SELLER_RECORD_DTYPE
-        with self._lock:
-            self._rows.update(zip(seller_ids, records, strict=True))
-            self.sequence = sequence
+        self._table.apply(sequence, seller_ids, records)
 
     def replace(self, sequence: int, seller_ids: Sequence[str], records: np.ndarray) -> None:
         """Exchange the whole content; readers see either all of the old or all of the new."""
-        rows = dict(zip(seller_ids, records, strict=True))
-        with self._lock:
-            self._rows, self.sequence = rows, sequence
+        self._table.replace(seller_ids, records, sequence, day_of_date(self._clock()))
+
+    def save(self, path: Path) -> None:
+        """Write a snapshot, whole or not at all."""
+        self._table.save(path)
+
+    def restore(self, path: Path) -> None:
+        """Take the content of a snapshot.
+
+        Raises:
+            InvalidSnapshot: damaged, or of another key.
+            OSError: it cannot be read.
+        """
+        table = StandingTable.open(path, self._key)
+        table.available = self._table.available
+        self._table = table

@@ -174,8 +174,10 @@ def handlers(
         "DiffSellers": unary(registry_pb2.DiffSellersRequest, registry.mirrors.diff),
         "GetSeller": unary(registry_pb2.GetSellerRequest, registry.sellers.get),
         "LookupSeller": unary(registry_pb2.LookupSellerRequest, registry.lookups.lookup),
-        "BatchLookupSellers": unary(registry_pb2.BatchLookupSellersRequest, registry.lookups.lookup_batch),
+        "BatchLookupSellers": unary(registry_pb2.BatchLookupSellersRequest, registry.lookups.serialised_batch),
         "RecordEvent": unary(registry_pb2.RecordEventRequest, registry.decisions.record_event),
+        "ExportPerson": unary(registry_pb2.ExportPersonRequest, registry.erasure.export),
+        "ErasePerson": unary(registry_pb2.ErasePersonRequest, registry.erasure.erase),
     }
     complaints, appeals = registry.complaints, registry.appeals
     complaint_methods = {

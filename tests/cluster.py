@@ -67,6 +67,7 @@ class Cluster:
             os.chown(self.folder, user.pw_uid, user.pw_gid)
             self._identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         self._number = 0
+        self._free: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
         try:
             command = [self._bin / "initdb", "-D", self.folder / "base", "-U", "postgres", "--auth=trust"]
@@ -133,12 +134,22 @@ class Cluster:
         return f"postgresql://postgres@/{database}?host={self.folder}"
 
     def database(self) -> str:
-        """Make an empty database; gives its name."""
+        """An empty database; gives its name."""
+        if self._free:
+            return self._free.pop()
         self._number += 1
         name = f"test{self._number}"
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return name
+
+    def give_back(self, database: str) -> None:
+        """Empty it for the next test: quicker than making another, which is 300 files."""
+        with psycopg.connect(self.dsn(database), autocommit=True) as connection:
+            others = "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+            connection.execute(f"SELECT pg_terminate_backend(pid) {others}", [database])
+            connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        self._free.append(database)
 
     def kill_backends(self) -> None:
         """SIGKILL one process that serves a connection: the server then ends all, and recovers from its log."""

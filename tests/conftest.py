@@ -28,9 +28,17 @@ def postgresql() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def new_database(postgresql: Cluster) -> Callable[[], str]:
-    """Makes empty PostgreSQL databases; gives their URLs. They go with the server: dropping one is slower than making."""
-    return lambda: postgresql.url(postgresql.database())
+def new_database(postgresql: Cluster) -> Iterator[Callable[[], str]]:
+    """Gives URLs of empty PostgreSQL databases."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(postgresql.database())
+        return postgresql.url(made[-1])
+
+    yield make
+    for name in made:
+        postgresql.give_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

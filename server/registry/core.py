@@ -34,16 +34,33 @@ class Core:
     """Thread-safe."""
 
     def __init__(
-        self, store: Store, keys: Keys, *, ladder: Ladder | None = None, clock: Callable[[], date] = today
+        self,
+        store: Store,
+        keys: Keys,
+        *,
+        ladder: Ladder | None = None,
+        answer_days: int = 7,
+        clock: Callable[[], date] = today,
     ) -> None:
         self.store = store
         self.keys = keys
         self.ladder = ladder or default_ladder()
         self.today = clock
+        self.answer_days = answer_days
+        """For how long an answered request is remembered by its request_id."""
         self.on_commit: Callable[[Transaction], None] = lambda transaction: None
         """Called after each commit of this process, in its thread and in the order of the commits."""
         self._order = threading.RLock()
         self._ladders: dict[str, Ladder] = {}
+
+    def check_keys(self) -> None:
+        """
+        Raises:
+            Unavailable: the store cannot be read, or was written with a key that is not among ours.
+        """
+        with self.store.read() as connection:
+            if name := connection.execute(sa.select(schema.head.c.key_id)).scalar_one():
+                self.keys.use(name)
 
     def write(self, work: Callable[[Transaction], Result]) -> Result:
         """Run `work` in a transaction of its own: committed, on disk and in the lookups when this returns.

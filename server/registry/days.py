@@ -7,14 +7,14 @@ says whose turn it is, so a day costs what changes on it and not what there is.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import sqlalchemy as sa
 import structlog
 
-from fairpost.engine.vocabulary import CATEGORIES, ENFORCEMENT, LICENCES, LISTING, REGISTRATION
-from fairpost.server.packed import SELLER_RECORD_DTYPE
+from fairpost.engine.vocabulary import CATEGORIES, ENFORCEMENT, LICENCES, LISTING, REGISTRATION, SELLER_RECORD_DTYPE
 from fairpost.server.registry import accounts
 from fairpost.server.store import schema
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fairpost.server.registry.core import Core
     from fairpost.server.registry.transaction import Transaction
 
-__all__ = ["turn_days"]
+__all__ = ["due", "turn_days", "turn_part"]
 
 log = structlog.get_logger(__name__)
 
@@ -31,18 +31,30 @@ _PART: Final = 200
 """Sellers in one transaction: other writers wait no longer than that takes."""
 
 
+def due(core: Core) -> bool:
+    """Whether any standing waits for its day: a read, for no writer must wait where nothing is to be written."""
+    columns = schema.sellers.c
+    query = sa.select(columns.seller_id).where(columns.next_change <= core.today()).limit(1)
+    with core.store.read() as connection:
+        return connection.execute(query).first() is not None
+
+
+def turn_part(core: Core) -> tuple[Counter[str], bool]:
+    """Bring some standings to today; gives how many have changed, and whether there are more."""
+    due, turned = core.write(_turn_part)
+    return Counter({"sellers": turned} if turned else {}), due == _PART
+
+
 def turn_days(core: Core) -> int:
     """Bring every standing to today; gives how many have changed. Safe to run twice, and beside others.
 
     Raises:
         ServiceError: of the store; what was done so far stays.
     """
-    changed = 0
-    while True:
-        due, turned = core.write(_turn_part)
-        changed += turned
-        if due < _PART:
-            break
+    changed, more = 0, due(core)
+    while more:
+        counts, more = turn_part(core)
+        changed += counts.total()
     if changed:
         log.info("registry days turned", sellers=changed)
     return changed

@@ -14,6 +14,7 @@ person must be recognised.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
 import json
 import os
@@ -86,15 +87,13 @@ class Keys:
         """
         if content := os.environ.get(ENVIRONMENT):
             return cls.parse(content, ENVIRONMENT)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(cls.make().text)
-                file.flush()
-                os.fsync(file.fileno())
+        if not path.exists():
+            # Whole or not at all, and made by one of several servers that start at once.
+            made = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+            cls.make().save(made)
+            with contextlib.suppress(FileExistsError):
+                os.link(made, path)
+            made.unlink()
             sync_folder(path.parent)
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise KeyFileError(f"{path}: others may read these keys; run: chmod 600 {path}")

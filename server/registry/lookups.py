@@ -17,19 +17,20 @@ import sqlalchemy as sa
 import structlog
 
 from fairpost.engine.dates import LAW_ZONE
+from fairpost.engine.vocabulary import SELLER_RECORD_DTYPE
 from fairpost.server import answers
 from fairpost.server.errors import InvalidArgument, ServiceError, Violation, invalid_fields
 from fairpost.server.faults import Faults, seller_id_fault
-from fairpost.server.packed import SELLER_RECORD_DTYPE
 from fairpost.server.registry import log as records
 from fairpost.server.store import schema
-from fairpost.server.table import SellerTable
+from fairpost.server.table import KEY_BYTES, SellerTable
 from fairpost.v1 import reason_pb2, registry_pb2, standing_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fairpost.server.registry.core import Core
+    from fairpost.server.registry.snapshots import Snapshots
     from fairpost.server.registry.transaction import Transaction
 
 __all__ = ["Lookups", "load_table"]
@@ -65,8 +66,19 @@ def unpacked(packed: list[bytes]) -> np.ndarray:
 class Lookups:
     """Thread-safe. `table` is what the engine's batches read."""
 
-    def __init__(self, core: Core, *, lookup_ttl: int = 60, missing_ttl: int = 10, max_items: int = 10_000) -> None:
+    def __init__(
+        self,
+        core: Core,
+        *,
+        snapshots: Snapshots | None = None,
+        snapshot_seconds: float = 3600.0,
+        lookup_ttl: int = 60,
+        missing_ttl: int = 10,
+        max_items: int = 10_000,
+    ) -> None:
         self._core = core
+        self._snapshots = snapshots
+        self._snapshot_seconds = snapshot_seconds
         self._ttls: dict[int, int] = {
             standing_pb2.LOOKUP_OUTCOME_OK: lookup_ttl,
             standing_pb2.LOOKUP_OUTCOME_NOT_FOUND: missing_ttl,
@@ -74,7 +86,7 @@ class Lookups:
         self._max_items = max_items
         self._bringing = threading.Lock()
         self._last_try = 0.0
-        self.table = SellerTable(core.today)
+        self.table = SellerTable(core.keys.derived(f"standing-table:{core.store.store_id}", KEY_BYTES), core.today)
         self.on_change: Callable[[], None] = lambda: None
         """Called when the table has moved to a later sequence."""
         self._stop = threading.Event()
@@ -89,7 +101,7 @@ class Lookups:
         Raises:
             Unavailable: the store cannot be read.
         """
-        self.reload()
+        self.fill()
         self._follower = threading.Thread(target=self._follow, name="registry-log", daemon=True)
         self._follower.start()
 
@@ -97,6 +109,20 @@ class Lookups:
         self._stop.set()
         if self._follower:
             self._follower.join()
+            if self._snapshots:
+                self._snapshots.save(self.table)
+
+    def fill(self) -> None:
+        """Fill the table from a snapshot and what came after it; without one, from the store."""
+        started = time.monotonic()
+        with self._bringing, self._core.store.read() as connection:
+            restored = self._snapshots is not None and self._snapshots.restore(self.table, connection)
+        if not restored:
+            self.reload()
+            return
+        self.catch_up()
+        seconds = round(time.monotonic() - started, 3)
+        log.info("registry restored", sellers=len(self.table), sequence=self.table.sequence, seconds=seconds)
 
     def reload(self) -> None:
         """Fill the table from nothing."""
@@ -146,7 +172,12 @@ class Lookups:
 
     def _follow(self) -> None:
         failed = False
+        next_snapshot = time.monotonic() + self._snapshot_seconds
         while not self._stop.wait(_RETRY_SECONDS if failed else POLL_SECONDS):
+            if self._snapshots and time.monotonic() >= next_snapshot:
+                # In a thread of its own: with many sellers it takes a second or two.
+                threading.Thread(target=self._snapshots.save, args=(self.table,), name="registry-snapshot").start()
+                next_snapshot = time.monotonic() + self._snapshot_seconds
             try:
                 if not self.table.available or self._core.store.sequence() > self.table.sequence:
                     self.catch_up()
@@ -169,8 +200,11 @@ class Lookups:
         several = registry_pb2.BatchLookupSellersResponse.FromString(content)
         return registry_pb2.LookupSellerResponse(answer=several.answers[0], consistency_token=several.consistency_token)
 
-    def lookup_batch(self, request: registry_pb2.BatchLookupSellersRequest) -> bytes:
-        """A BatchLookupSellersResponse, serialised."""
+    def lookup_batch(self, request: registry_pb2.BatchLookupSellersRequest) -> registry_pb2.BatchLookupSellersResponse:
+        return registry_pb2.BatchLookupSellersResponse.FromString(self.serialised_batch(request))
+
+    def serialised_batch(self, request: registry_pb2.BatchLookupSellersRequest) -> bytes:
+        """The same as bytes, which is what a transport sends."""
         if len(request.seller_ids) > self._max_items:
             raise InvalidArgument(
                 reason_pb2.REASON_TOO_MANY_ITEMS,

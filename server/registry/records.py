@@ -56,8 +56,8 @@ class EventRecord:
                         "resolved" {outcome}, "overdue" {clock}, which changes no state
         appeal          {appeal_id, against, state}
         turned          {changes}: the day changed the standing
-        erasure         {fields}
-        export          {}: the personal data were given out
+        erasure         {fields, kept?}: what was erased, and what is blocked until its term ends
+        export          {fields}: the personal data were given out
     """
 
     sequence: int

@@ -18,8 +18,9 @@ from fairpost.engine.vocabulary import (
     LISTING,
     MAX_CATEGORIES,
     REGISTRATION,
+    SELLER_RECORD_DTYPE,
+    SINCE_NEVER,
 )
-from fairpost.server.packed import NO_DAY, SELLER_RECORD_DTYPE
 from fairpost.server.registry.penalties import Penalty, overturned, penalties_of
 from fairpost.server.registry.requirements import Requirements, requirements_of
 
@@ -60,7 +61,7 @@ class Standing:
         """A record of SELLER_RECORD_DTYPE."""
         record = np.zeros((), SELLER_RECORD_DTYPE)
         record["licences"] = self.licences
-        record["since_day"] = (self.since - _EPOCH).days if self.since else NO_DAY
+        record["since_day"] = (self.since - _EPOCH).days if self.since else SINCE_NEVER
         record["registration"] = self.registration
         record["enforcement"] = self.enforcement
         record["listing"] = self.listing

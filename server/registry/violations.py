@@ -84,6 +84,11 @@ class Violations:
         self.lost = 0
         """Those that it could not keep; they come again when their posts are checked again."""
 
+    @property
+    def waiting(self) -> int:
+        """Those that are not written yet."""
+        return len(self._pending)
+
     # ---- the verdicts' side -----------------------------------------------------------------------------
 
     def record(self, offences: Iterable[Offence]) -> None:

@@ -74,8 +74,12 @@ class Store:
             if not create and not path.exists():
                 raise StoreError(f"{shown}: there is no registry here")
             # Names of sellers are in it: nobody else may read it. SQLite gives its -wal and -shm files the same mode.
-            with contextlib.suppress(FileExistsError), open(os.open(path, os.O_CREAT | os.O_EXCL, 0o600)):
+            try:
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+            except FileExistsError:
                 pass
+            except OSError as error:
+                raise StoreError(f"{shown}: cannot be made: {error.strerror}") from None
             engine = sqlite.make_engine(parsed)
         elif parsed.get_backend_name() == "postgresql":
             engine = postgresql.make_engine(parsed)
@@ -118,7 +122,7 @@ class Store:
         try:
             with self._engine.connect() as connection, connection.begin():
                 yield connection
-        except exc.SQLAlchemyError as error:
+        except (exc.DBAPIError, exc.TimeoutError) as error:
             raise _refused("read", error) from error
 
     @contextlib.contextmanager
@@ -140,7 +144,7 @@ class Store:
                 if self.dialect != "sqlite":  # which has begun with a lock on everything
                     connection.execute(sa.select(head.c.sequence).with_for_update())
                 yield connection
-        except exc.SQLAlchemyError as error:
+        except (exc.DBAPIError, exc.TimeoutError) as error:
             raise _refused("written", error) from error
 
     def sequence(self) -> int:

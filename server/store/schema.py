@@ -67,7 +67,7 @@ sellers = sa.Table(
     # Days on which the registration was closed (derived: the term for keeping the record runs from it), the person's
     # data were erased or blocked, and the rest of the record, its log included, was erased.
     sa.Column("closed_on", sa.Date, index=True),
-    sa.Column("erased_on", sa.Date),
+    sa.Column("erased_on", sa.Date, index=True),
     sa.Column("purged_on", sa.Date),
     # Sequence of the seller's last event.
     sa.Column("version", sa.BigInteger, nullable=False, index=True, unique=True),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sqlite3
+import time
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 __all__ = ["make_engine"]
 
+_SECONDS: Final = 10.0
+"""For how long the lock of another process is waited for."""
+
 
 def make_engine(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": 10.0}, hide_parameters=True)
+    engine = sa.create_engine(url, connect_args={"timeout": _SECONDS}, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -18,7 +23,7 @@ def make_engine(url: sa.URL) -> sa.Engine:
         # to see one state in all its queries.
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _use_wal(cursor)
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         # Deleted personal data must not stay in free pages.
@@ -32,3 +37,16 @@ def make_engine(url: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _use_wal(cursor: Any) -> None:
+    # The file remembers it. SQLite does not wait for a lock here, as it does elsewhere: others may be opening, too.
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

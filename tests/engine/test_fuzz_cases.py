@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from fuzz import bundles, columns, patterns, texts, wire
+from fuzz import bundles, columns, patterns, standings, texts, wire
 
 TARGETS = {"texts": texts, "patterns": patterns, "bundles": bundles, "wire": wire, "columns": columns}
+TARGETS["standings"] = standings
 
 CASES = {
     "an empty text first: nothing was allocated, and 0 was added to NULL": ("texts", b""),

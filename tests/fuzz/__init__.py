@@ -12,6 +12,8 @@ bundles  a rule set's or pattern set's bundle, its checksum made right again: In
 wire     bytes of CheckPost, CheckPosts and StreamCheck requests: a ServiceError, or one result for each post, the same
          as for the post alone
 columns  Arrow arrays through the C data interface: ValueError, or the texts that lie there; released once
+standings a standing table: changes, as the reference makes them; a snapshot of it with bytes changed and the checksum
+         made right again: InvalidSnapshot, or a table that can be used
 
 Always: no finding of a sanitizer, no other exception, no input that takes 20 seconds or 2 GB.
 

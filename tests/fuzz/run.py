@@ -23,7 +23,7 @@ import atheris
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / "build" / "fuzz"
-TARGETS = ("texts", "patterns", "bundles", "wire", "columns")
+TARGETS = ("texts", "patterns", "bundles", "wire", "columns", "standings")
 SANITIZERS = "address,undefined,float-cast-overflow,fuzzer-no-link"
 LIMITS = ("-timeout=20", "-rss_limit_mb=2048", "-max_len=4096", "-len_control=20")
 PROGRESS = re.compile(r"^#(\d+)\s+(\w+)\s+cov: (\d+) ft: (\d+)", re.MULTILINE)

@@ -10,8 +10,9 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-from reference.conditions import Seller
+import numpy as np
 
+from fairpost.engine.vocabulary import REGISTRATION, SELLER_RECORD_DTYPE
 from fairpost.server import wire
 from fairpost.server.decisions import DecisionIds
 from fairpost.server.errors import ServiceError
@@ -37,8 +38,10 @@ _COMPARED = 8
 
 @cache
 def _service() -> FilterService:
-    table = SellerTable()
-    table.put("s1", Seller(None, registration="active", tenure_days=900).row()[0])
+    record = np.zeros((), SELLER_RECORD_DTYPE)
+    record["registration"], record["since_day"] = REGISTRATION.index("active"), 19_000
+    table = SellerTable(bytes(16))
+    table.apply(1, ["s1"], record.reshape(1))
     return FilterService(
         SimpleNamespace(snapshot=subject.rule_set),
         table,

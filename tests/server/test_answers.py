@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairpost.engine import StandingView
 from fairpost.engine.vocabulary import (
     CATEGORIES,
     ENFORCEMENT,
@@ -17,7 +18,6 @@ from fairpost.engine.vocabulary import (
     STANDING_DTYPE,
 )
 from fairpost.server import answers, messages
-from fairpost.server.table import TableView
 from fairpost.v1 import registry_pb2
 
 
@@ -49,7 +49,7 @@ def test_bytes_are_those_of_the_messages(
     choice = st.sampled_from([*range(len(rows)), SELLER_NOT_FOUND, SELLER_UNAVAILABLE])
     sellers = np.array([data.draw(choice) for _ in ids], np.int32)
     ttls = {1: ttl, 2: ttl // 2, 3: 0}
-    found = answers.serialised(ids, TableView(sellers, rows, 7), fresh, ttls, "store.7")
+    found = answers.serialised(ids, StandingView(sellers, rows, 7), fresh, ttls, "store.7")
     wanted = registry_pb2.BatchLookupSellersResponse(consistency_token="store.7")
     for seller_id, row in zip(ids, sellers.tolist(), strict=True):
         answer = wanted.answers.add(seller_id=seller_id)

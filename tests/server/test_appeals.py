@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from google.rpc import code_pb2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -375,6 +375,7 @@ def test_a_case_of_an_unknown_rule_or_channel_is_told(tmp_path: Path) -> None:
     assert "unknown channel 'nowhere'" in output
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=3).filter(any),
     st.sampled_from(["", "moments"]),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairpost.server import CallFailed
@@ -101,6 +101,7 @@ def test_handling_takes_seven_working_days(filed: date, due: date) -> None:
     assert not clock(complaint, "handling", date(2027, 1, 1)).overdue
 
 
+@settings(deadline=None)
 @given(st.dates(date(2026, 1, 1), date(2027, 12, 31)))
 def test_handling_is_counted_day_by_day(filed: date) -> None:
     terms = default_ladder().complaints
@@ -110,6 +111,7 @@ def test_handling_is_counted_day_by_day(filed: date) -> None:
     assert is_working_day(due, terms)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.one_of(st.none(), st.integers(0, 40)))
 def test_each_clock_is_late_once(answer: int, handling: int, look: int, answered: int | None) -> None:
     """Looking every day, or now and then, finds each clock that ran out exactly once."""
@@ -370,6 +372,28 @@ def test_two_jobs_beside_each_other(desk: Desk) -> None:
         marked = list(pool.map(overdue_complaints, (desk.registry.core, other.core)))
     assert sum(marked) == 130
     assert len(desk.events("strike")) == 130
+    other.close()
+
+
+def test_one_of_many_who_step_at_once_succeeds(desk: Desk) -> None:
+    complaint = desk.file()
+    other = Registry(Store.open(desk.url), desk.registry.core.keys, clock=lambda: desk.day)
+    services = [desk.service, other.complaints]
+
+    def answer(number: int) -> str:
+        request = complaint_pb2.AnswerComplaintRequest(
+            complaint_id=complaint.complaint_id, answer=f"Answer {number}.", actor="desk"
+        )
+        try:
+            return services[number % 2].answer(request).complaint.answer
+        except ServiceError as error:
+            return error.reason_name
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(answer, range(8)))
+    assert sorted(found)[1:] == ["REASON_WRONG_STATE"] * 7
+    assert min(found) == desk.get(complaint.complaint_id).answer
+    assert desk.states() == ["filed", "answered"]
     other.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import penalties as reference
 
@@ -30,6 +30,7 @@ BODIES = st.one_of(
 EVENTS = st.lists(st.tuples(BODIES, st.integers(0, 30), st.one_of(st.none(), st.integers(0, 30))), max_size=14)
 
 
+@settings(deadline=None)
 @given(EVENTS)
 def test_penalties(drawn: list[Any]) -> None:
     events = []

@@ -173,7 +173,7 @@ class RegistryMachine(RuleBasedStateMachine):
         if not hasattr(self, "registry"):
             return
         request = registry_pb2.BatchLookupSellersRequest(seller_ids=IDS)
-        answers = registry_pb2.BatchLookupSellersResponse.FromString(self.registry.lookups.lookup_batch(request))
+        answers = self.registry.lookups.lookup_batch(request)
         for answer in answers.answers:
             if answer.seller_id not in self.model.sellers:
                 assert answer.outcome == 2

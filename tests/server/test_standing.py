@@ -20,10 +20,10 @@ from fairpost.engine.vocabulary import (
     REGISTRATION,
     SELLER_NONE,
     SELLER_NOT_FOUND,
+    SELLER_RECORD_DTYPE,
     SELLER_UNAVAILABLE,
     STANDING_DTYPE,
 )
-from fairpost.server.packed import SELLER_RECORD_DTYPE
 from fairpost.server.registry import Keys, Registry
 from fairpost.server.registry.lookups import load_table
 from fairpost.server.registry.records import EventRecord, LicenceRecord, SellerRecord
@@ -131,7 +131,7 @@ def packed(since_day: int) -> np.ndarray:
 
 
 def test_table() -> None:
-    table = SellerTable(lambda: date(1970, 1, 1) + timedelta(days=5000))
+    table = SellerTable(clock=lambda: date(1970, 1, 1) + timedelta(days=5000))
     views = []
     for i in range(3000):
         table.apply(i, [f"s{i % 700}"], packed(i))
@@ -155,7 +155,7 @@ def test_table() -> None:
 
 def test_table_under_concurrent_reads() -> None:
     """A writer gives all sellers the same standing at one sequence; no reader may see two, or another sequence."""
-    table, stop, faults = SellerTable(lambda: date(1970, 1, 1)), threading.Event(), []
+    table, stop, faults = SellerTable(clock=lambda: date(1970, 1, 1)), threading.Event(), []
     ids = [f"s{i}" for i in range(100)]
     same = np.zeros(100, SELLER_RECORD_DTYPE)
     table.replace(0, ids, same.copy())

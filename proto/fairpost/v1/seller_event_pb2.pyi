@@ -324,6 +324,7 @@ class SellerEvent(_message.Message):
     RECORD_FIELD_NUMBER: _builtins.int
     TURNED_FIELD_NUMBER: _builtins.int
     ERASURE_FIELD_NUMBER: _builtins.int
+    EXPORT_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
@@ -414,7 +415,11 @@ class SellerEvent(_message.Message):
 
     @_builtins.property
     def erasure(self) -> Global___RecordChange:
-        """The person's data were erased."""
+        """The person's data were erased; `fields` says what."""
+
+    @_builtins.property
+    def export(self) -> Global___RecordChange:
+        """The person's data were given out (ExportPerson)."""
 
     @_builtins.property
     def recorded_at(self) -> _timestamp_pb2.Timestamp:
@@ -436,6 +441,7 @@ class SellerEvent(_message.Message):
         record: Global___RecordChange | None = ...,
         turned: Global___DayTurned | None = ...,
         erasure: Global___RecordChange | None = ...,
+        export: Global___RecordChange | None = ...,
         actor: _builtins.str = ...,
         reason: _builtins.str = ...,
         evidence: _builtins.str = ...,
@@ -449,11 +455,11 @@ class SellerEvent(_message.Message):
         overturned: _builtins.bool = ...,
         seller_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "change", b"change", "complaint", b"complaint", "enforcement", b"enforcement", "erasure", b"erasure", "licence", b"licence", "licence_ended", b"licence_ended", "listing", b"listing", "record", b"record", "recorded_at", b"recorded_at", "registration", b"registration", "strike", b"strike", "turned", b"turned", "verification", b"verification", "violation", b"violation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "change", b"change", "complaint", b"complaint", "enforcement", b"enforcement", "erasure", b"erasure", "export", b"export", "licence", b"licence", "licence_ended", b"licence_ended", "listing", b"listing", "record", b"record", "recorded_at", b"recorded_at", "registration", b"registration", "strike", b"strike", "turned", b"turned", "verification", b"verification", "violation", b"violation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "appeal", b"appeal", "appeal_until", b"appeal_until", "change", b"change", "complaint", b"complaint", "decision_id", b"decision_id", "effective", b"effective", "enforcement", b"enforcement", "erasure", b"erasure", "evidence", b"evidence", "expires", b"expires", "licence", b"licence", "licence_ended", b"licence_ended", "listing", b"listing", "overturned", b"overturned", "reason", b"reason", "record", b"record", "recorded_at", b"recorded_at", "registration", b"registration", "revision", b"revision", "seller_id", b"seller_id", "sequence", b"sequence", "strike", b"strike", "turned", b"turned", "verification", b"verification", "violation", b"violation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "appeal", b"appeal", "appeal_until", b"appeal_until", "change", b"change", "complaint", b"complaint", "decision_id", b"decision_id", "effective", b"effective", "enforcement", b"enforcement", "erasure", b"erasure", "evidence", b"evidence", "expires", b"expires", "export", b"export", "licence", b"licence", "licence_ended", b"licence_ended", "listing", b"listing", "overturned", b"overturned", "reason", b"reason", "record", b"record", "recorded_at", b"recorded_at", "registration", b"registration", "revision", b"revision", "seller_id", b"seller_id", "sequence", b"sequence", "strike", b"strike", "turned", b"turned", "verification", b"verification", "violation", b"violation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["registration", "verification", "enforcement", "listing", "strike", "licence", "licence_ended", "violation", "complaint", "appeal", "record", "turned", "erasure"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["registration", "verification", "enforcement", "listing", "strike", "licence", "licence_ended", "violation", "complaint", "appeal", "record", "turned", "erasure", "export"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 

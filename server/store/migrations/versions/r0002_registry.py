@@ -148,7 +148,7 @@ def _create() -> None:
         sa.Column("exempt_reason", sa.String(500)),
         sa.Column("registered_at", sa.BigInteger, nullable=False),
         sa.Column("closed_on", sa.Date, index=True),
-        sa.Column("erased_on", sa.Date),
+        sa.Column("erased_on", sa.Date, index=True),
         sa.Column("purged_on", sa.Date),
         sa.Column("version", sa.BigInteger, nullable=False, index=True, unique=True),
         sa.Column("standing", sa.LargeBinary, nullable=False),
