@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fairpost.cli import appeal as appeal_commands
+from fairpost.cli import complaint as complaint_commands
 from fairpost.cli import posts, seller_decisions
 from fairpost.cli import registry as registry_commands
 from fairpost.cli import rules as rules_commands
@@ -41,6 +43,8 @@ app = typer.Typer(
 app.add_typer(rules_commands.app, name="rules")
 seller_decisions.add_to(seller_commands.app)
 app.add_typer(seller_commands.app, name="seller")
+app.add_typer(complaint_commands.app, name="complaint")
+app.add_typer(appeal_commands.app, name="appeal")
 app.add_typer(registry_commands.app, name="registry")
 app.command("serve", epilog=serve_command.EPILOG)(serve_command.serve)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO
 import typer
 
 from fairpost.cli import render
-from fairpost.cli.errors import CommandError, require
+from fairpost.cli.errors import CommandError, nearest, require
 from fairpost.engine.dates import today
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from fairpost.server.errors import Violation
     from fairpost.server.registry.core import Core
     from fairpost.server.registry.importing import Imported, ImportRow
+    from fairpost.server.store import Store
 
 __all__ = ["app", "open_core"]
 
@@ -50,7 +52,7 @@ KeyFile = Annotated[
 
 
 @contextlib.contextmanager
-def open_core(url: str, key_file: Path | None, *, migrate: bool = False, create: bool = False) -> Iterator[Core]:
+def open_core(url: str, key_file: Path | None) -> Iterator[Core]:
     """The registry behind a URL, without a server. A running server may go on working with it.
 
     Raises:
@@ -60,24 +62,36 @@ def open_core(url: str, key_file: Path | None, *, migrate: bool = False, create:
     from fairpost.server.errors import ServiceError
     from fairpost.server.registry import KeyFileError, Keys
     from fairpost.server.registry.core import Core
+    from fairpost.server.registry.keys import ENVIRONMENT
     from fairpost.server.store import Store, StoreError
 
     try:
-        store = Store.open(url, create=create, migrate=migrate)
+        store = Store.open(url, create=False, migrate=False)
     except StoreError as error:
         raise CommandError(f"--registry {error}") from None
     with store:
-        path = key_file or (Path(store.url).with_name("identity.key") if store.dialect == "sqlite" else None)
-        if path is None:
-            raise CommandError("--key-file: is required with PostgreSQL, as the servers have it")
-        if not path.exists() and not create:
+        path = key_path(store, key_file)
+        if not path.exists() and not os.environ.get(ENVIRONMENT):
             raise CommandError(f"--key-file {path}: no such file; take the one that the servers use")
         try:
-            yield Core(store, Keys.open(path))
+            core = Core(store, Keys.open(path))
+            core.check_keys()
+            yield core
         except KeyFileError as error:
             raise CommandError(f"--key-file {error}") from None
         except ServiceError as error:
             raise CommandError(f"--registry {store.url}: {error.message}") from None
+
+
+def key_path(store: Store, key_file: Path | None) -> Path:
+    """The key file of a registry.
+
+    Raises:
+        CommandError: none was named, and the registry is not a file beside which it could lie.
+    """
+    if key_file is None and store.dialect != "sqlite":
+        raise CommandError("--key-file: is required with PostgreSQL; take the one that the servers use")
+    return key_file or Path(store.url).with_name("identity.key")
 
 
 @app.command(
@@ -214,3 +228,74 @@ def migrate(registry: Url) -> None:
     except StoreError as error:
         raise CommandError(f"--registry {error}") from None
     render.make_console().print(f"the registry is at revision {newest()}")
+
+
+@app.command()
+def verify(registry: Url, key_file: KeyFile = None) -> None:
+    """Derive everything again from the log and compare it with what is stored. Exit status 1 if something differs.
+
+    Servers may go on writing meanwhile: one moment of the store is looked at.
+    """
+    from fairpost.server.registry.verify import verify as look
+
+    errors = render.make_console(stderr=True)
+    with open_core(registry, key_file) as core, _bar(errors) as bar:
+        task = bar.add_task("sellers", total=None)
+        found = look(core, after_part=lambda verified: bar.update(task, completed=verified.sellers))
+    console = render.make_console()
+    for difference in found.differences:
+        console.print(str(difference), markup=False, soft_wrap=True)
+    console.print(
+        f"{found.sellers:,} sellers, {found.events:,} events, up to event {found.sequence}: "
+        + (
+            f"{len(found.differences):,} differences"
+            if found.differences
+            else "all that is stored follows from the log"
+        )
+    )
+    if found.differences:
+        raise typer.Exit(1)
+
+
+@app.command(
+    name="run-jobs",
+    epilog="Example: fairpost registry run-jobs days complaints --registry postgresql://fairpost@db/registry",
+)
+def run_jobs(
+    registry: Url,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Which ones; default: all.")] = None,
+    key_file: KeyFile = None,
+) -> None:
+    """Run what a server runs by itself: the turn of the day, overdue complaints, retention. Safe to run twice."""
+    require("sqlalchemy", "server", "registry")
+    from fairpost.server.registry.jobs import JOBS
+    from fairpost.server.registry.jobs import run_jobs as run
+
+    for name in names or []:
+        if name not in JOBS:
+            raise CommandError(f"{name}: no job; one of {', '.join(JOBS)}{nearest(name, JOBS)}")
+    with open_core(registry, key_file) as core:
+        reports = run(core, names or [])
+    console = render.make_console()
+    for report in reports:
+        counts = ", ".join(f"{count:,} {what}" for what, count in sorted(report.counts.items())) or "nothing to do"
+        said = {"done": counts, "held": "another server does it now", "failed": report.error}[report.state]
+        console.print(f"{report.name}: {said}", markup=False, highlight=False)
+    if any(report.state == "failed" for report in reports):
+        raise typer.Exit(1)
+
+
+@app.command(name="rotate-key")
+def rotate_key(registry: Url, key_file: KeyFile = None) -> None:
+    """Encrypt all personal data with a new key, and drop the old one. After an interruption it goes on.
+
+    Servers on the same key file take the new key by themselves. Old backups of the store need the old key file.
+    """
+    from fairpost.server.registry.rotation import rotate
+
+    with open_core(registry, key_file) as core:
+        written = rotate(core, key_path(core.store, key_file))
+    console = render.make_console()
+    for column, count in sorted(written.items()):
+        console.print(f"  {count:,} of {column}", highlight=False)
+    console.print(f"{written.total():,} texts encrypted with key {core.keys.active}; older keys are dropped")

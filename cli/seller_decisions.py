@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -186,6 +188,34 @@ def reopen(
     _decide(server, seller_id, _event(actor, reason, **change), expected_version)
 
 
+def export(
+    seller_id: SellerId,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="File that gets the JSON, mode 0600.")],
+    reason: Reason,
+    actor: Actor,
+    server: Server = DEFAULT_SERVER,
+) -> None:
+    """Give out all that is kept about a seller as a person, in clear. It is noted in the log."""
+    with connect(server, "--server", "seller") as client:
+        content = client.export_person(seller_id, actor=actor, reason=reason)
+    try:
+        with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise CommandError(f"-o {output}: cannot be written: {error.strerror}") from None
+    render.make_console().print(f"wrote {len(content):,} bytes to {output}")
+
+
+def erase(seller_id: SellerId, reason: Reason, actor: Actor, server: Server = DEFAULT_SERVER) -> None:
+    """Erase a person's data; the registration must be closed. What the law orders to keep is told, and until when."""
+    with connect(server, "--server", "seller") as client:
+        answer = client.erase_person(seller_id, actor=actor, reason=reason)
+    console = render.make_console()
+    console.print(f"erased: {', '.join(answer.erased) or 'nothing was left to erase'}", highlight=False)
+    for kept in answer.kept:
+        console.print(f"kept until {answer.kept_until}: {kept}", highlight=False, markup=False)
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     example = "Example: fairpost seller suspend tea-shop --days 30 --reason 'third strike' --actor moderator-7"
@@ -196,5 +226,5 @@ def add_to(app: typer.Typer) -> None:
     app.command("reinstate")(
         _penalty("reinstate", "none", "Lift all penalties, those of the ladder so far among them.", ends=False)
     )
-    for command in (blacklist, rehabilitate, strike, verify, licence, close, reopen):
+    for command in (blacklist, rehabilitate, strike, verify, licence, close, reopen, export, erase):
         app.command()(command)

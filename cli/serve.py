@@ -35,6 +35,7 @@ def serve(
     registry_key_file: Annotated[
         Path | None, typer.Option(help="Keys of personal data; the same for all servers of one registry.")
     ] = None,
+    snapshot_seconds: Annotated[float | None, typer.Option(help="Time between two snapshots of all standings.")] = None,
     ladder: Annotated[Path | None, typer.Option(help="Penalty ladder (YAML) instead of the shipped one.")] = None,
     rules: Annotated[
         Path | None, typer.Option(help="Bundle or folder of packs to start with; default: what was active before.")

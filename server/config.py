@@ -40,6 +40,9 @@ class Config(BaseSettings):
         description="File with the keys of personal data; default: in data_dir. FAIRPOST_REGISTRY_KEYS holds keys "
         "themselves.",
     )
+    snapshot_seconds: float = Field(
+        3600.0, gt=0, description="Time between two snapshots of all standings, from which a server starts quickly."
+    )
     ladder: Path | None = Field(None, description="Penalty ladder (YAML) instead of the shipped one.")
     record_violations: bool = Field(
         True, description="Record each post of a registered seller whose verdict is SHIELD or BLOCK, with its strike."

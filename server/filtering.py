@@ -202,12 +202,15 @@ class FilterService:
         found = []
         for k in offences.offending_posts(batch, view.sellers):
             post, seconds = columns.posts[k], columns.seconds[k]
+            texts = (post.text, *(extra.text for extra in post.extra_texts))
+            if violations.is_recorded(post.seller_id, post.id, texts):
+                continue
             charges = offences.charges_of(rule_set, batch, k, post.channel)
             found.append(
                 offences.Offence(
                     seller_id=post.seller_id,
                     post_id=post.id,
-                    texts=(post.text, *(extra.text for extra in post.extra_texts)),
+                    texts=texts,
                     # One that the rules do not name is judged as the default.
                     channel=post.channel if rule_set.channel_id(post.channel) else "",
                     language=post.language,

@@ -25,10 +25,12 @@ def configure(config: Config) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    # Tracebacks without local variables, which may be requests.
     if config.log_format == "json":
-        processors += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        processors.append(structlog.processors.ExceptionRenderer(transformer))
+        processors.append(structlog.processors.JSONRenderer(ensure_ascii=False))
     else:
-        # Plain tracebacks: the rich ones print local variables, which may be requests.
         colours = sys.stderr.isatty()
         plain = structlog.dev.plain_traceback
         processors.append(structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))

@@ -138,6 +138,8 @@ class Server:
             store,
             keys,
             ladder=ladder,
+            snapshot_dir=config.data_dir,
+            snapshot_seconds=config.snapshot_seconds,
             verification_days=config.verification_days,
             lookup_ttl=config.lookup_ttl,
             missing_ttl=config.missing_ttl,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from fairpost.engine.vocabulary import LISTING
-from fairpost.server.registry import persons
 from fairpost.server.registry.penalties import overturned, penalties_of
 from fairpost.server.store import schema
 
@@ -89,7 +88,7 @@ def release(transaction: Transaction, seller_id: str) -> list[str]:
     listings = [event.body["state"] for event in record.events if event.kind == "listing"]
     state = "rehabilitated" if listings and listings[-1] == "rehabilitated" else "none"
     released = []
-    for other in persons.same_person(transaction.connection, seller_id):
+    for _, other in _listed_others(transaction, [seller_id]):
         entry = entry_of(transaction, transaction.record(other))
         if entry is None or not entry.follows or entry.cause not in own:
             continue

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import structlog
 
 from fairpost.engine.vocabulary import CATEGORIES, ENFORCEMENT, LICENCES, LISTING, REGISTRATION, SELLER_RECORD_DTYPE
+from fairpost.server.registry import accounts
 from fairpost.server.store import schema
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = ["due", "turn_days", "turn_part"]
 
 log = structlog.get_logger(__name__)
 
+_BLACKLISTED: Final = LISTING.index("blacklisted")
 _PART: Final = 200
 """Sellers in one transaction: other writers wait no longer than that takes."""
 
@@ -74,8 +76,14 @@ def _turn_part(transaction: Transaction) -> tuple[int, int]:
             changes = _changes(row.standing, standing.packed())
             transaction.append(row.seller_id, "turned", {"changes": changes}, actor="day", reason="the day has come")
             transaction.settle(row.seller_id)
+            if _listing(row.standing) == _BLACKLISTED != standing.listing:
+                accounts.release(transaction, row.seller_id)
             turned += 1
     return len(due), turned
+
+
+def _listing(packed: bytes) -> int:
+    return int(np.frombuffer(packed, SELLER_RECORD_DTYPE)["listing"][0]) if packed else 0
 
 
 def _changes(before: bytes, after: bytes) -> list[str]:

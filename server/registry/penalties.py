@@ -6,6 +6,7 @@ it led to, and what later strikes would not have led to without it.
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from fairpost.server.registry.records import EventRecord
 
 __all__ = ["Penalty", "overturned", "penalties_of"]
+
+_LIFTED_BY = {"listing": ("none", "rehabilitated"), "enforcement": ("none",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +51,33 @@ def penalties_of(ordered: Sequence[EventRecord], ladders: Mapping[str, Ladder]) 
     Args:
         ordered: the events that count, by the day on which they take effect, then by sequence.
     """
-    strikes = [event for event in ordered if event.kind == "strike"]
+    lifting = {
+        kind: [event for event in ordered if event.kind == kind and event.body["state"] in states]
+        for kind, states in _LIFTED_BY.items()
+    }
     found = []
-    for number, strike in enumerate(strikes):
+    total = 0
+    running: list[tuple[date, int]] = []  # a heap: last day and weight of the strikes in `total` that have an end
+    for strike in ordered:
+        if strike.kind != "strike":
+            continue
+        day, weight = strike.effective, strike.body["weight"]
+        while running and running[0][0] < day:
+            total -= heapq.heappop(running)[1]
+        if strike.in_force_on(day):
+            total += weight
+            if strike.expires is not None:
+                heapq.heappush(running, (strike.expires, weight))
         if "ladder" not in strike.body:
             continue  # of the first store, in which every penalty was an event of its own
         ladder = ladders[strike.body["ladder"]]
-        day = strike.effective
-        total = sum(each.body["weight"] for each in strikes[: number + 1] if each.in_force_on(day))
         rung = ladder.rung(total)
         if rung is None or rung.penalty == "delete":
             continue
         until = day + timedelta(days=rung.days - 1) if rung.days else strike.expires
         if rung.penalty == "blacklisted" and not rung.days:
             until = None
-        lifted = _lifted(ordered, strike, rung.penalty)
+        lifted = _lifted(lifting["listing" if rung.penalty == "blacklisted" else "enforcement"], strike)
         if lifted is not None:
             if lifted <= day:
                 continue
@@ -72,14 +87,6 @@ def penalties_of(ordered: Sequence[EventRecord], ladders: Mapping[str, Ladder]) 
     return tuple(found)
 
 
-def _lifted(ordered: Sequence[EventRecord], strike: EventRecord, penalty: str) -> date | None:
-    """The day from which a later decision has lifted the penalty: reinstated, or taken off the blacklist."""
-    kind, states = ("listing", ("none", "rehabilitated")) if penalty == "blacklisted" else ("enforcement", ("none",))
-    return next(
-        (
-            event.effective
-            for event in ordered
-            if event.kind == kind and event.sequence > strike.sequence and event.body["state"] in states
-        ),
-        None,
-    )
+def _lifted(decisions: Sequence[EventRecord], strike: EventRecord) -> date | None:
+    """The day from which a later decision has lifted a strike's penalty: reinstated, or taken off the blacklist."""
+    return next((event.effective for event in decisions if event.sequence > strike.sequence), None)

@@ -47,11 +47,13 @@ class EventRecord:
         licence         a licence, held from now on
         licence_ended   {scope, number}
         enforcement     {state}
-        listing         {state, review?, permanent?}
+        listing         {state, review?, permanent?, cause?}: cause: sequence of the event by which another account of
+                        the person is blacklisted
         strike          {category, weight, ladder, cause?}: revision of the ladder; sequence of a violation, or a
                         complaint's id
         violation       {category, post_id, rules, action, strike}
-        complaint       {complaint_id, state, outcome?}
+        complaint       {complaint_id, state}; "filed" also has {kind, received_on, answer_due, handling_due},
+                        "resolved" {outcome}, "overdue" {clock}, which changes no state
         appeal          {appeal_id, against, state}
         turned          {changes}: the day changed the standing
         erasure         {fields, kept?}: what was erased, and what is blocked until its term ends

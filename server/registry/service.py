@@ -19,11 +19,13 @@ from fairpost.server.registry.jobs import Jobs
 from fairpost.server.registry.lookups import Lookups
 from fairpost.server.registry.mirror import Mirrors
 from fairpost.server.registry.sellers import Sellers
+from fairpost.server.registry.snapshots import Snapshots
 from fairpost.server.registry.violations import Violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
+    from pathlib import Path
 
     from fairpost.server.registry.keys import Keys
     from fairpost.server.registry.ladder import Ladder
@@ -33,7 +35,7 @@ __all__ = ["Registry"]
 
 
 class Registry:
-    """Thread-safe."""
+    """Thread-safe. snapshot_dir: where the table is kept for a quick start; None: it is not."""
 
     def __init__(
         self,
@@ -46,15 +48,24 @@ class Registry:
         missing_ttl: int = 10,
         max_items: int = 10_000,
         answer_days: int = 7,
+        snapshot_dir: Path | None = None,
+        snapshot_seconds: float = 3600.0,
         clock: Callable[[], date] = today,
     ) -> None:
         self.core = Core(store, keys, ladder=ladder, answer_days=answer_days, clock=clock)
-        self.lookups = Lookups(self.core, lookup_ttl=lookup_ttl, missing_ttl=missing_ttl, max_items=max_items)
+        self.lookups = Lookups(
+            self.core,
+            snapshots=Snapshots(self.core, snapshot_dir) if snapshot_dir else None,
+            snapshot_seconds=snapshot_seconds,
+            lookup_ttl=lookup_ttl,
+            missing_ttl=missing_ttl,
+            max_items=max_items,
+        )
         self.sellers = Sellers(self.core, verification_days=verification_days)
         self.decisions = Decisions(self.core)
-        self.erasure = Erasure(self.core)
         self.complaints = Complaints(self.core)
         self.appeals = Appeals(self.core)
+        self.erasure = Erasure(self.core)
         self.violations = Violations(self.core)
         self.mirrors = Mirrors(self.core)
         self.lookups.on_change = self.mirrors.wake

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,8 @@ class Transaction:
         )
         self.stands(seller_id, packed, before, digest)
         self._open.pop(seller_id, None)
-        return self.record(seller_id) if version != record.version else record, standing
+        # What was derived is all that has changed; loading a long log again would cost as much as deriving.
+        return replace(record, version=version, closed_on=standing.closed_on), standing
 
     def stands(self, seller_id: str, packed: bytes, before: bytes, digest: bytes) -> None:
         """A seller stands as `packed` from now on; before, digest: their part of the checksum until now and then."""

@@ -84,13 +84,18 @@ class Violations:
         self.lost = 0
         """Those that it could not keep; they come again when their posts are checked again."""
 
+    @property
+    def waiting(self) -> int:
+        """Those that are not written yet."""
+        return len(self._pending)
+
     # ---- the verdicts' side -----------------------------------------------------------------------------
 
     def record(self, offences: Iterable[Offence]) -> None:
         """Take posts to be recorded. Never fails, and waits for room no longer than `patience_seconds` in all."""
         deadline: float | None = None
         for offence in offences:
-            key = (offence.seller_id, self._post_key(offence))
+            key = (offence.seller_id, self._post_key(offence.post_id, offence.texts))
             size = sum(map(len, offence.texts)) + _OVERHEAD
             with self._changed:
                 if key in self._known or key in self._pending:
@@ -109,13 +114,18 @@ class Violations:
                 self._size += size
                 self._changed.notify_all()
 
-    def _post_key(self, offence: Offence) -> str:
-        post_id = offence.post_id
+    def is_recorded(self, seller_id: str, post_id: str, texts: Sequence[str]) -> bool:
+        """Whether the post is known to be recorded, or waits for it: what saves callers the making of an Offence."""
+        key = (seller_id, self._post_key(post_id, texts))
+        with self._changed:
+            return key in self._known or key in self._pending
+
+    def _post_key(self, post_id: str, texts: Sequence[str]) -> str:
         if post_id and post_id.isprintable():
             return f"id:{post_id}"
         if post_id:  # PostgreSQL takes no NUL
             return f"hash:{self._core.keys.hash(b'post-id' + bytes(1) + post_id.encode()).hex()}"
-        return f"text:{self._core.keys.hash(b'post-texts' + bytes(1) + json.dumps(offence.texts).encode()).hex()}"
+        return f"text:{self._core.keys.hash(b'post-texts' + bytes(1) + json.dumps(list(texts)).encode()).hex()}"
 
     def _lose(self, count: int, why: str) -> None:
         self.lost += count
@@ -184,7 +194,8 @@ class Violations:
                     if time.monotonic() >= self._give_up:
                         return 0, {waiting.key for waiting in part}
             except Exception:
-                log.exception("violations cannot be recorded", decision_ids=[each.offence.decision_id for each in part])
+                if len(part) == 1:
+                    log.exception("violation at fault", decision_id=part[0].offence.decision_id)
                 return self._write_each(part)
 
     def _write_each(self, part: Sequence[_Waiting]) -> tuple[int, set[tuple[str, str]]]:

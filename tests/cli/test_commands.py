@@ -45,6 +45,7 @@ def server(bundle: Path, folder: Path) -> Iterator[str]:
 SELLER_COMMANDS = (
     *("register", "show", "lookup", "update", "list", "events", "warn", "limit", "shield", "suspend", "reinstate"),
     *("blacklist", "rehabilitate", "strike", "verify", "licence", "close", "reopen"),
+    *("export", "erase"),
 )
 
 
@@ -59,8 +60,12 @@ SELLER_COMMANDS = (
         *(["rules", name] for name in ("lint", "test", "compile", "diff", "schema")),
         ["seller"],
         *(["seller", name] for name in SELLER_COMMANDS),
+        ["complaint"],
+        *(["complaint", name] for name in ("file", "assign", "answer", "resolve", "withdraw", "show", "list")),
+        ["appeal"],
+        *(["appeal", name] for name in ("file", "uphold", "overturn", "show", "list")),
         ["registry"],
-        *(["registry", name] for name in ("import", "export", "migrate")),
+        *(["registry", name] for name in ("import", "export", "migrate", "verify", "run-jobs", "rotate-key")),
     ],
     ids=" ".join,
 )

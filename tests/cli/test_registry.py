@@ -175,3 +175,112 @@ def test_decisions(server: Any, run: Any) -> None:
         done = run("seller", *wrong)
         assert done.returncode in (1, 2)
         assert message in " ".join(done.stderr.split()), done.stderr
+
+
+def test_complaint_to_resolution(server: Any, run: Any) -> None:
+    at = ("--server", server.address)
+    who = ("--actor", "handler-3", *at)
+    register = ("seller", "register", "tea", "--kind", "enterprise", "--name", "示例茶业", "--category", "tea")
+    run(*register, "--credit-code", "91350100M000100Y43", *at)
+    filing = ("complaint", "file", "tea", "--kind", "return", "--consumer", "buyer-9", "--contact", "13800000000")
+    filed = run(*filing, "--received", "2026-01-05", "--statement", "七天内退货，卖家不理", *at)
+    assert filed.returncode == 0, filed.stderr
+    assert "消费者权益保护法" in filed.stdout
+    (complaint,) = [line.split()[1] for line in filed.stdout.splitlines() if line.startswith("complaint ")]
+    assert "assigned" in run("complaint", "assign", complaint, "handler-3", *who).stdout
+    assert "同意退货" in run("complaint", "answer", complaint, "--text", "同意退货", *who).stdout
+    assert "13800000000" in run("complaint", "show", complaint, *at).stdout
+    listed = run("complaint", "list", "--seller", "tea", "--state", "answered", *at).stdout
+    assert complaint in listed
+    assert "13800000000" not in listed
+    done = run(
+        "complaint", "resolve", complaint, "--outcome", "upheld", "--resolution", "退款", "--strike", "RIGHTS", *who
+    )
+    assert "resolved, upheld" in done.stdout
+    assert "strikes RIGHTS 1" in run("seller", "lookup", "tea", *at).stdout
+    assert "complaint" in run("seller", "events", "tea", *at).stdout
+    second = run(*filing, "--received", "2026-01-06", "--statement", "x", *at).stdout
+    other = next(line.split()[1] for line in second.splitlines() if line.startswith("complaint "))
+    assert "withdrawn" in run("complaint", "withdraw", other, *who).stdout
+    for wrong, message in [
+        (("file", "tea", "--kind", "retrun", "--consumer", "b", "--statement", "x", *at), "did you mean 'return'?"),
+        (("resolve", complaint, "--outcome", "upheld", "--resolution", "x", *who), "REASON_WRONG_STATE"),
+        (("show", "c-nobody", *at), "REASON_COMPLAINT_NOT_FOUND"),
+        (("list", "--state", "open", *at), "--state open: unknown; one of filed"),
+    ]:
+        done = run("complaint", *wrong)
+        assert done.returncode in (1, 2)
+        assert message in " ".join(done.stderr.split()), done.stderr
+
+
+def test_appeal(server: Any, run: Any) -> None:
+    at = ("--server", server.address)
+    register = ("seller", "register", "tea", "--kind", "enterprise", "--name", "示例茶业", "--category", "tea")
+    run(*register, "--credit-code", "91350100M000100Y43", *at)
+    struck = run("seller", "strike", "tea", "MEDICAL", "--weight", "7", "--reason", "r", "--actor", "moderator-1", *at)
+    assert "enforcement suspended" in struck.stdout
+    filed = run("appeal", "file", "tea", "2", "--statement", "不是广告", *at)
+    assert filed.returncode == 0, filed.stderr
+    appeal = next(line.split()[1] for line in filed.stdout.splitlines() if line.startswith("appeal "))
+    assert appeal in run("appeal", "list", "--seller", "tea", "--state", "filed", *at).stdout
+    same = run("appeal", "overturn", appeal, "--decision", "d", "--actor", "moderator-1", *at)
+    assert same.returncode == 1, "who took the decision does not decide the appeal"
+    done = run(
+        "appeal", "overturn", appeal, "--decision", "科普文章", "--actor", "moderator-2", "--case", "c.yaml", *at
+    )
+    assert done.returncode == 0, done.stderr
+    assert "overturned" in done.stdout
+    assert "enforcement none" in done.stdout
+    assert "no regression case" in done.stdout
+    assert "科普文章" in run("appeal", "show", appeal, *at).stdout
+    assert run("appeal", "uphold", appeal, "--decision", "d", "--actor", "x", *at).returncode == 1
+
+
+def test_person_and_store(server: Any, run: Any, tmp_path: Path) -> None:
+    at = ("--server", server.address)
+    register = ("seller", "register", "shoe", "--kind", "natural-person", "--name", "样本甲", "--category", "shoes")
+    run(*register, "--identity-number", "11010519491231002X", "--phone", "13800000000", *at)
+    why = ("--reason", "本人要求", "--actor", "privacy-1", *at)
+    done = run("seller", "export", "shoe", "-o", "person.json", *why)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "person.json").read_text(encoding="utf-8")
+    assert "11010519491231002X" in text
+    assert (tmp_path / "person.json").stat().st_mode & 0o777 == 0o600
+    assert "REASON_WRONG_STATE" in run("seller", "erase", "shoe", *why).stderr
+    run("seller", "close", "shoe", *why)
+    done = run("seller", "erase", "shoe", *why)
+    assert done.returncode == 0, done.stderr
+    assert "erased: " in done.stdout
+    assert "样本甲" not in run("seller", "show", "shoe", *at).stdout
+    done = run("registry", "verify", "--registry", url(server))
+    assert done.returncode == 0
+    assert "1 sellers" in done.stdout
+    assert "all that is stored follows from the log" in done.stdout
+    done = run("registry", "run-jobs", "--registry", url(server))
+    assert done.returncode == 0
+    assert "days: nothing to do" in done.stdout
+    done = run("registry", "run-jobs", "dyas", "--registry", url(server))
+    assert "dyas: no job; one of days" in done.stderr
+    before = (server.config.data_dir / "identity.key").read_text(encoding="utf-8")
+    done = run("registry", "rotate-key", "--registry", url(server))
+    assert done.returncode == 0, done.stderr
+    assert "older keys are dropped" in done.stdout
+    assert (server.config.data_dir / "identity.key").read_text(encoding="utf-8") != before
+    # The server goes on, with the new key.
+    assert run(*register[:2], "shoe-2", *register[3:], "--identity-number", "11010519491231002X", *at).returncode == 0
+    assert run("registry", "verify", "--registry", url(server)).returncode == 0
+
+
+def test_verify_finds_what_was_tampered_with(server: Any, run: Any) -> None:
+    import sqlite3
+
+    at = ("--server", server.address)
+    register = ("seller", "register", "tea", "--kind", "enterprise", "--name", "示例茶业", "--category", "tea")
+    run(*register, "--credit-code", "91350100M000100Y43", *at)
+    with sqlite3.connect(server.config.data_dir / "registry.sqlite") as connection:
+        connection.execute("UPDATE sellers SET enforcement = 3")
+    connection.close()
+    done = run("registry", "verify", "--registry", url(server))
+    assert done.returncode == 1
+    assert "tea: enforcement: stored" in done.stdout
+    assert "1 differences" in done.stdout

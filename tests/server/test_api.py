@@ -13,6 +13,8 @@ from google.protobuf import descriptor_pb2
 from fairpost.engine import vocabulary
 from fairpost.server.decisions import DecisionIds
 from fairpost.v1 import (
+    appeal_pb2,
+    complaint_pb2,
     filter_pb2,
     post_pb2,
     reason_pb2,
@@ -24,7 +26,17 @@ from fairpost.v1 import (
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOS = sorted((ROOT / "proto" / "fairpost" / "v1").glob("*.proto"))
-FILES = (filter_pb2, post_pb2, reason_pb2, registry_pb2, rules_pb2, standing_pb2, verdict_pb2)
+FILES = (
+    appeal_pb2,
+    complaint_pb2,
+    filter_pb2,
+    post_pb2,
+    reason_pb2,
+    registry_pb2,
+    rules_pb2,
+    standing_pb2,
+    verdict_pb2,
+)
 
 
 def words(enum: object, prefix: str) -> list[str]:

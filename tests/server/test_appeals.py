@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from google.rpc import code_pb2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -18,6 +18,7 @@ from fairpost.rules import compile_packs, load_packs
 from fairpost.server import CallFailed
 from fairpost.server.errors import ServiceError
 from fairpost.server.registry import Keys, Registry, log
+from fairpost.server.registry.days import turn_days
 from fairpost.server.registry.importing import ImportRow, import_sellers
 from fairpost.server.registry.regression import case_pack
 from fairpost.server.store import Store
@@ -37,10 +38,9 @@ CODE = "91350100M000100Y43"
 class Desk:
     """A registry with a clock that the test sets."""
 
-    def __init__(self, folder: Path, registration: Any) -> None:
+    def __init__(self, url: str, registration: Any) -> None:
         self.day = TODAY
-        store = Store.open(f"sqlite:///{folder / 'registry.sqlite'}")
-        self.registry = Registry(store, Keys.open(folder / "keys"), clock=lambda: self.day)
+        self.registry = Registry(Store.open(url), Keys.make(), clock=lambda: self.day)
         self.service = self.registry.appeals
         self.registration = registration
 
@@ -77,8 +77,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, registration: Any) -> Iterator[Desk]:
-    desk = Desk(tmp_path, registration)
+def desk(store_url: str, registration: Any) -> Iterator[Desk]:
+    """On each kind of store."""
+    desk = Desk(store_url, registration)
     yield desk
     desk.registry.close()
 
@@ -374,6 +375,7 @@ def test_a_case_of_an_unknown_rule_or_channel_is_told(tmp_path: Path) -> None:
     assert "unknown channel 'nowhere'" in output
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=3).filter(any),
     st.sampled_from(["", "moments"]),
@@ -461,6 +463,31 @@ def test_a_rehabilitated_persons_new_account_is_not_listed(desk: Desk) -> None:
     desk.list("old", REHABILITATED)
     assert desk.register("after").standing.listing == NONE
     assert desk.get("while").standing.listing == REHABILITATED
+
+
+def test_who_is_rehabilitated_from_a_later_day_on_takes_the_others_along(desk: Desk) -> None:
+    desk.register("old")
+    desk.list("old", BLACKLISTED, permanent=True)
+    desk.register("new")
+    change = seller_event_pb2.ListingChange(state=REHABILITATED)
+    desk.record("old", listing=change, effective="2026-03-05")
+    desk.day = date(2026, 3, 4)
+    turn_days(desk.registry.core)
+    assert desk.get("new").standing.listing == BLACKLISTED
+    desk.day = date(2026, 3, 5)
+    turn_days(desk.registry.core)
+    assert [desk.get(seller_id).standing.listing for seller_id in ("old", "new")] == [REHABILITATED] * 2
+    turn_days(desk.registry.core)
+    assert len(desk.events("new", "listing")) == 2
+
+
+def test_more_accounts_than_are_shown_are_released(desk: Desk) -> None:
+    desk.register("old")
+    desk.list("old", BLACKLISTED, permanent=True)
+    for number in range(25):
+        desk.register(f"new-{number}")
+    desk.list("old", NONE)
+    assert {desk.get(f"new-{number}").standing.listing for number in range(25)} == {NONE}
 
 
 def test_an_entry_that_follows_ends_with_the_other(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairpost.server import CallFailed
@@ -101,6 +101,7 @@ def test_handling_takes_seven_working_days(filed: date, due: date) -> None:
     assert not clock(complaint, "handling", date(2027, 1, 1)).overdue
 
 
+@settings(deadline=None)
 @given(st.dates(date(2026, 1, 1), date(2027, 12, 31)))
 def test_handling_is_counted_day_by_day(filed: date) -> None:
     terms = default_ladder().complaints
@@ -110,6 +111,7 @@ def test_handling_is_counted_day_by_day(filed: date) -> None:
     assert is_working_day(due, terms)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.one_of(st.none(), st.integers(0, 40)))
 def test_each_clock_is_late_once(answer: int, handling: int, look: int, answered: int | None) -> None:
     """Looking every day, or now and then, finds each clock that ran out exactly once."""
@@ -150,10 +152,9 @@ def test_terms_of_a_ladder(tmp_path: Path) -> None:
 
 
 class Desk:
-    def __init__(self, folder: Path, registration: Any) -> None:
-        self.day = MONDAY
-        store = Store.open(f"sqlite:///{folder / 'registry.sqlite'}")
-        self.registry = Registry(store, Keys.open(folder / "keys"), clock=lambda: self.day)
+    def __init__(self, url: str, registration: Any) -> None:
+        self.day, self.url = MONDAY, url
+        self.registry = Registry(Store.open(url), Keys.make(), clock=lambda: self.day)
         self.service = self.registry.complaints
         self.registry.sellers.register(registration("s"))
 
@@ -203,8 +204,9 @@ FILING = {
 
 
 @pytest.fixture
-def desk(tmp_path: Path, registration: Any) -> Iterator[Desk]:
-    desk = Desk(tmp_path, registration)
+def desk(store_url: str, registration: Any) -> Iterator[Desk]:
+    """On each kind of store."""
+    desk = Desk(store_url, registration)
     yield desk
     desk.registry.close()
 
@@ -265,9 +267,10 @@ def test_contact_is_masked_but_in_get(desk: Desk) -> None:
     assert desk.file(consumer_contact="").consumer_contact == ""
 
 
-def test_nothing_personal_in_the_file_or_the_log(desk: Desk) -> None:
+def test_nothing_personal_in_the_file_or_the_log(tmp_path: Path, registration: Any) -> None:
+    desk = Desk(f"sqlite:///{tmp_path / 'registry.sqlite'}", registration)
     desk.file(statement="Mouldy, says 张某.")
-    content = b"".join(path.read_bytes() for path in Path(desk.registry.core.store.url).parent.glob("registry.sqlite*"))
+    content = b"".join(path.read_bytes() for path in tmp_path.glob("registry.sqlite*"))
     for secret in ("13800001234", "Mouldy, says", "张某"):
         assert secret.encode() not in content
     (event,) = desk.events("complaint")
@@ -364,9 +367,7 @@ def test_two_jobs_beside_each_other(desk: Desk) -> None:
     for _ in range(130):
         desk.file()
     desk.day = date(2026, 3, 10)
-    other = Registry(
-        Store.open(f"sqlite:///{desk.registry.core.store.url}"), desk.registry.core.keys, clock=lambda: desk.day
-    )
+    other = Registry(Store.open(desk.url), desk.registry.core.keys, clock=lambda: desk.day)
     with ThreadPoolExecutor(2) as pool:
         marked = list(pool.map(overdue_complaints, (desk.registry.core, other.core)))
     assert sum(marked) == 130
@@ -374,8 +375,30 @@ def test_two_jobs_beside_each_other(desk: Desk) -> None:
     other.close()
 
 
+def test_one_of_many_who_step_at_once_succeeds(desk: Desk) -> None:
+    complaint = desk.file()
+    other = Registry(Store.open(desk.url), desk.registry.core.keys, clock=lambda: desk.day)
+    services = [desk.service, other.complaints]
+
+    def answer(number: int) -> str:
+        request = complaint_pb2.AnswerComplaintRequest(
+            complaint_id=complaint.complaint_id, answer=f"Answer {number}.", actor="desk"
+        )
+        try:
+            return services[number % 2].answer(request).complaint.answer
+        except ServiceError as error:
+            return error.reason_name
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(answer, range(8)))
+    assert sorted(found)[1:] == ["REASON_WRONG_STATE"] * 7
+    assert min(found) == desk.get(complaint.complaint_id).answer
+    assert desk.states() == ["filed", "answered"]
+    other.close()
+
+
 def test_a_ladder_without_that_strike(tmp_path: Path, registration: Any) -> None:
-    desk = Desk(tmp_path, registration)
+    desk = Desk(f"sqlite:///{tmp_path / 'registry.sqlite'}", registration)
     content = default_ladder().content
     content["overdue_complaint"]["weight"] = 0
     desk.registry.core.ladder = Ladder.model_validate(content)

@@ -111,7 +111,8 @@ class RegistryServiceServicer:
     def RegisterSeller(self, request, context):
         """RegisterSeller admits a seller. Everything wrong with the request is reported at once, as
         google.rpc.BadRequest field violations. A seller for whom something is still missing is admitted as pending, and
-        `requirements` says what. ALREADY_EXISTS if the seller id is taken.
+        `requirements` says what. An account of a person or enterprise that is blacklisted under another one is blacklisted
+        with its registration. ALREADY_EXISTS if the seller id is taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

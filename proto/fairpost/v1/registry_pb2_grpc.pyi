@@ -38,7 +38,8 @@ class RegistryServiceStub:
     RegisterSeller: _grpc.UnaryUnaryMultiCallable[_registry_pb2.RegisterSellerRequest, _registry_pb2.RegisterSellerResponse]
     """RegisterSeller admits a seller. Everything wrong with the request is reported at once, as
     google.rpc.BadRequest field violations. A seller for whom something is still missing is admitted as pending, and
-    `requirements` says what. ALREADY_EXISTS if the seller id is taken.
+    `requirements` says what. An account of a person or enterprise that is blacklisted under another one is blacklisted
+    with its registration. ALREADY_EXISTS if the seller id is taken.
     """
     UpdateSeller: _grpc.UnaryUnaryMultiCallable[_registry_pb2.UpdateSellerRequest, _registry_pb2.UpdateSellerResponse]
     """UpdateSeller replaces the named fields of a record. ABORTED with REASON_CONFLICT if `expected_version` is not the
@@ -90,7 +91,8 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     RegisterSeller: _aio.UnaryUnaryMultiCallable[_registry_pb2.RegisterSellerRequest, _registry_pb2.RegisterSellerResponse]  # type: ignore[assignment]
     """RegisterSeller admits a seller. Everything wrong with the request is reported at once, as
     google.rpc.BadRequest field violations. A seller for whom something is still missing is admitted as pending, and
-    `requirements` says what. ALREADY_EXISTS if the seller id is taken.
+    `requirements` says what. An account of a person or enterprise that is blacklisted under another one is blacklisted
+    with its registration. ALREADY_EXISTS if the seller id is taken.
     """
     UpdateSeller: _aio.UnaryUnaryMultiCallable[_registry_pb2.UpdateSellerRequest, _registry_pb2.UpdateSellerResponse]  # type: ignore[assignment]
     """UpdateSeller replaces the named fields of a record. ABORTED with REASON_CONFLICT if `expected_version` is not the
@@ -145,7 +147,8 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_registry_pb2.RegisterSellerResponse, _abc.Awaitable[_registry_pb2.RegisterSellerResponse]]:
         """RegisterSeller admits a seller. Everything wrong with the request is reported at once, as
         google.rpc.BadRequest field violations. A seller for whom something is still missing is admitted as pending, and
-        `requirements` says what. ALREADY_EXISTS if the seller id is taken.
+        `requirements` says what. An account of a person or enterprise that is blacklisted under another one is blacklisted
+        with its registration. ALREADY_EXISTS if the seller id is taken.
         """
 
     @_abc_1.abstractmethod
