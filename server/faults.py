@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["Faults", "request_id_fault", "seller_id_fault"]
 
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 _LINE_ENDS = {ord(c): " " for c in "\n\r\t\u3000"}
 
 
@@ -59,7 +61,7 @@ class Faults:
                 self.add(field, "is required, as YYYY-MM-DD")
             return None
         try:
-            if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+            if not _DAY.fullmatch(value):
                 raise ValueError
             return date.fromisoformat(value)
         except ValueError:
@@ -72,7 +74,7 @@ def seller_id_fault(seller_id: str) -> str | None:
         return "is required"
     if len(seller_id) > 128:
         return f"has {len(seller_id)} characters; at most 128 are taken"
-    if not re.fullmatch(r"[!-~]+", seller_id, re.ASCII):
+    if not _VISIBLE.fullmatch(seller_id):
         return "must be visible ASCII characters without spaces"
     return None
 
@@ -80,6 +82,6 @@ def seller_id_fault(seller_id: str) -> str | None:
 def request_id_fault(request_id: str) -> str | None:
     if len(request_id) > 128:
         return f"has {len(request_id)} characters; at most 128 are taken"
-    if request_id and not re.fullmatch(r"[!-~]+", request_id, re.ASCII):
+    if request_id and not _VISIBLE.fullmatch(request_id):
         return "must be visible ASCII characters without spaces"
     return None

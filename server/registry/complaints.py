@@ -7,6 +7,7 @@ columns: the events have them all.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from fairpost.server.registry.core import Core
     from fairpost.server.registry.transaction import Transaction
 
-__all__ = ["Complaints", "overdue_complaints"]
+__all__ = ["Complaints", "due", "mark_part", "overdue_complaints"]
 
 log = structlog.get_logger(__name__)
 
@@ -207,15 +208,26 @@ def overdue_complaints(core: Core) -> int:
     Raises:
         ServiceError: of the store; what was done so far stays.
     """
-    marked = 0
-    while True:
-        due = core.write(_mark_part)
-        marked += due
-        if due < _PART:
-            break
+    marked, more = 0, due(core)
+    while more:
+        counts, more = mark_part(core)
+        marked += counts.total()
     if marked:
         log.info("complaints overdue", complaints=marked)
     return marked
+
+
+def due(core: Core) -> bool:
+    """Whether a term has ended: a read, for no writer must wait where nothing is to be written."""
+    query = sa.select(_TABLE.c.complaint_id).where(_TABLE.c.next_due <= core.today()).limit(1)
+    with core.store.read() as connection:
+        return connection.execute(query).first() is not None
+
+
+def mark_part(core: Core) -> tuple[Counter[str], bool]:
+    """Mark some; gives how many, and whether there are more."""
+    marked = core.write(_mark_part)
+    return +Counter({"complaints": marked}), marked == _PART
 
 
 def _mark_part(transaction: Transaction) -> int:

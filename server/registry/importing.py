@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from fairpost.server.errors import Violation
-from fairpost.server.faults import Faults
 from fairpost.server.messages import entry_digest
 from fairpost.server.registry import accounts
 from fairpost.server.registry.records import EventRecord, SellerRecord
 from fairpost.server.registry.sellers import licence_rows, rows
 from fairpost.server.registry.standing import Standing, derive
 from fairpost.server.registry.transaction import derived_columns
-from fairpost.server.registry.validation import licence_records, registration_faults
+from fairpost.server.registry.validation import check_registration
 from fairpost.server.store import schema
 
 if TYPE_CHECKING:
@@ -90,7 +89,8 @@ def import_sellers(
     while part := list(islice(iterator, PART)):
         sound: dict[str, _Sound] = {}
         for row in part:
-            faults = [*row.faults, *registration_faults(row.request)]
+            found, licences = check_registration(row.request)
+            faults = [*row.faults, *found]
             if not faults and row.registered_on and row.registered_on > core.today():
                 faults.append(Violation("registered_on", f"{row.registered_on} is in the future"))
             if not faults and row.request.seller_id in sound:
@@ -99,7 +99,7 @@ def import_sellers(
             if faults:
                 refused(row, faults)
             else:
-                sound[row.request.seller_id] = _Sound(row, licence_records(row.request.licences, Faults()))
+                sound[row.request.seller_id] = _Sound(row, licences)
         taken = core.write(lambda transaction, sound=sound: _write(transaction, sound, verify_by))  # type: ignore[misc]
         for seller_id in taken:
             refused(sound[seller_id].row, [Violation("seller_id", "is registered already")])

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import structlog
 
 from fairpost.server.errors import ServiceError
-from fairpost.server.registry import days, retention
+from fairpost.server.registry import complaints, days, retention
 from fairpost.server.store import now_ms, schema
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ JOBS: Final[dict[str, Job]] = {
     job.name: job
     for job in (
         Job("days", days.due, days.turn_part),
+        Job("complaints", complaints.due, complaints.mark_part),
         Job("retention", retention.due, retention.part, every=3600.0),
     )
 }

@@ -32,10 +32,20 @@ _KINDS = {
 }
 _MAX_CATEGORIES = 50
 _MAX_LICENCES = 50
+_PHONE = re.compile(r"\+?[0-9](?:[ -]?[0-9]){4,19}", re.ASCII)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
+_WORDS = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 
 
 def registration_faults(request: registry_pb2.RegisterSellerRequest) -> list[Violation]:
     """Everything wrong with a registration; neither the identity number nor contacts are quoted."""
+    return check_registration(request)[0]
+
+
+def check_registration(
+    request: registry_pb2.RegisterSellerRequest,
+) -> tuple[list[Violation], tuple[LicenceRecord, ...]]:
+    """Everything wrong with a registration, and the licences that are without fault."""
     faults = Faults()
     faults.add("request_id", request_id_fault(request.request_id))
     faults.add("seller_id", seller_id_fault(request.seller_id))
@@ -49,9 +59,9 @@ def registration_faults(request: registry_pb2.RegisterSellerRequest) -> list[Vio
         faults.text("exempt_reason", request.exempt_reason, 500, required=True)
     elif request.exempt_reason and request.kind in _KINDS:
         faults.add("exempt_reason", f"is for SELLER_KIND_EXEMPT; this is {_KINDS[request.kind]}")
-    _contacts(request.contacts, faults)
-    licence_records(request.licences, faults)
-    return faults.found
+    if request.HasField("contacts"):
+        _contacts(request.contacts, faults)
+    return faults.found, licence_records(request.licences, faults)
 
 
 def _numbers(request: registry_pb2.RegisterSellerRequest, faults: Faults) -> None:
@@ -66,12 +76,10 @@ def _numbers(request: registry_pb2.RegisterSellerRequest, faults: Faults) -> Non
 
 
 def _contacts(contacts: seller_pb2.Contacts, faults: Faults) -> None:
-    if contacts.phone and not re.fullmatch(r"\+?[0-9](?:[ -]?[0-9]){4,19}", contacts.phone, re.ASCII):
+    if contacts.phone and not _PHONE.fullmatch(contacts.phone):
         faults.add("contacts.phone", "must be 5 to 20 digits; + may stand before, single spaces or hyphens between")
     if contacts.email and not (
-        len(contacts.email) <= 254
-        and re.fullmatch(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+", contacts.email)
-        and contacts.email.isprintable()
+        len(contacts.email) <= 254 and _EMAIL.fullmatch(contacts.email) and contacts.email.isprintable()
     ):
         faults.add("contacts.email", "is no e-mail address; write name@example.com")
     faults.text("contacts.address", contacts.address, 300)
@@ -90,7 +98,7 @@ def _categories(request: registry_pb2.RegisterSellerRequest, faults: Faults) -> 
 
 
 def category_fault(category: str) -> str | None:
-    if re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", category, re.ASCII) and len(category) <= 64:
+    if _WORDS.fullmatch(category) and len(category) <= 64:
         return None
     return f"{category[:40]!r} is no category; write lower-case words joined by hyphens"
 

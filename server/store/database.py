@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 import structlog
@@ -17,7 +17,7 @@ from sqlalchemy import exc
 from fairpost.server.errors import Aborted, Unavailable
 from fairpost.server.store import postgresql, sqlite, upgrade
 from fairpost.server.store.errors import StoreError
-from fairpost.server.store.schema import head, metadata, store
+from fairpost.server.store.schema import head, store
 from fairpost.v1 import reason_pb2
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 _RETRY: Final = frozenset({"40001", "40P01", "55P03"})
 # The same of SQLite: another process held the lock for longer than the driver waits.
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+_SCRUB_MS: Final = 500
 
 
 def now_ms() -> int:
@@ -152,30 +154,33 @@ class Store:
         with self.read() as connection:
             return int(connection.execute(sa.select(head.c.sequence)).scalar_one())
 
-    def scrub(self) -> None:
-        """Let what was deleted or overwritten vanish from the files, as far as the store can.
+    def scrub(self) -> bool:
+        """Let what was deleted or overwritten vanish from SQLite's files now; gives whether it has.
 
-        SQLite overwrites it in the file (secure_delete); its older pages are still in the write-ahead log until that
-        is folded in and cut to nothing, which is done here unless somebody reads. PostgreSQL frees the rows (VACUUM);
-        their bytes are overwritten when the space is used again.
+        In the file itself it is overwritten at once (secure_delete). Older pages are still in the write-ahead log
+        until that is folded in and cut to nothing, which somebody's long read can keep from happening; then the next
+        checkpoint does it. PostgreSQL has no such means: it frees rows (autovacuum), and overwrites them when it needs
+        the space.
 
         Raises:
             Unavailable: the store cannot be written.
         """
+        if self.dialect != "sqlite":
+            return True
         try:
-            # On the driver's own connection, since neither statement may run in a transaction.
+            # On the driver's own connection, since a checkpoint cannot run in a transaction.
             with contextlib.closing(self._engine.raw_connection()) as connection:
-                if self.dialect == "sqlite":
-                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                    return
-                driver: Any = connection.driver_connection
-                driver.autocommit = True
+                cursor = connection.cursor()
+                cursor.execute(f"PRAGMA busy_timeout = {_SCRUB_MS}")
                 try:
-                    driver.execute(f"VACUUM {', '.join(table.name for table in metadata.sorted_tables)}")
+                    (busy, _, _) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 finally:
-                    driver.autocommit = False
-        except (exc.SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+                    cursor.execute(f"PRAGMA busy_timeout = {round(sqlite.SECONDS * 1000)}")
+        except sqlite3.OperationalError as error:
             raise _refused("written", error) from error
+        if busy:
+            log.warning("erased data are in the write-ahead log until the next checkpoint: somebody reads")
+        return not busy
 
     def close(self) -> None:
         """Close all connections; SQLite then folds the write-ahead log into the file."""

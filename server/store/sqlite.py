@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-__all__ = ["make_engine"]
+__all__ = ["SECONDS", "make_engine"]
 
-_SECONDS: Final = 10.0
+SECONDS: Final = 10.0
 """For how long the lock of another process is waited for."""
 
 
 def make_engine(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": _SECONDS}, hide_parameters=True)
+    engine = sa.create_engine(url, connect_args={"timeout": SECONDS}, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -41,7 +41,7 @@ def make_engine(url: sa.URL) -> sa.Engine:
 
 def _use_wal(cursor: Any) -> None:
     # The file remembers it. SQLite does not wait for a lock here, as it does elsewhere: others may be opening, too.
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + SECONDS
     while True:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")

@@ -879,8 +879,9 @@ class ExportPersonResponse(_message.Message):
 
     CONTENT_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
-    """All that is kept, as JSON (UTF-8): record with the identity number in clear, contacts, licences, events, complaints
-    against the seller (without the consumers' data) and appeals.
+    """All that is kept, as JSON (UTF-8): record with the identity number in clear, contacts, licences, events, violations
+    with their posts, complaints against the seller (without the consumers' data) and appeals; of an erased person, what
+    is blocked until its term ends.
     """
     def __init__(
         self,

@@ -205,6 +205,7 @@ class RegistryServiceServicer:
     def ErasePerson(self, request, context):
         """ErasePerson erases the personal data of a seller whose registration is closed (Art. 47). What the law orders to keep
         (E-commerce Law, Art. 31) stays until its term ends, blocked from use; the answer says what and until when.
+        FAILED_PRECONDITION while the registration is not closed, a complaint is open or an appeal is not decided.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -79,6 +79,7 @@ class RegistryServiceStub:
     ErasePerson: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ErasePersonRequest, _registry_pb2.ErasePersonResponse]
     """ErasePerson erases the personal data of a seller whose registration is closed (Art. 47). What the law orders to keep
     (E-commerce Law, Art. 31) stays until its term ends, blocked from use; the answer says what and until when.
+    FAILED_PRECONDITION while the registration is not closed, a complaint is open or an appeal is not decided.
     """
 
 @_typing.type_check_only
@@ -132,6 +133,7 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     ErasePerson: _aio.UnaryUnaryMultiCallable[_registry_pb2.ErasePersonRequest, _registry_pb2.ErasePersonResponse]  # type: ignore[assignment]
     """ErasePerson erases the personal data of a seller whose registration is closed (Art. 47). What the law orders to keep
     (E-commerce Law, Art. 31) stays until its term ends, blocked from use; the answer says what and until when.
+    FAILED_PRECONDITION while the registration is not closed, a complaint is open or an appeal is not decided.
     """
 
 class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -260,6 +262,7 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_registry_pb2.ErasePersonResponse, _abc.Awaitable[_registry_pb2.ErasePersonResponse]]:
         """ErasePerson erases the personal data of a seller whose registration is closed (Art. 47). What the law orders to keep
         (E-commerce Law, Art. 31) stays until its term ends, blocked from use; the answer says what and until when.
+        FAILED_PRECONDITION while the registration is not closed, a complaint is open or an appeal is not decided.
         """
 
 def add_RegistryServiceServicer_to_server(servicer: RegistryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

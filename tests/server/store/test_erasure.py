@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from fairpost.server import CallFailed
 from fairpost.server.errors import ServiceError
 from fairpost.server.registry import Registry
 from fairpost.server.registry.erasure import kept_until
@@ -338,6 +339,30 @@ def test_erased_bytes_are_gone(person: Registry, clock: Any, tmp_path: Path) -> 
     for clear in (NUMBER, PHONE, EMAIL, ADDRESS):
         assert clear.encode() not in files()
     close(person)
-    erase(person)
+    with person.core.store.read() as reading:  # keeps the write-ahead log from being cut
+        reading.execute(sa.select(schema.head)).one()
+        erase(person)
+        assert any(secret in files() for secret in secrets)
+        assert not person.core.store.scrub()
+    assert person.core.store.scrub()
     for secret in secrets:
         assert secret not in files()
+
+
+def test_over_the_wire(inside: Any, registration: Any) -> None:
+    client = inside().start().client
+    client.register(registration("s1", **PERSON))
+    assert json.loads(client.export_person("s1", **WHO))["identity_number"] == NUMBER
+    closing = seller_event_pb2.SellerEvent(actor="a", reason="r", registration={"state": "REGISTRATION_CLOSED"})
+    client.record_event("s1", closing)
+    answer = client.erase_person("s1", **WHO)
+    assert answer.kept_until
+    assert client.seller("s1").erased
+    for call in (client.export_person, client.erase_person):
+        with pytest.raises(CallFailed) as caught:
+            call("", actor="", reason="\x00")
+        assert dict(caught.value.violations) == {
+            "seller_id": "is required",
+            "actor": "is required",
+            "reason": "has control characters",
+        }

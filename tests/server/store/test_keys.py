@@ -11,7 +11,16 @@ import pytest
 import sqlalchemy as sa
 
 from fairpost.server.errors import Unavailable
-from fairpost.server.registry import KeyFileError, Keys, Registry, rotation
+from fairpost.server.registry import (
+    KeyFileError,
+    Keys,
+    Registry,
+    appeals,
+    complaint_rows,
+    erasure,
+    rotation,
+    violations,
+)
 from fairpost.server.registry.keys import ENVIRONMENT, UnknownKey
 from fairpost.server.store import Store, schema
 from fairpost.v1 import registry_pb2, seller_pb2
@@ -137,6 +146,15 @@ def test_every_column_of_ciphers_is_rotated() -> None:
         if column.name.endswith("_cipher")
     }
     assert named == {f"{cipher.table.name}.{cipher.column.name}" for cipher in rotation.CIPHERS}
+    contexts = {f"{cipher.table.name}.{cipher.column.name}": cipher.context for cipher in rotation.CIPHERS}
+    for name, context in (
+        ("violations.post_cipher", violations.post_context),
+        ("complaints.statement_cipher", complaint_rows.statement_context),
+        ("complaints.contact_cipher", complaint_rows.contact_context),
+        ("appeals.statement_cipher", appeals.statement_context),
+        ("archives.content_cipher", erasure.archive_context),
+    ):
+        assert contexts[name].format("x") == context("x")  # type: ignore[arg-type]
 
 
 def test_rotation(filled: Any, registries: Callable[..., Registry], registration: Any) -> None:
