@@ -15,6 +15,7 @@ from fairpost.server.offences import Charge, Offence
 from fairpost.server.registry import Keys, Registry, log
 from fairpost.server.registry import violations as recorder
 from fairpost.server.registry.ladder import default_ladder
+from fairpost.server.registry.verify import verify
 from fairpost.server.registry.violations import Violations, strike_for
 from fairpost.server.store import Store
 from fairpost.v1 import filter_pb2, post_pb2, reason_pb2, seller_event_pb2, standing_pb2, verdict_pb2
@@ -221,7 +222,10 @@ def registry(store_url: str, registration: Any) -> Iterator[Registry]:
     """On each kind of store."""
     registry = Registry(Store.open(store_url), Keys.make())
     registry.sellers.register(registration("s"))
+    write = registry.core.write
     yield registry
+    registry.core.write = write  # type: ignore[method-assign]
+    assert verify(registry.core).differences == []
     registry.close()
 
 
