@@ -134,7 +134,7 @@ def _queries() -> tuple[sa.Select[Any], sa.Select[Any]]:
     """By identity number and by credit code. Made once: every alias copies the columns of its table."""
     sellers, others = schema.sellers.alias("mine"), schema.sellers.alias("theirs")
     numbers, same = schema.persons.alias("number"), schema.persons.alias("same")
-    ids = sa.bindparam("ids", expanding=True)
+    ids: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
     # `listing` is as of the last time it was derived; on the turn of a day it may not be of today yet.
     listed = (others.c.listing == _BLACKLISTED) | (others.c.next_change <= sa.bindparam("day", type_=sa.Date))
     by_number = (
