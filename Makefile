@@ -34,9 +34,9 @@ help: ## this list
 demo: $(VENV)/.installed build/.native ## set up, start the server, judge the sample posts, swap the rules (KEEP=1: leave the server running)
 	@$(BIN)/fairpost demo $(if $(KEEP),--keep)
 
-test: $(VENV)/.installed-dev build/.native ## set up and run the tests (ARGS='-k name' picks some)
+test: $(VENV)/.installed-dev build/.native ## set up and run the tests on all cores (ARGS='-k name' picks some; JOBS=0: in one process)
 	@.ci/system --optional pg_ctlcluster postgresql
-	$(PYTEST) $(ARGS)
+	$(PYTEST) -n $(or $(JOBS),auto) --dist worksteal $(ARGS)
 
 crash: $(VENV)/.installed-dev build/.native ## kill a server under write load, 200 times on each store, and look what is left (ARGS='--rounds 20 --store sqlite')
 	@.ci/system --optional pg_ctlcluster postgresql

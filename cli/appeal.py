@@ -95,7 +95,7 @@ def _decide(
             case.write_text(answer.regression_case, encoding="utf-8")
         except OSError as error:
             raise CommandError(f"--case {case}: cannot be written: {error.strerror}") from None
-        console.print(f"regression case: {case}; try it with: fairpost rules test {case}")
+        console.print(f"regression case: {case}; try it with: fairpost rules test {case}", soft_wrap=True)
     elif case is not None:
         console.print("no regression case: the appeal is not against a violation whose post is kept")
 

@@ -192,7 +192,7 @@ class _Report:
         for name, count in sorted(self._names.items(), key=lambda item: (-item[1], item[0])):
             console.print(f"  {count:,} for {name}", highlight=False, markup=False)
         if self._path and self.refused:
-            console.print(f"every refused row with its faults: {self._path}")
+            console.print(f"every refused row with its faults: {self._path}", soft_wrap=True)
 
 
 @app.command()
@@ -213,7 +213,7 @@ def export(
         raise CommandError(f"--registry {error}") from None
     except ServiceError as error:
         raise CommandError(f"--registry {registry}: {error.message}") from None
-    render.make_console().print(f"wrote {count:,} sellers as of event {sequence} to {output}")
+    render.make_console().print(f"wrote {count:,} sellers as of event {sequence} to {output}", soft_wrap=True)
 
 
 @app.command()

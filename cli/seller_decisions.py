@@ -203,7 +203,7 @@ def export(
             file.write(content)
     except OSError as error:
         raise CommandError(f"-o {output}: cannot be written: {error.strerror}") from None
-    render.make_console().print(f"wrote {len(content):,} bytes to {output}")
+    render.make_console().print(f"wrote {len(content):,} bytes to {output}", soft_wrap=True)
 
 
 def erase(seller_id: SellerId, reason: Reason, actor: Actor, server: Server = DEFAULT_SERVER) -> None:

@@ -64,6 +64,9 @@ def serve(
     lookup_ttl: Annotated[int | None, typer.Option(help="Seconds a cache may keep a known seller's standing.")] = None,
     missing_ttl: Annotated[int | None, typer.Option(help="Seconds a cache may keep 'not found'.")] = None,
     verification_days: Annotated[int | None, typer.Option(help="Days until a registration is verified again.")] = None,
+    answer_days: Annotated[
+        int | None, typer.Option(help="Days that a repeated request_id gets the first answer.")
+    ] = None,
     keep_revisions: Annotated[int | None, typer.Option(help="Activated rule sets kept for RollBack.")] = None,
     drain_seconds: Annotated[float | None, typer.Option(help="Time for calls in flight when stopping.")] = None,
     log_format: Annotated[str | None, typer.Option(help="console or json.")] = None,

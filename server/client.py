@@ -278,16 +278,6 @@ class Client:
         request = registry_pb2.BatchLookupSellersRequest(seller_ids=seller_ids, consistency=_consistency(token, fully))
         return _call(self.registry.BatchLookupSellers, request, self._timeout).answers
 
-    def export_person(self, seller_id: str, **fields: Any) -> bytes:
-        """JSON; actor, reason."""
-        request = registry_pb2.ExportPersonRequest(seller_id=seller_id, **fields)
-        return _call(self.registry.ExportPerson, request, self._timeout).content
-
-    def erase_person(self, seller_id: str, **fields: Any) -> registry_pb2.ErasePersonResponse:
-        """actor, reason."""
-        request = registry_pb2.ErasePersonRequest(seller_id=seller_id, **fields)
-        return _call(self.registry.ErasePerson, request, self._timeout)
-
     # ---- complaints and appeals: fields of each method's request are given by name -------------------------
 
     def file_complaint(self, **fields: Any) -> complaint_pb2.FileComplaintResponse:

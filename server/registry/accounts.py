@@ -8,6 +8,7 @@ that one ends, and can be appealed against like any other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -123,20 +124,28 @@ def _decided_before(record: SellerRecord, cause: int) -> bool:
 
 def _listed_others(transaction: Transaction, seller_ids: Sequence[str]) -> list[tuple[str, str]]:
     """(account, other account of the same person that is blacklisted, or may be today)."""
+    values = {"ids": list(seller_ids), "day": transaction.day}
+    found = [row for query in _queries() for row in transaction.connection.execute(query, values)]
+    return sorted({(mine, other) for mine, other in found})
+
+
+@cache
+def _queries() -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """By identity number and by credit code. Made once: every alias copies the columns of its table."""
     sellers, others = schema.sellers.alias("mine"), schema.sellers.alias("theirs")
     numbers, same = schema.persons.alias("number"), schema.persons.alias("same")
+    ids: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
     # `listing` is as of the last time it was derived; on the turn of a day it may not be of today yet.
-    listed = (others.c.listing == _BLACKLISTED) | (others.c.next_change <= transaction.day)
+    listed = (others.c.listing == _BLACKLISTED) | (others.c.next_change <= sa.bindparam("day", type_=sa.Date))
     by_number = (
         sa.select(numbers.c.seller_id, others.c.seller_id)
         .join_from(numbers, same, same.c.number_hash == numbers.c.number_hash)
         .join(others, others.c.seller_id == same.c.seller_id)
-        .where(numbers.c.seller_id.in_(seller_ids), others.c.seller_id != numbers.c.seller_id, listed)
+        .where(numbers.c.seller_id.in_(ids), others.c.seller_id != numbers.c.seller_id, listed)
     )
     by_code = (
         sa.select(sellers.c.seller_id, others.c.seller_id)
         .join_from(sellers, others, others.c.credit_code == sellers.c.credit_code)
-        .where(sellers.c.seller_id.in_(seller_ids), others.c.seller_id != sellers.c.seller_id, listed)
+        .where(sellers.c.seller_id.in_(ids), others.c.seller_id != sellers.c.seller_id, listed)
     )
-    found = [row for query in (by_number, by_code) for row in transaction.connection.execute(query)]
-    return sorted({(mine, other) for mine, other in found})
+    return by_number, by_code

@@ -171,10 +171,11 @@ def _told(record: SellerRecord) -> SellerRecord:
     licences: dict[tuple[str, str], LicenceRecord] = {}
     for event in record.events:
         body = event.body
-        kind = body.get("kind", kind)
-        categories = tuple(body.get("categories", categories))
-        if "licences" in body:
-            licences = {(each["scope"], each["number"]): _licence(each) for each in body["licences"]}
+        if event.kind in ("registration", "record"):  # a complaint's event has a kind, too
+            kind = body.get("kind", kind)
+            categories = tuple(body.get("categories", categories))
+            if "licences" in body:
+                licences = {(each["scope"], each["number"]): _licence(each) for each in body["licences"]}
         elif event.kind == "licence":
             licences[body["scope"], body["number"]] = _licence(body)
         elif event.kind == "licence_ended":

@@ -21,6 +21,7 @@ from fairpost.server.registry import Keys, Registry, log
 from fairpost.server.registry.days import turn_days
 from fairpost.server.registry.importing import ImportRow, import_sellers
 from fairpost.server.registry.regression import case_pack
+from fairpost.server.registry.verify import verify
 from fairpost.server.store import Store
 from fairpost.v1 import appeal_pb2, post_pb2, registry_pb2, seller_event_pb2, seller_pb2, standing_pb2, verdict_pb2
 
@@ -78,9 +79,10 @@ class Desk:
 
 @pytest.fixture
 def desk(store_url: str, registration: Any) -> Iterator[Desk]:
-    """On each kind of store."""
+    """On each kind of store; at the end everything derived is what the log says."""
     desk = Desk(store_url, registration)
     yield desk
+    assert verify(desk.registry.core).differences == []
     desk.registry.close()
 
 

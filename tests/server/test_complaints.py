@@ -19,6 +19,7 @@ from fairpost.server.registry import Keys, Registry, log
 from fairpost.server.registry.clocks import answer_due, clocks, handling_due, is_working_day, late, next_due
 from fairpost.server.registry.complaints import overdue_complaints
 from fairpost.server.registry.ladder import ComplaintTerms, Ladder, LadderError, default_ladder, read_ladder
+from fairpost.server.registry.verify import verify
 from fairpost.server.store import Store
 from fairpost.v1 import complaint_pb2, registry_pb2, seller_event_pb2, standing_pb2
 
@@ -205,9 +206,10 @@ FILING = {
 
 @pytest.fixture
 def desk(store_url: str, registration: Any) -> Iterator[Desk]:
-    """On each kind of store."""
+    """On each kind of store; at the end everything derived is what the log says."""
     desk = Desk(store_url, registration)
     yield desk
+    assert verify(desk.registry.core).differences == []
     desk.registry.close()
 
 
