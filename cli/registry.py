@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO
@@ -52,6 +54,23 @@ KeyFile = Annotated[
 
 
 @contextlib.contextmanager
+def _warnings_to_stderr() -> Iterator[None]:
+    """What the server would log is no output of a command: warnings go to standard error, the rest nowhere."""
+    import structlog
+
+    before = structlog.get_config()
+    structlog.configure(
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+@contextlib.contextmanager
 def open_core(url: str, key_file: Path | None) -> Iterator[Core]:
     """The registry behind a URL, without a server. A running server may go on working with it.
 
@@ -69,7 +88,7 @@ def open_core(url: str, key_file: Path | None) -> Iterator[Core]:
         store = Store.open(url, create=False, migrate=False)
     except StoreError as error:
         raise CommandError(f"--registry {error}") from None
-    with store:
+    with store, _warnings_to_stderr():
         path = key_path(store, key_file)
         if not path.exists() and not os.environ.get(ENVIRONMENT):
             raise CommandError(f"--key-file {path}: no such file; take the one that the servers use")
@@ -197,7 +216,7 @@ class _Report:
 
 @app.command()
 def export(
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".jsonl, .csv or .parquet.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".csv or .parquet.")],
     registry: Url,
 ) -> None:
     """Write how all sellers stand, at one moment of the log: no names, numbers or contacts."""
@@ -217,17 +236,26 @@ def export(
 
 
 @app.command()
-def migrate(registry: Url) -> None:
+def migrate(registry: Url, key_file: KeyFile = None) -> None:
     """Bring a store to the revision of this version. Stop servers of older versions before, and have a backup."""
     require("sqlalchemy", "server", "registry")
+    from fairpost.server.errors import ServiceError
+    from fairpost.server.registry.days import turn_days, underived
     from fairpost.server.store import Store, StoreError
     from fairpost.server.store.upgrade import newest
 
     try:
-        Store.open(registry, create=False, migrate=True).close()
+        with _warnings_to_stderr(), Store.open(registry, create=False, migrate=True) as store:
+            waiting = underived(store)
     except StoreError as error:
         raise CommandError(f"--registry {error}") from None
-    render.make_console().print(f"the registry is at revision {newest()}")
+    except ServiceError as error:
+        raise CommandError(f"--registry {registry}: {error.message}") from None
+    console = render.make_console()
+    console.print(f"the registry is at revision {newest()}")
+    if waiting:
+        with open_core(registry, key_file) as core:
+            console.print(f"standings derived: {turn_days(core):,}", highlight=False)
 
 
 @app.command()

@@ -21,8 +21,9 @@ from fairpost.server.store import schema
 if TYPE_CHECKING:
     from fairpost.server.registry.core import Core
     from fairpost.server.registry.transaction import Transaction
+    from fairpost.server.store import Store
 
-__all__ = ["due", "turn_days", "turn_part"]
+__all__ = ["due", "turn_days", "turn_part", "underived"]
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,13 @@ def due(core: Core) -> bool:
     columns = schema.sellers.c
     query = sa.select(columns.seller_id).where(columns.next_change <= core.today()).limit(1)
     with core.store.read() as connection:
+        return connection.execute(query).first() is not None
+
+
+def underived(store: Store) -> bool:
+    """Whether a migration has left sellers whose standing was not derived yet: before it was, nobody may read them."""
+    query = sa.select(schema.sellers.c.seller_id).where(schema.sellers.c.standing == b"").limit(1)
+    with store.read() as connection:
         return connection.execute(query).first() is not None
 
 

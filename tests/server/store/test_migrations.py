@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from fairpost.cli import main
 from fairpost.server.registry import Keys, Registry
 from fairpost.server.registry.verify import verify
 from fairpost.server.store import Store, StoreError, schema
@@ -20,7 +21,7 @@ from fairpost.server.store.upgrade import MIGRATIONS, config_for, newest
 from fairpost.v1 import registry_pb2, seller_pb2, standing_pb2
 
 if TYPE_CHECKING:
-    pass
+    from pathlib import Path
 
 NUMBER = "11010519491231002X"
 FIRST_STORE = """
@@ -149,6 +150,25 @@ def test_from_the_first_store(store_url: str, keys: Keys, registration: Any) -> 
         with pytest.raises(Exception, match="cannot be written"), store.write() as connection:
             connection.execute(sa.delete(schema.events))
         registry.close()
+
+
+def test_the_command_derives_what_it_migrated(store_url: str, keys: Keys, tmp_path: Path, capsys: Any) -> None:
+    """Who reads the store afterwards, without a server having been started, finds standings."""
+    first_store(store_url, keys)
+    keys.save(tmp_path / "identity.key")
+    arguments = ["registry", "migrate", "--registry", store_url, "--key-file", str(tmp_path / "identity.key")]
+    run(*arguments)
+    assert capsys.readouterr().out == f"the registry is at revision {newest()}\nstandings derived: 2\n"
+    run(*arguments)
+    assert capsys.readouterr().out == f"the registry is at revision {newest()}\n"
+    run("registry", "export", "--registry", store_url, "-o", str(tmp_path / "out.csv"))
+    assert "blacklisted" in (tmp_path / "out.csv").read_text()
+
+
+def run(*arguments: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert not caught.value.code
 
 
 def test_an_empty_first_store(store_url: str, keys: Keys) -> None:
