@@ -34,6 +34,7 @@ _RETRY: Final = frozenset({"40001", "40P01", "55P03"})
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 _SCRUB_MS: Final = 500
+_told: dict[str, float] = {}
 
 
 def now_ms() -> int:
@@ -201,6 +202,9 @@ def _refused(verb: str, error: Exception) -> Unavailable | Aborted:
         message = "another transaction was in the way; nothing was changed: send the request again"
         return Aborted(reason_pb2.REASON_CONFLICT, message, retry_after=0.05)
     kind = type(original).__name__
-    log.error("store fault", kind=kind, message=_driver_message(error))
+    # A store that is away fails every call and every poll: one line a second tells it.
+    if (now := time.monotonic()) - _told.get(kind, float("-inf")) >= 1.0:
+        _told[kind] = now
+        log.error("store fault", kind=kind, message=_driver_message(error))
     message = f"the registry's store cannot be {verb} at present ({kind}); ask again"
     return Unavailable(reason_pb2.REASON_STORE_UNAVAILABLE, message, retry_after=1.0)

@@ -23,12 +23,14 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster import Cluster
+from stdnum.cn import uscc
 
 from fairpost.server import CallFailed, Client
 from fairpost.server.registry import Keys, Registry
@@ -166,10 +168,16 @@ def registration(name: str) -> registry_pb2.RegisterSellerRequest:
         seller_id=name,
         kind=seller_pb2.SELLER_KIND_ENTERPRISE,
         name="示例市食品有限公司",
-        credit_code="91350100M000100Y43",
+        credit_code=credit_code(name),
         categories=["food"],
         contacts=seller_pb2.Contacts(phone="13900000000"),
     )
+
+
+def credit_code(name: str) -> str:
+    """A valid one for each seller: accounts with the same one are of the same enterprise, and share its listing."""
+    begin = f"91350100M{zlib.crc32(name.encode()) % 10**8:08}"
+    return begin + str(uscc.calc_check_digit(begin))
 
 
 def look(server: Server, written: Written, counts: Counter[str]) -> None:
