@@ -204,10 +204,20 @@ static inline void read_plain(reading_t *reading, uint32_t sound, uint16_t symbo
     reading->marked += mark;
 }
 
+/* The syllable for which the letter at symbol `at` stands, a word of its own; 0 if for none. V and W do before what sounds like 信, X
+ * behind what sounds like 微: elsewhere these are words of their own, which lists hold, or digits that are not told. */
+static inline uint16_t stands_for(const evasion_t *evasion, const uint16_t *symbols, size_t at, const reading_t *reading) {
+    const uint16_t sound = initial_of(evasion, symbols[at]);
+    if (!sound || symbols[at] == 'q') return sound;
+    /* SAFETY: a boundary stands before the first sound, and behind the last symbol of a text. */
+    if (symbols[at] == 'x') return reading_sounds(reading)[(int64_t)reading->count - 1] == initial_of(evasion, 'v') ? sound : 0;
+    return (evasion->symbol_of[symbols[at + 1]] & EVASION_VALUE) == initial_of(evasion, 'x') ? sound : 0;
+}
+
 /* Reads the Latin word at symbol `at`. Returns its end, or 0 (memory). */
 static inline size_t read_latin(const evasion_t *evasion, const chunk_t *chunk, size_t at, size_t stop, reading_t *reading) {
     const uint16_t *symbols = chunk_symbols(chunk);
-    const size_t end = latin_end(evasion, chunk, at, stop);
+    const size_t begin = at, end = latin_end(evasion, chunk, at, stop);
     uint8_t lengths[LONGEST_LATIN];
     uint16_t syllables[LONGEST_LATIN];
     const size_t made = cut_word(evasion, symbols + at, end - at, lengths, syllables);
@@ -215,6 +225,12 @@ static inline size_t read_latin(const evasion_t *evasion, const chunk_t *chunk, 
         const element_t element = {(uint32_t)at, lengths[k], chunk_offsets(chunk)[at], 0, WRITING_PINYIN, 0};
         if (read_element(reading, syllables[k], element)) return 0;
         at += lengths[k];
+    }
+    const uint16_t sound = end == begin + 1 ? stands_for(evasion, symbols, at, reading) : 0;
+    if (sound) {
+        const element_t element = {(uint32_t)at, 1, chunk_offsets(chunk)[at], 0, WRITING_PINYIN, 0};
+        if (read_element(reading, sound, element)) return 0;
+        at = end;
     }
     for (; at < end; at++) read_plain(reading, evasion->symbol_of[symbols[at]] & EVASION_VALUE, symbols[at], at, MARK_PLAIN);
     return end;

@@ -249,8 +249,20 @@ def _read_latin(runs: Sequence[Run], at: int, stop: int, made: list[Sound]) -> i
         number = tables.SPELLINGS[syllable]
         made.append(Sound(number, None, Writing.PINYIN, letters[0].first, letters[-1].last, letters))
         begin += len(syllable)
+    if end == at + 1 and _stands_for_syllable(runs, at, made):
+        run = runs[at]
+        made.append(Sound(tables.INITIALS[chr(run.code)], None, Writing.PINYIN, run.first, run.last, (run,)))
+        begin = end
     made += [Sound(chr(run.code), chr(run.code), Writing(0), run.first, run.last) for run in runs[begin:end]]
     return end - at
+
+
+def _stands_for_syllable(runs: Sequence[Run], at: int, made: Sequence[Sound]) -> bool:
+    """Whether a letter alone does: Q; V and W before what sounds like 信; X behind what sounds like 微."""
+    letter = chr(runs[at].code)
+    if letter in "vw":
+        return at + 1 < len(runs) and sound(chr(runs[at + 1].code)) == tables.INITIALS["x"]
+    return letter == "q" or (letter == "x" and bool(made) and made[-1].sound == tables.INITIALS["v"])
 
 
 def _word_end(runs: Sequence[Run], at: int, stop: int) -> int:

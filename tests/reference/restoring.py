@@ -24,6 +24,7 @@ LONGEST = 32
 LEAST_PINYIN = 5
 MOST_FORMS = 8
 NEAR = 40
+OFTENER = 2
 CLASSES = {
     "phonetic": Writing.HOMOPHONE | Writing.PINYIN,
     "glyph": Writing.LOOKALIKE | Writing.SPLIT,
@@ -78,7 +79,18 @@ def words_of(sources: frozenset[tuple[str, frozenset[str], int]]) -> Words:
             if can_be_disguised(part):
                 words[part] = words.get(part, Writing(0)) | taken(folds)
                 uses[part] += count
-    pairs = {(number(a), number(b)) for word in words for a, b in pairwise(word)}
+    held: Counter[str] = Counter()
+    for word in words:
+        held.update({a + b: uses[word] for a, b in pairwise(word)})
+    most: Counter[str] = Counter()  # of the pairs that differ in how one character is written, not in how it sounds
+    alike: dict[tuple[str, Reading, Reading], list[str]] = {}
+    for a, b in held:
+        alike.setdefault(("first", sound(a), b), []).append(a + b)
+        alike.setdefault(("second", a, sound(b)), []).append(a + b)
+    for group in alike.values():
+        for pair in group:
+            most[pair] = max(most[pair], max(held[other] for other in group))
+    pairs = {(number(a), number(b)) for a, b in held if held[a + b] * OFTENER > most[a + b]}
     order = sorted(words.items(), key=lambda item: (-uses[item[0]], item[0]))
     return Words(tuple(order), Known(frozenset(wholes), frozenset(pairs)))
 
