@@ -33,7 +33,7 @@ class Sound:
     written: the character that stands there, or that parts, a rare form or an emoji stand for; None of a Latin
     syllable. how: how it is written; 0 for a plain character. first, last: code points of the text. letters: of a Latin
     syllable. others: further syllables that an emoji is used for; how a rare form itself sounds. is_suspect: a plain
-    one that may stand for another. ends_clause: a clause ends between it and the next one.
+    one that may stand for another. is_half: the pair on one side of it alone surprises. ends_clause: a clause ends between it and the next one.
     """
 
     sound: Reading
@@ -44,6 +44,7 @@ class Sound:
     letters: tuple[Run, ...] = ()
     others: frozenset[int] = frozenset()
     is_suspect: bool = False
+    is_half: bool = False
     ends_clause: bool = False
 
     @property
@@ -158,9 +159,10 @@ def _with_suspects(text: str, known: Known, read: Sequence[Sound]) -> tuple[Soun
         lefts = [(EDGE + runs)[first], *_meant(read[k - 1 : k])]
         rights = [(runs + EDGE)[last + 1], *_meant(read[k + 1 : k + 2])]
         here = s.written or ""
-        surprises = all(is_unusual(known, c, here) for c in lefts) and all(is_unusual(known, here, c) for c in rights)
+        sides = all(is_unusual(known, c, here) for c in lefts), all(is_unusual(known, here, c) for c in rights)
+        surprises = all(sides)
         if is_plain:
-            marked.append(replace(s, is_suspect=surprises))
+            marked.append(replace(s, is_suspect=surprises, is_half=any(sides) and not surprises))
         else:
             marked.append(s if surprises else replace(s, others=frozenset()))
     return tuple(marked)

@@ -22,6 +22,7 @@ __all__ = ["Restored", "Words", "find_restored", "restore", "words_of", "words_o
 
 LONGEST = 32
 LEAST_PINYIN = 5
+LONG_WORD = 4
 MOST_FORMS = 8
 NEAR = 40
 OFTENER = 2
@@ -137,7 +138,7 @@ def writing(s: Sound, want: Reading, meant: str, takes: Writing) -> Writing | No
     if s.how:
         is_read_aloud = want in s.others and takes & Writing.HOMOPHONE
         return (s.how & ~Writing.LOOKALIKE) | Writing.HOMOPHONE if is_read_aloud else None
-    if not s.is_suspect:
+    if not (s.is_suspect or s.is_half):
         return None
     if s.sound == want and takes & Writing.HOMOPHONE:
         return Writing.HOMOPHONE
@@ -146,7 +147,7 @@ def writing(s: Sound, want: Reading, meant: str, takes: Writing) -> Writing | No
 
 def is_found(sounds: Sequence[Sound], form: Sequence[Reading], word: str) -> bool:
     """Whether the word is looked up here: around one of its places, by what stands beside that."""
-    return any(_is_found_at(k, sounds, form, word) for k in range(len(word)) if sounds[k].is_marked)
+    return any(_is_found_at(k, sounds, form, word) for k in range(len(word)) if sounds[k].is_marked or sounds[k].is_half)
 
 
 def _is_found_at(k: int, sounds: Sequence[Sound], form: Sequence[Reading], word: str) -> bool:
@@ -185,6 +186,10 @@ def counts(sounds: Sequence[Sound], how: Sequence[Writing], takes: Writing) -> b
         return False
     if any(joint & kinds and not takes & kinds for kinds in CLASSES.values()):
         return False
+    if any(s.is_half and one for s, one in zip(sounds, how, strict=True)):
+        is_whole = not any(s.ends_clause for s in sounds[:-1])
+        if len(sounds) < LONG_WORD or sum(map(bool, how)) > 1 or not is_whole:
+            return False
     if all(s.how & Writing.PINYIN for s in sounds) and letters < LEAST_PINYIN:
         return False
     if all(one & Writing.EMOJI for one in how) and len({s.first for s in sounds}) > 1:
@@ -197,7 +202,7 @@ def counts(sounds: Sequence[Sound], how: Sequence[Writing], takes: Writing) -> b
 def stand_ins(sounds: Sequence[Sound], how: Sequence[Writing]) -> int:
     """How many characters stand for others."""
     return sum(
-        bool(one) and (s.is_suspect or bool(one & Writing.HOMOPHONE)) for s, one in zip(sounds, how, strict=True)
+        bool(one) and (s.is_suspect or s.is_half or bool(one & Writing.HOMOPHONE)) for s, one in zip(sounds, how, strict=True)
     )
 
 
@@ -205,7 +210,7 @@ def proposals(sounds: Sequence[Sound], words: Words) -> Iterator[tuple[int, int,
     """(-length, natural, word, form, at) of the words that may be meant; sorted, the first are taken first."""
     places: dict[Reading, set[int]] = {}  # where a sound may stand, or a character
     for at, s in enumerate(sounds):
-        looks = passes_for(s.written or "") if s.is_suspect else frozenset()
+        looks = passes_for(s.written or "") if s.is_suspect or s.is_half else frozenset()
         for key in {s.sound, s.stands, *s.others, *looks, *map(sound, looks)}:
             places.setdefault(key, set()).add(at)
     begins = by_first(words)
