@@ -19,8 +19,8 @@ enum {
     READING_LEAD = 64 /* boundaries before the first sound and behind the last: more than a word reaches */
 };
 
-/* What stands at a sound. Of a half suspect one of the pairs surprises: it may stand for another one in a long word that is else as
- * it was meant. */
+/* What stands at a sound. Of a half suspect one of the pairs surprises: it may stand for another one of its sound in a long
+ * word that is else as it was meant. */
 enum { MARK_PLAIN = 0, MARK_SUSPECT = 1, MARK_ELEMENT = 2, MARK_HALF = 3 };
 
 typedef struct {

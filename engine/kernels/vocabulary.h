@@ -112,7 +112,7 @@ static inline uint32_t writing_of(const seeker_t *s, size_t at, uint16_t want, u
     if (symbol == meant) return 0;
     if (s->reading->marks.at[at] == MARK_PLAIN) return WRITING_NONE;
     if (sound == want && classes & TAKES_PHONETIC) return WRITING_HOMOPHONE;
-    return looks_like(s->evasion, symbol, meant) ? WRITING_LOOKALIKE : WRITING_NONE;
+    return s->reading->marks.at[at] == MARK_SUSPECT && looks_like(s->evasion, symbol, meant) ? WRITING_LOOKALIKE : WRITING_NONE;
 }
 
 /* Whether a clause ends between sound `at`, which is no emoji, and the next one. */
@@ -223,12 +223,27 @@ static inline void note_fours(seeker_t *s, size_t at) {
     }
 }
 
+/* The same around a half suspect, which is what is meant when it is read aloud: all pairs of sounds beside it are in words, too. */
+static inline void note_half(seeker_t *s, size_t at) {
+    const uint64_t *map = s->evasion->neighbour_map;
+    const uint16_t *sounds = reading_sounds(s->reading) + at;
+    const int before = holds_pair(map, sounds[-1], sounds[0]), behind = holds_pair(map, sounds[0], sounds[1]);
+    if (behind && holds_pair(map, sounds[1], sounds[2])) {
+        if (holds_pair(map, sounds[2], sounds[3])) note_key(s, KEY_FOUR, sounds[1], sounds[2], sounds[3], at);
+        if (before) note_key(s, KEY_FOUR + 1, sounds[-1], sounds[1], sounds[2], at);
+    }
+    if (before && holds_pair(map, sounds[-2], sounds[-1])) {
+        if (behind) note_key(s, KEY_FOUR + 2, sounds[-2], sounds[-1], sounds[1], at);
+        if (holds_pair(map, sounds[-3], sounds[-2])) note_key(s, KEY_FOUR + 3, sounds[-3], sounds[-2], sounds[-1], at);
+    }
+}
+
 /* Notes the keys of all words around sound `at`, which is marked. */
 static inline void note_keys(seeker_t *s, size_t at) {
     const evasion_t *e = s->evasion;
     const uint16_t *sounds = reading_sounds(s->reading) + at;
     if (s->reading->marks.at[at] == MARK_HALF) {
-        note_fours(s, at);
+        note_half(s, at);
         return;
     }
     note_pairs(s, at, sounds[0]);

@@ -142,7 +142,7 @@ def writing(s: Sound, want: Reading, meant: str, takes: Writing) -> Writing | No
         return None
     if s.sound == want and takes & Writing.HOMOPHONE:
         return Writing.HOMOPHONE
-    return Writing.LOOKALIKE if meant in passes_for(s.written or "") else None
+    return Writing.LOOKALIKE if s.is_suspect and meant in passes_for(s.written or "") else None
 
 
 def is_found(sounds: Sequence[Sound], form: Sequence[Reading], word: str) -> bool:
@@ -210,7 +210,7 @@ def proposals(sounds: Sequence[Sound], words: Words) -> Iterator[tuple[int, int,
     """(-length, natural, word, form, at) of the words that may be meant; sorted, the first are taken first."""
     places: dict[Reading, set[int]] = {}  # where a sound may stand, or a character
     for at, s in enumerate(sounds):
-        looks = passes_for(s.written or "") if s.is_suspect or s.is_half else frozenset()
+        looks = passes_for(s.written or "") if s.is_suspect else frozenset()
         for key in {s.sound, s.stands, *s.others, *looks, *map(sound, looks)}:
             places.setdefault(key, set()).add(at)
     begins = by_first(words)
