@@ -24,7 +24,7 @@ def kept_by_kind(source: Source, writing: Writing) -> dict[str, tuple[int, int]]
     run = Mutations(writing, pairs=2)
     for _ in mutate_cases(source, run, most=CASES):
         pass
-    found = {name: (0, 0) for name in (*KINDS, TWO)}
+    found = dict.fromkeys((*KINDS, TWO), (0, 0))
     for kinds, (made, kept) in run.by_kinds.items():
         name = kinds[0] if len(kinds) == 1 else TWO
         found[name] = (found[name][0] + made, found[name][1] + kept)

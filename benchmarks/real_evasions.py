@@ -37,7 +37,7 @@ NEIGHBOURS = 8
 ORDINARY = 2
 """Pairs that ordinary text has more often than this are ordinary."""
 SELDOMER = 30
-"""Ordinary text has a plain character so many times as often as the one that stands for it, if their pairs tell nothing."""
+"""Ordinary text has a plain character so many times as often as one that stands for it, if their pairs tell nothing."""
 CONTEXT = 2
 USUAL = 8
 BINS = (1, 2, 4, 8, 16, 32, 64)
@@ -114,14 +114,14 @@ class Judge:
     def __init__(self, writing: Writing, ordinary: Ordinary) -> None:
         self._writing = writing
         self._ordinary = ordinary
+        self.sound = cache(self._sound)
+        self.relation = cache(self._relation)
 
-    @cache
-    def sound(self, char: str) -> str:
+    def _sound(self, char: str) -> str:
         """Its syllable; the character itself where it has none."""
         return self._writing.pinyin(char)[0] if self._writing.pinyin(char) else char
 
-    @cache
-    def relation(self, a: str, b: str) -> tuple[bool, bool]:
+    def _relation(self, a: str, b: str) -> tuple[bool, bool]:
         """Whether two Han characters sound alike, and whether they look alike."""
         if not (is_han(a) and is_han(b)):
             return False, False
@@ -204,12 +204,13 @@ def main() -> None:
     writing = read_tables(chosen.corpora / "evasion")
     with (chosen.corpora / "labelled.jsonl").open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
-    kinds = [{folded(row["text"]) for row in rows if row["spam"] == spam and (spam != 1 or row["source"] in SOURCES)} for spam in (1, 0, None)]
+    kinds = [
+        {folded(row["text"]) for row in rows if row["spam"] == spam and (spam != 1 or row["source"] in SOURCES)}
+        for spam in (1, 0, None)
+    ]
     adverts, normal, unlabelled = (sorted(text for text in kind if len(text) >= SHORTEST) for kind in kinds)
     judge = Judge(writing, Ordinary([*normal, *unlabelled]))
-    slips = {
-        (each.meant, each.written) for found in disguises_in(normal, judge).values() for each in found.values()
-    }
+    slips = {(each.meant, each.written) for found in disguises_in(normal, judge).values() for each in found.values()}
     found = {
         number: kept
         for number, marked in disguises_in(adverts, judge).items()
@@ -224,7 +225,10 @@ def report(
     """Print what is known of the disguises by text and place."""
     every = [each for marked in found.values() for each in marked.values()]
     pairs = Counter((each.meant, each.written) for each in every)
-    print(f"{len(adverts):,} adverts; {len(found):,} with a disguise, {len(every):,} characters, {len(pairs):,} different pairs")
+    print(
+        f"{len(adverts):,} adverts; {len(found):,} with a disguise, {len(every):,} characters, "
+        f"{len(pairs):,} different pairs"
+    )
     print(f"{slips} pairs are left out as slips")
     distinct = {(each.meant, each.written): each for each in every}.values()
     for what, those in (("places", every), ("different pairs", list(distinct))):
@@ -258,12 +262,21 @@ def report(
         outside[1] += sum(k in marked for k in rest)
     shares = Counter(len(m) / max(sum(map(is_han, adverts[n])), 1) for n, m in found.items())
     ordered = sorted(shares.elements())
-    print("share of a text's characters, quantiles 10, 25, 50, 75, 90:", *(f"{ordered[int(q * (len(ordered) - 1))]:.3f}" for q in (0.1, 0.25, 0.5, 0.75, 0.9)))
-    print(f"outside of evidence: {outside[1]:,} of {outside[0]:,} characters, {100 * outside[1] / max(outside[0], 1):.1f}%")
+    print(
+        "share of a text's characters, quantiles 10, 25, 50, 75, 90:",
+        *(f"{ordered[int(q * (len(ordered) - 1))]:.3f}" for q in (0.1, 0.25, 0.5, 0.75, 0.9)),
+    )
+    print(
+        f"outside of evidence: {outside[1]:,} of {outside[0]:,} characters, "
+        f"{100 * outside[1] / max(outside[0], 1):.1f}%"
+    )
     hits = Counter({key: count for key, count in inside.items() if key[0]})
     others = sum((length - 1) * count for (_, length), count in hits.items())
     further = sum((changed - 1) * count for (changed, _), count in hits.items())
-    print(f"hits with a disguise: {hits.total()}; of their other characters {further} of {others}, {100 * further / max(others, 1):.1f}%")
+    print(
+        f"hits with a disguise: {hits.total()}; of their other characters "
+        f"{further} of {others}, {100 * further / max(others, 1):.1f}%"
+    )
     print(f"rules whose hits are disguised: {told[0]}, {told[1]} of them fire on what was written")
     print("in a hit of evidence: characters changed (columns) by its length (rows)")
     for length in range(2, 13):

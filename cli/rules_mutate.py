@@ -76,8 +76,8 @@ def mutate(
         typer.Option(
             "--strength",
             metavar="STRENGTH",
-            help="How hard homophones and look-alikes disguise: measured, as real adverts do; or uniform, any number of "
-            "characters up to half of a word, and all forms alike.",
+            help="How hard homophones and look-alikes disguise: measured, as real adverts do; or uniform, any number "
+            "of characters up to half of a word, and all forms alike.",
         ),
     ] = "measured",
     lost: Annotated[
@@ -119,7 +119,10 @@ def mutate(
         console.print(f"every mutant: {output}")
     if kind or tables is not None or strength != "measured":
         console.print(
-            Text("floors are not compared: they are shares over all kinds, as measured, with the engine's tables", style="dim")
+            Text(
+                "floors are not compared: they are shares over all kinds, as measured, with the engine's tables",
+                style="dim",
+            )
         )
         return
     below = fallen(source, run, doubt=0.001 if sample else 0.0)
@@ -143,7 +146,7 @@ def _writing(folder: Path | None, strength: str) -> Writing:
     from fairpost.rules.mutation import Strength, TablesError, own_tables, read_tables
     from fairpost.rules.problems import known
 
-    names = tuple(Strength)
+    names = tuple(each.value for each in Strength)
     if strength not in names:
         raise CommandError(f"--strength {strength}: {known('strength', strength, names)}")
     if folder is None:

@@ -19,7 +19,7 @@ _LONGEST_SYLLABLE: Final = 6
 
 
 class Spelling:
-    """The spellings of syllables, by their numbers; initials: letters that alone stand for one, and are part of none."""
+    """The spellings of syllables, by their numbers; initials: letters that stand for one alone, never as a part."""
 
     def __init__(self, spellings: Mapping[str, int], initials: Mapping[str, int] = MappingProxyType({})) -> None:
         self._numbers = dict(spellings)

@@ -80,7 +80,7 @@ class Vocabulary:
     def pairs(self) -> list[tuple[int, int]]:
         """The pairs of code points in words, sorted, but those that are themselves a disguise of another one.
 
-        Lists of disguises hold 微芯: one that sounds like 微信, which OFTENER times as many lists hold, still surprises.
+        Lists of disguises hold 微芯. It sounds like 微信, which OFTENER times as many lists hold, so it still surprises.
         """
         uses: Counter[tuple[int, int]] = Counter()
         for word, count in self._uses.items():
@@ -90,9 +90,7 @@ class Vocabulary:
         for pair, count in uses.items():
             for key in _heard(pair):
                 most[key] = max(most.get(key, 0), count)
-        return sorted(
-            pair for pair, count in uses.items() if all(most[key] < OFTENER * count for key in _heard(pair))
-        )
+        return sorted(pair for pair, count in uses.items() if all(most[key] < OFTENER * count for key in _heard(pair)))
 
     def forms(self) -> Iterator[Form]:
         """All forms of all words, the usual one of each first."""

@@ -29,7 +29,7 @@ NUMBER = re.compile("[0-9]{5,}")
 
 
 def look_alike(cells: Sequence[Cell], rng: Random, writing: Writing) -> bool:
-    """Characters that look alike: as many as measured, or at most half of a word. Real ones are too few to tell which forms."""
+    """Characters that look alike: as many as measured, or at most half of a word. Any form: real ones are too few."""
 
     def forms(char: str) -> Sequence[str]:
         return writing.look_alikes(char) if is_han(char) else ()

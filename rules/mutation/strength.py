@@ -23,7 +23,7 @@ FURTHER: Final = 0.025
 ELSEWHERE: Final = 0.033
 """Share of the characters outside of hits: 298 of 9,077."""
 LIKE_BUILD: Final = 0.48
-"""Share of homophones that have a part in common with the character, or are a part of it (侑 有, 馈 愦): 54 of 113 pairs."""
+"""Share of homophones that share a part with the character, or are one of its parts (侑 有, 馈 愦): 54 of 113 pairs."""
 
 _BINS: Final = (1, 2, 4, 8, 16, 32, 64)
 """Ranks, the likeliest form first, up to each of these."""
@@ -49,7 +49,7 @@ _WEIGHTS: Final = {True: _by_rank(_OF_LIKE_BUILD), False: _by_rank(_OF_OTHER_BUI
 
 
 def draw_homophone(rng: Random, like: Sequence[str], other: Sequence[str]) -> str:
-    """One of the homophones of a character: of like build and of other build, each the likeliest first, not both empty."""
+    """One of the homophones of a character, of like or of other build: each the likeliest first, not both empty."""
     is_like = rng.random() < LIKE_BUILD
     forms = (like if is_like else other) or like or other
     weights = _WEIGHTS[forms is like]
@@ -60,7 +60,7 @@ def draw_homophone(rng: Random, like: Sequence[str], other: Sequence[str]) -> st
 def replace_characters(
     cells: Sequence[Cell], rng: Random, strength: Strength, forms: Forms, draw: Callable[[str], str]
 ) -> bool:
-    """Write another form of characters of every hit that has any, by `strength`. draw: one form of a character as measured.
+    """Write another form of characters of every hit that has any, by `strength`; `draw` gives one as measured.
 
     Returns whether a hit was changed; only then characters elsewhere are, too.
     """

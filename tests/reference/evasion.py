@@ -33,7 +33,8 @@ class Sound:
     written: the character that stands there, or that parts, a rare form or an emoji stand for; None of a Latin
     syllable. how: how it is written; 0 for a plain character. first, last: code points of the text. letters: of a Latin
     syllable. others: further syllables that an emoji is used for; how a rare form itself sounds. is_suspect: a plain
-    one that may stand for another. is_half: the pair on one side of it alone surprises. ends_clause: a clause ends between it and the next one.
+    one that may stand for another. is_half: the pair on one side of it alone surprises. ends_clause: a clause ends
+    between it and the next one.
     """
 
     sound: Reading

@@ -147,7 +147,9 @@ def writing(s: Sound, want: Reading, meant: str, takes: Writing) -> Writing | No
 
 def is_found(sounds: Sequence[Sound], form: Sequence[Reading], word: str) -> bool:
     """Whether the word is looked up here: around one of its places, by what stands beside that."""
-    return any(_is_found_at(k, sounds, form, word) for k in range(len(word)) if sounds[k].is_marked or sounds[k].is_half)
+    return any(
+        _is_found_at(k, sounds, form, word) for k in range(len(word)) if sounds[k].is_marked or sounds[k].is_half
+    )
 
 
 def _is_found_at(k: int, sounds: Sequence[Sound], form: Sequence[Reading], word: str) -> bool:
@@ -202,7 +204,8 @@ def counts(sounds: Sequence[Sound], how: Sequence[Writing], takes: Writing) -> b
 def stand_ins(sounds: Sequence[Sound], how: Sequence[Writing]) -> int:
     """How many characters stand for others."""
     return sum(
-        bool(one) and (s.is_suspect or s.is_half or bool(one & Writing.HOMOPHONE)) for s, one in zip(sounds, how, strict=True)
+        bool(one) and (s.is_suspect or s.is_half or bool(one & Writing.HOMOPHONE))
+        for s, one in zip(sounds, how, strict=True)
     )
 
 
