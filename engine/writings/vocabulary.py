@@ -80,7 +80,7 @@ class Vocabulary:
     def pairs(self) -> list[tuple[int, int]]:
         """The pairs of code points in words, sorted, but those that are themselves a disguise of another one.
 
-        Lists of disguises hold 微芯. It sounds like 微信, which OFTENER times as many lists hold, so it still surprises.
+        Lists of disguises hold 微芯. It sounds like 微信, which OFTENER times as many lists hold, and still surprises.
         """
         uses: Counter[tuple[int, int]] = Counter()
         for word, count in self._uses.items():

@@ -41,7 +41,7 @@ SPELLINGS: Mapping[str, int]
 """How a syllable is typed in Latin letters -> its number: `SYLLABLES`, and lue, nue for lve, nve."""
 
 INITIALS: Mapping[str, int]
-"""A letter that stands alone -> the syllable for which it is typed: V and W (before 信) wei, X (behind 微) xin, Q kou."""
+"""A letter that stands alone -> the syllable for which it is typed: V, W (before 信) wei, X (behind 微) xin, Q kou."""
 
 syllable_of: Mapping[int, int]
 """Han code point -> number of its main syllable: the one it has most often in words."""
