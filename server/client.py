@@ -267,15 +267,6 @@ class Client:
     def diff(self, cursor: str) -> registry_pb2.DiffSellersResponse:
         return _call(self.registry.DiffSellers, registry_pb2.DiffSellersRequest(cursor=cursor), self._timeout)
 
-    def export_person(self, seller_id: str, *, actor: str, reason: str) -> bytes:
-        """All that is kept about a seller as a person, as JSON."""
-        request = registry_pb2.ExportPersonRequest(seller_id=seller_id, actor=actor, reason=reason)
-        return _call(self.registry.ExportPerson, request, self._timeout).content
-
-    def erase_person(self, seller_id: str, *, actor: str, reason: str) -> registry_pb2.ErasePersonResponse:
-        request = registry_pb2.ErasePersonRequest(seller_id=seller_id, actor=actor, reason=reason)
-        return _call(self.registry.ErasePerson, request, self._timeout)
-
     def lookup(self, seller_id: str, *, token: str = "", fully: bool = False) -> registry_pb2.SellerAnswer:
         """A seller's standing: as it is in memory, at least as fresh as `token`, or fully consistent."""
         request = registry_pb2.LookupSellerRequest(seller_id=seller_id, consistency=_consistency(token, fully))

@@ -17,6 +17,7 @@ import contextlib
 import importlib.util
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -213,25 +214,35 @@ def verified(server: Server, counts: Counter[str]) -> None:
     counts["sellers verified"] += found.sellers
 
 
-def strike_down(server: Server, cluster: Cluster | None, chance: random.Random, counts: Counter[str]) -> None:
-    """End something at once, at a random moment; at last the server."""
-    time.sleep(chance.uniform(0.02, 0.6))
+def strike_down(
+    server: Server, cluster: Cluster | None, written: Written, chance: random.Random, counts: Counter[str]
+) -> None:
+    """End something at once, at a random moment of the writing: after some answers, and a part of the next one."""
     kind = "server"
     if cluster:
         kinds = ("backend", "postgresql", "server")
         # One of each first, so that a short run has all.
         kind = kinds[number] if (number := counts["rounds"]) < 3 else chance.choices(kinds, (2, 2, 6))[0]
+    moment(written, chance)
     if cluster and kind == "backend":
         with contextlib.suppress(Exception):  # the database may be starting again
             cluster.kill_backends()
-        time.sleep(chance.uniform(0.0, 1.0))
+        moment(written, chance)
     elif cluster and kind == "postgresql":
         cluster.kill()
         time.sleep(chance.uniform(0.0, 0.3))
         cluster.start()
-        time.sleep(chance.uniform(0.0, 0.5))
+        moment(written, chance)
     server.kill()
     counts[f"killed {kind}"] += 1
+
+
+def moment(written: Written, chance: random.Random) -> None:
+    wanted, deadline = len(written.acknowledged) + chance.randint(1, 40), time.monotonic() + 60
+    while len(written.acknowledged) < wanted and not written.faults:
+        assert time.monotonic() < deadline, "nothing is written any more"
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0.0, 0.02))
 
 
 def rounds(store: str, number: int, seed: int, report: Any) -> Counter[str]:
@@ -278,7 +289,7 @@ def one_round(server: Server, cluster: Cluster | None, chance: random.Random, co
     for writer in writers:
         writer.start()
     try:
-        strike_down(server, cluster, chance, counts)
+        strike_down(server, cluster, written, chance, counts)
     finally:
         stop.set()
         for writer in writers:
@@ -303,6 +314,7 @@ def bundle() -> bytes:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # what was started is ended, too
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--store", choices=["sqlite", "postgresql"], action="append")
