@@ -71,6 +71,15 @@ def mutate(
             "--tables", metavar="FOLDER", help="Write with the tables in this folder, not with those the engine reads."
         ),
     ] = None,
+    strength: Annotated[
+        str,
+        typer.Option(
+            "--strength",
+            metavar="STRENGTH",
+            help="How hard homophones and look-alikes disguise: measured, as real adverts do; or uniform, any number "
+            "of characters up to half of a word, and all forms alike.",
+        ),
+    ] = "measured",
     lost: Annotated[
         int,
         typer.Option("--lost", metavar="N", min=0, max=1000, help="Mutants shown of each kind that were not found."),
@@ -89,7 +98,7 @@ def mutate(
 
     if post_files or output is not None:
         require("pyarrow", "bulk", "rules mutate with --posts or -o")
-    writing = _writing(tables)
+    writing = _writing(tables, strength)
     run = _run(writing, _kinds(kind), seed, pairs, lost)
     on_posts = _run(writing, _kinds(kind), seed, pairs, lost)
     console = render.make_console()
@@ -108,9 +117,12 @@ def mutate(
         _show(on_posts, None, console, top)
     if output is not None:
         console.print(f"every mutant: {output}")
-    if kind or tables is not None:
+    if kind or tables is not None or strength != "measured":
         console.print(
-            Text("floors are not compared: they are shares over all kinds, with the engine's tables", style="dim")
+            Text(
+                "floors are not compared: they are shares over all kinds, as measured, with the engine's tables",
+                style="dim",
+            )
         )
         return
     below = fallen(source, run, doubt=0.001 if sample else 0.0)
@@ -130,13 +142,17 @@ def _kinds(names: list[str] | None) -> tuple[str, ...]:
     return tuple(name for name in KINDS if not names or name in names)
 
 
-def _writing(folder: Path | None) -> Writing:
-    from fairpost.rules.mutation import TablesError, own_tables, read_tables
+def _writing(folder: Path | None, strength: str) -> Writing:
+    from fairpost.rules.mutation import Strength, TablesError, own_tables, read_tables
+    from fairpost.rules.problems import known
 
+    names = tuple(each.value for each in Strength)
+    if strength not in names:
+        raise CommandError(f"--strength {strength}: {known('strength', strength, names)}")
     if folder is None:
-        return own_tables()
+        return own_tables(Strength(strength))
     try:
-        return read_tables(folder)
+        return read_tables(folder, Strength(strength))
     except TablesError as error:
         raise CommandError(f"--tables {error}") from None
 

@@ -68,8 +68,9 @@ def _check_readings(s: Sections) -> None:
     children = np.array([int(bits).bit_count() for bits in nodes["children"]], dtype=np.uint32)
     require(inside(nodes["first"], children, nodes.size), "section ELET: children reach past the end")
     require((nodes["children"] < 1 << 26).all(), "section ELET: a letter is not one of 26")
-    require((nodes["syllable"] <= EvasionSymbol.VALUE).all(), "section ELET: a syllable is out of range")
-    require(((nodes["syllable"] == 0) | (nodes["syllable"] > Symbol.BOUNDARY)).all(), "section ELET: a reserved symbol")
+    syllables = nodes["syllable"] & ~np.uint16(layout.LETTER_ALONE)
+    require((syllables <= EvasionSymbol.VALUE).all(), "section ELET: a syllable is out of range")
+    require(((syllables == 0) | (syllables > Symbol.BOUNDARY)).all(), "section ELET: a reserved symbol")
     emoji = s["EMOJ"]
     require((np.diff(emoji["code_point"].astype(np.int64)) > 0).all(), "section EMOJ: not sorted")
     require(

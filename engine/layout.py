@@ -45,6 +45,7 @@ __all__ = [
     "HEADER_DTYPE",
     "INDEX",
     "INSTRUCTION_DTYPE",
+    "LETTER_ALONE",
     "LETTER_DTYPE",
     "LONGEST_DISGUISED",
     "LOOKALIKE_DTYPE",
@@ -304,7 +305,9 @@ SPLIT_DTYPE: Final = np.dtype([("parts", "<u2", (3,)), ("whole", "<u2")])
 """Symbols of a character's parts in writing order (the third one 0 where there are two), and the character."""
 LETTER_DTYPE: Final = np.dtype([("children", "<u4"), ("first", "<u2"), ("syllable", "<u2")])
 """A node of the tree of spellings. children: bit k = letter k of the alphabet goes on; those nodes stand together from
-`first` on. syllable: the evasion symbol of the syllable that ends here, or 0. Node 0 is the root."""
+`first` on. syllable: the evasion symbol of the syllable that ends here, or 0; with LETTER_ALONE that of a letter which
+stands for it only where it is no part of a longer word. Node 0 is the root."""
+LETTER_ALONE: Final = 0x8000
 INDEX: Final = ("UMAP", "FMAP", "DISP", "SLOT", "ENTR", "PATT", "PSYM")
 """The scan's index: what finds anchors, and the patterns filed under them."""
 WORD_DTYPE: Final = np.dtype([("start", "<u4"), ("length", "u1"), ("classes", "u1"), ("reserved", "<u2")])

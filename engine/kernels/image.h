@@ -61,6 +61,7 @@ typedef struct {
 } lookalike_t;
 typedef struct { uint16_t parts[3], whole; } split_t;
 typedef struct { uint32_t children; uint16_t first, syllable; } letter_t;
+#define LETTER_ALONE 0x8000u /* bit of letter_t.syllable: of a letter that is part of no longer word */
 typedef struct { uint16_t list; int16_t free_of; uint32_t within; } operand_t;
 typedef struct { uint8_t op, cmp; uint16_t a, b, reserved; int32_t n; float value; } instruction_t;
 typedef struct {

@@ -40,6 +40,12 @@ static inline const letter_t *next_letter(const evasion_t *evasion, const letter
     return evasion->letters + node->first + (uint32_t)__builtin_popcount(node->children & ((1u << letter) - 1));
 }
 
+/* The syllable for which a letter stands alone; 0 if for none. */
+static inline uint16_t initial_of(const evasion_t *evasion, uint16_t symbol) {
+    const letter_t *node = next_letter(evasion, evasion->letters, symbol);
+    return node != NULL && node->syllable & LETTER_ALONE ? (uint16_t)(node->syllable & ~LETTER_ALONE) : 0;
+}
+
 /* Whether a word of `count` <= LONGEST_LATIN letters is syllables side by side. Most words are none, which their first letters tell. */
 static inline int is_cut(const evasion_t *evasion, const uint16_t *letters, size_t count) {
     uint64_t begins = 1; /* where a syllable may begin */
@@ -47,7 +53,7 @@ static inline int is_cut(const evasion_t *evasion, const uint16_t *letters, size
         if (!(begins >> at & 1)) continue;
         const letter_t *node = evasion->letters;
         for (size_t k = at; k < count && k < at + LONGEST_SYLLABLE && (node = next_letter(evasion, node, letters[k])) != NULL; k++) {
-            if (!node->syllable) continue;
+            if (!node->syllable || node->syllable & LETTER_ALONE) continue;
             if (k + 1 == count) return 1;
             begins |= (uint64_t)1 << (k + 1);
         }
@@ -66,7 +72,7 @@ static inline size_t cut_word(const evasion_t *evasion, const uint16_t *letters,
         for (size_t k = at; k < count && k < at + LONGEST_SYLLABLE; k++) {
             node = next_letter(evasion, node, letters[k]);
             if (node == NULL) break;
-            if (node->syllable && (k + 1 == count || best[k + 1])) {
+            if (node->syllable && !(node->syllable & LETTER_ALONE) && (k + 1 == count || best[k + 1])) {
                 best[at] = (uint8_t)(k + 1 - at);
                 sound[at] = node->syllable;
             }

@@ -19,8 +19,9 @@ enum {
     READING_LEAD = 64 /* boundaries before the first sound and behind the last: more than a word reaches */
 };
 
-/* What stands at a sound. */
-enum { MARK_PLAIN = 0, MARK_SUSPECT = 1, MARK_ELEMENT = 2 };
+/* What stands at a sound. Of a half suspect one of the pairs surprises: it may stand for another one of its sound in a long
+ * word that is else as it was meant. */
+enum { MARK_PLAIN = 0, MARK_SUSPECT = 1, MARK_ELEMENT = 2, MARK_HALF = 3 };
 
 typedef struct {
     uint32_t source;  /* its first symbol in the chunk; of an emoji without symbols the one behind it */
@@ -201,13 +202,23 @@ static inline void read_plain(reading_t *reading, uint32_t sound, uint16_t symbo
     reading_written(reading)[reading->count] = symbol;
     reading->marks.at[reading->count] = (uint8_t)mark;
     reading->sources.at[reading->count++] = (uint32_t)at;
-    reading->marked += mark;
+    reading->marked += mark != MARK_PLAIN;
+}
+
+/* The syllable for which the letter at symbol `at` stands, a word of its own; 0 if for none. V and W do before what sounds like 信, X
+ * behind what sounds like 微: elsewhere these are words of their own, which lists hold, or digits that are not told. */
+static inline uint16_t stands_for(const evasion_t *evasion, const uint16_t *symbols, size_t at, const reading_t *reading) {
+    const uint16_t sound = initial_of(evasion, symbols[at]);
+    if (!sound || symbols[at] == 'q') return sound;
+    /* SAFETY: a boundary stands before the first sound, and behind the last symbol of a text. */
+    if (symbols[at] == 'x') return reading_sounds(reading)[(int64_t)reading->count - 1] == initial_of(evasion, 'v') ? sound : 0;
+    return (evasion->symbol_of[symbols[at + 1]] & EVASION_VALUE) == initial_of(evasion, 'x') ? sound : 0;
 }
 
 /* Reads the Latin word at symbol `at`. Returns its end, or 0 (memory). */
 static inline size_t read_latin(const evasion_t *evasion, const chunk_t *chunk, size_t at, size_t stop, reading_t *reading) {
     const uint16_t *symbols = chunk_symbols(chunk);
-    const size_t end = latin_end(evasion, chunk, at, stop);
+    const size_t begin = at, end = latin_end(evasion, chunk, at, stop);
     uint8_t lengths[LONGEST_LATIN];
     uint16_t syllables[LONGEST_LATIN];
     const size_t made = cut_word(evasion, symbols + at, end - at, lengths, syllables);
@@ -215,6 +226,12 @@ static inline size_t read_latin(const evasion_t *evasion, const chunk_t *chunk, 
         const element_t element = {(uint32_t)at, lengths[k], chunk_offsets(chunk)[at], 0, WRITING_PINYIN, 0};
         if (read_element(reading, syllables[k], element)) return 0;
         at += lengths[k];
+    }
+    const uint16_t sound = end == begin + 1 ? stands_for(evasion, symbols, at, reading) : 0;
+    if (sound) {
+        const element_t element = {(uint32_t)at, 1, chunk_offsets(chunk)[at], 0, WRITING_PINYIN, 0};
+        if (read_element(reading, sound, element)) return 0;
+        at = end;
     }
     for (; at < end; at++) read_plain(reading, evasion->symbol_of[symbols[at]] & EVASION_VALUE, symbols[at], at, MARK_PLAIN);
     return end;
@@ -233,14 +250,15 @@ static inline uint32_t is_unusual_behind(const evasion_t *evasion, const uint16_
     return (uint32_t)is_unusual(evasion, symbols[(int64_t)at - 1], symbol) & (uint32_t)(!meant || is_unusual(evasion, meant, symbol));
 }
 
-/* The last sound stands for itself if running text often has it before `meant`, for which what begins at symbol `at` stands. */
+/* The last sound surprises less if running text often has it before `meant`, for which what begins at symbol `at` stands. */
 static inline void clear_suspect(const evasion_t *evasion, const uint16_t *symbols, size_t at, uint16_t meant, reading_t *reading) {
     const size_t last = reading->count - 1;
     if (reading->count == 0) return;
-    if (reading->marks.at[last] == MARK_SUSPECT) {
-        if (reading->sources.at[last] + 1 != at || is_unusual(evasion, symbols[at - 1], meant)) return;
-        reading->marks.at[last] = MARK_PLAIN;
-        reading->marked--;
+    if (reading->marks.at[last] == MARK_SUSPECT || reading->marks.at[last] == MARK_HALF) {
+        if (reading->sources.at[last] + 1 != at || !is_unusual(evasion, symbols[at - 1], symbols[at]) || is_unusual(evasion, symbols[at - 1], meant)) return;
+        /* What follows surprises no more: that was one of both, or the only one. */
+        reading->marks.at[last] = reading->marks.at[last] == MARK_SUSPECT ? MARK_HALF : MARK_PLAIN;
+        reading->marked -= reading->marks.at[last] == MARK_PLAIN;
     } else if (reading->marks.at[last] == MARK_ELEMENT) {
         element_t *element = &reading->elements.at[reading->sources.at[last]];
         if (!(element->how & WRITING_LOOKALIKE) || element->source + element->width != at || is_unusual(evasion, element->written, meant)) return;
@@ -265,9 +283,10 @@ static inline size_t read_plain_run(const evasion_t *evasion, const uint16_t *sy
         const uint32_t behind = (uint32_t)is_unusual(evasion, symbol, next), suspect = is_syllable & before & behind;
         sounds[at - begin] = (uint16_t)sound;
         written[at - begin] = (uint16_t)symbol;
-        marks[at - begin] = (uint8_t)suspect;
+        const uint32_t half = is_syllable & (before ^ behind);
+        marks[at - begin] = (uint8_t)(MARK_SUSPECT * suspect + MARK_HALF * half);
         sources[at - begin] = (uint32_t)at;
-        marked += suspect;
+        marked += suspect | half;
         before = behind;
     }
     reading->count += at - begin;
@@ -331,7 +350,8 @@ static inline size_t read_special(const evasion_t *evasion, const chunk_t *chunk
         const element_t element = {(uint32_t)at, (uint32_t)(end - at), chunk_offsets(chunk)[at], written, how, record};
         return read_element(reading, evasion->symbol_of[written] & EVASION_VALUE, element) ? 0 : end;
     }
-    read_plain(reading, sound & EVASION_VALUE, written, at, is_syllable & behind & is_unusual_behind(evasion, symbols, at, symbols[at], reading));
+    const uint32_t before = is_unusual_behind(evasion, symbols, at, symbols[at], reading);
+    read_plain(reading, sound & EVASION_VALUE, written, at, !is_syllable ? MARK_PLAIN : before & behind ? MARK_SUSPECT : before ^ behind ? MARK_HALF : MARK_PLAIN);
     return end;
 }
 

@@ -17,18 +17,33 @@ static inline int not_a_count(view_t *v, int64_t i) {
     return !in_class(v, i, CLASS_ALNUM) && !one_of(v, i, "%元块万亿人个名位粉");
 }
 
-/* [1-9][0-9]{4,10}+ and no count after it */
+/* Whether some of [begin, end) are digits: not all are numerals. */
+static inline int has_digit(view_t *v, int64_t begin, int64_t end) {
+    while (begin < end && !in_class(v, begin, CLASS_DIGIT)) begin++;
+    return begin < end;
+}
+
+/* [1-9][0-9]{4,10}+ and no count after it; digits may be written as numerals among others */
 static inline int64_t account_number(view_t *v, int64_t i) {
-    if (!in_class(v, i, CLASS_DIGIT) || at(v, i) == '0') return -1;
-    const int64_t end = run(v, i, CLASS_DIGIT, 11);
-    return end - i >= 5 && not_a_count(v, end) ? end : -1;
+    if (!in_class(v, i, CLASS_MIXED) || one_of(v, i, "0零")) return -1;
+    const int64_t mixed = run(v, i, CLASS_MIXED, 11), plain = run(v, i, CLASS_DIGIT, 11);
+    if (mixed - i >= 5 && not_a_count(v, mixed) && !in_class(v, mixed, CLASS_HAN) && has_digit(v, i, mixed)) return mixed;
+    return plain - i >= 5 && not_a_count(v, plain) ? plain : -1;
+}
+
+/* A character of an id; a numeral before a digit is one. */
+static inline int is_mark(view_t *v, int64_t i) {
+    if (!in_class(v, i, CLASS_NUMERAL)) return in_class(v, i, CLASS_ID);
+    const int64_t next = run(v, i + 1, CLASS_NUMERAL, 3);
+    return in_class(v, next, CLASS_DIGIT | CLASS_HYPHEN | CLASS_UNDERSCORE);
 }
 
 static inline int64_t wechat_id(view_t *v, int64_t i) {
     const int64_t j = fillers(v, i);
     if (in_class(v, j, CLASS_LETTER)) {
-        const int64_t end = run(v, j, CLASS_ID, 20);
-        if (end - j < 6 || in_class(v, end, CLASS_ID)) return -1;
+        int64_t end = j + 1;
+        while (end < j + 20 && is_mark(v, end)) end++;
+        if (end - j < 6 || is_mark(v, end)) return -1;
         for (int64_t k = i; k < j && k < i + 6; k++)
             if (one_of(v, k, ":号是=>→⇒👉☞")) return end;
         const int64_t letters = run(v, j, CLASS_LETTER, 20);
@@ -81,6 +96,13 @@ static inline int64_t mobile(view_t *v, int64_t i) {
     return unless_digit(v, i);
 }
 
+/* Some of its digits are written as numerals. */
+static inline int64_t mixed_mobile(view_t *v, int64_t i) {
+    if (!one_of(v, i, "1一") || !one_of(v, i + 1, "3456789三四五六七八九") || in_class(v, i - 1, CLASS_HAN)) return -1;
+    const int64_t end = run(v, i, CLASS_MIXED, 12);
+    return end - i == 11 && !in_class(v, end, CLASS_HAN) && has_digit(v, i, end) ? end : -1;
+}
+
 static inline int64_t spaced_mobile(view_t *v, int64_t i) {
     static const char step[] = " .·–—_*~-";
     const uint32_t second = at(v, i + 2);
@@ -122,14 +144,15 @@ static inline int64_t landline(view_t *v, int64_t i) {
 
 static inline int64_t phone(view_t *v, int64_t i) {
     if (in_class(v, i - 1, CLASS_DIGIT)) return -1;
-    return longer(longer(mobile(v, i), spaced_mobile(v, i)), longer(service_number(v, i), landline(v, i)));
+    const int64_t best = longer(longer(mobile(v, i), spaced_mobile(v, i)), mixed_mobile(v, i));
+    return longer(best, longer(service_number(v, i), landline(v, i)));
 }
 
 static inline int64_t qq(view_t *v, int64_t i) {
     int64_t j;
     if (at(v, i) == 'q') {
         if (in_class(v, i - 1, CLASS_ALNUM)) return -1;
-        j = at(v, i + 1) == 'q' ? i + 2 : i + 1;
+        j = one_of(v, i + 1, "q扣叩") ? i + 2 : i + 1;
     } else if ((one_of(v, i, "扣叩") && one_of(v, i + 1, "扣叩")) || (one_of(v, i, "企") && one_of(v, i + 1, "鹅"))) {
         j = i + 2;
     } else {

@@ -6,13 +6,15 @@
  * there. Each may be tried in vain, none may be missed:
  *
  *     contact.wechat  an id, behind fillers and 信, 芯, 微 or 薇; or one of the names that begin with v or w
- *     contact.phone   ten digits: only separators stand between them
- *     contact.qq      five digits, behind fillers and q, 扣, 叩 or 鹅
+ *     contact.phone   ten digits: only separators stand between them; or eleven digits and numerals
+ *     contact.qq      five digits, or digits and numerals, behind fillers and q, 扣, 叩 or 鹅
  *     contact.url     http; www; a letter behind a point
  *     contact.email   a letter or digit behind @
  *     price           digits before a unit of money or a piece, or behind a sign or code of money or a word for a price; a numeral
  *                     before 元 or 块
  *     percent         a digit before % or ‰; 百分
+ *
+ * A number of digits and numerals (13捌1234五678) has one seed, its first digit, and is tried from its first character on.
  *
  * Seeds come in order, and each recogniser goes back equally far from every one of its seeds (or to where the run of characters
  * that an address is made of begins), so that places are tried in order and none twice. */
@@ -230,6 +232,24 @@ static inline int price_before(const reader_t *m, uint32_t i) {
 
 enum { WECHAT_BACK = 9, QQ_BACK = 8, PRICE_BACK = 8, PERCENT_BACK = 14 };
 
+static inline int is_numeral(uint16_t s) { return view_characters[s].classes & CLASS_NUMERAL; }
+
+/* Seeds of a number in which digits and numerals are mixed, at its first digit, symbol i. */
+static inline int try_mixed(reader_t *m, uint32_t i) {
+    const uint16_t *s = m->symbols + i;
+    uint32_t before = 0, end = 1;
+    /* SAFETY: boundaries stand around a text; they are no numerals. */
+    while (is_numeral(s[-1 - (int64_t)before])) before++;
+    if (is_digit(s[-1 - (int64_t)before])) return 0;
+    while (is_digit(s[end]) || is_numeral(s[end])) end++;
+    if (before + end < 5) return 0;
+    const uint32_t first = m->offsets[i - before] - m->text->byte_begin, last = m->offsets[i + end - 1] - m->text->byte_begin;
+    if (before + end >= 11 && try_near(m, PHONE, first, 0, last)) return -1;
+    const uint32_t name = before_fillers(m, i - before, SEED_FILL | SEED_GROUP);
+    if (name & SEED_QQ && try_near(m, QQ, first, QQ_BACK, first)) return -1;
+    return before_fillers(m, i - before, SEED_FILL) & SEED_WECHAT ? try_near(m, WECHAT, first, WECHAT_BACK, first) : 0;
+}
+
 /* Seeds at the digit that is symbol i; `before`: the view's character before it, or 0 if it is a letter or digit. */
 static inline int try_digit(reader_t *m, uint32_t i, uint32_t byte, int follows) {
     const uint16_t *s = m->symbols + i;
@@ -238,6 +258,7 @@ static inline int try_digit(reader_t *m, uint32_t i, uint32_t byte, int follows)
         uint32_t length = 1;
         while (is_digit(s[length])) length++;
         const uint32_t last = m->offsets[i + length - 1] - m->text->byte_begin;
+        if ((is_numeral(s[-1]) || is_numeral(s[length])) && try_mixed(m, i)) return -1;
         if (length >= 10 && try_near(m, PHONE, byte, 1, last)) return -1;
         if (length >= 5 && before_fillers(m, i, SEED_FILL | SEED_GROUP) & SEED_QQ && try_near(m, QQ, byte, QQ_BACK, byte)) return -1;
         if ((seed_characters[s[length]] & SEED_UNIT || price_before(m, i)) && try_near(m, PRICE, byte, PRICE_BACK, last)) return -1;

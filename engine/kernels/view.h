@@ -28,7 +28,9 @@ enum {
     CLASS_ID = CLASS_ALNUM | CLASS_HYPHEN | CLASS_UNDERSCORE,
     CLASS_FILL = 16,
     CLASS_ADDRESS = 32,
-    CLASS_HAN = 64
+    CLASS_HAN = 64,
+    CLASS_NUMERAL = 128, /* a digit in writing: 零 to 九 */
+    CLASS_MIXED = CLASS_DIGIT | CLASS_NUMERAL
 };
 
 /* Begins the view anew at the character that starts at `byte`. */
@@ -107,6 +109,8 @@ static inline void prepare_recognisers(void) {
     note_characters(" :+,.~=>('\"[*-号码是为加我→⇒👉☞“”【「", CLASS_FILL, 0); /* 👉: see class_at */
     note_characters("-_.~:/?#@&=%+$", CLASS_ADDRESS, 0);
     note_characters("零一二三四五六七八九十百千万两", CLASS_HAN, 0);
+    note_characters("零一二三四五六七八九", CLASS_NUMERAL, 0);
+    note_characters("一", 0, BIT_PHONE);
     note_characters("vw+微薇威徽维加", 0, BIT_WECHAT);
     note_characters("+(", 0, BIT_PHONE);
     note_characters("q扣叩企", 0, BIT_QQ);

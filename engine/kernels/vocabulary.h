@@ -8,6 +8,7 @@
 #include "reading.h"
 
 enum {
+    LONG_WORD = 4, /* symbols of a word in which a half suspect may stand for another character */
     PINYIN_LETTERS = 5, /* at least, of a word wholly in Latin letters */
     MOST_PROPOSALS = 4096, /* in a text */
     KEY_PAIR_FIRST = 0, /* the first one is left open, the second is as it stands */
@@ -91,7 +92,9 @@ static inline uint16_t own_sound(const evasion_t *evasion, const element_t *elem
 }
 
 /* Whether what stands at sound `at` may be something else; before the first sound there is nothing. */
-static inline int is_open(const reading_t *reading, int64_t at) { return at >= 0 && reading->marks.at[at] != MARK_PLAIN; }
+static inline int is_open(const reading_t *reading, int64_t at) {
+    return at >= 0 && (reading->marks.at[at] == MARK_SUSPECT || reading->marks.at[at] == MARK_ELEMENT);
+}
 
 /* How one sound stands for symbol `meant` that sounds `want`; WRITING_NONE if it does not. */
 #define WRITING_NONE 0xFFFFu
@@ -107,9 +110,9 @@ static inline uint32_t writing_of(const seeker_t *s, size_t at, uint16_t want, u
     }
     const uint16_t symbol = reading_written(s->reading)[at];
     if (symbol == meant) return 0;
-    if (s->reading->marks.at[at] != MARK_SUSPECT) return WRITING_NONE;
+    if (s->reading->marks.at[at] == MARK_PLAIN) return WRITING_NONE;
     if (sound == want && classes & TAKES_PHONETIC) return WRITING_HOMOPHONE;
-    return looks_like(s->evasion, symbol, meant) ? WRITING_LOOKALIKE : WRITING_NONE;
+    return s->reading->marks.at[at] == MARK_SUSPECT && looks_like(s->evasion, symbol, meant) ? WRITING_LOOKALIKE : WRITING_NONE;
 }
 
 /* Whether a clause ends between sound `at`, which is no emoji, and the next one. */
@@ -122,6 +125,13 @@ static inline int ends_clause(seeker_t *s, size_t at) {
     return delimiter_between(s->image, s->text, end - s->text->byte_begin, offsets[last + 1] - s->text->byte_begin, SYMBOL_SKIP_CLAUSE, &s->work);
 }
 
+/* Whether a clause ends somewhere inside `length` sounds from `at` on, none of them an emoji. */
+static inline int ends_clause_inside(seeker_t *s, size_t at, size_t length) {
+    for (size_t k = 0; k + 1 < length; k++)
+        if (ends_clause(s, at + k)) return 1;
+    return 0;
+}
+
 /* Proposes form `number` at sounds [begin, ...) if it may stand there, and what is written there must be read as it to be told.
  * Returns 0, or -1 (memory). */
 static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
@@ -129,7 +139,7 @@ static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
     const word_t *word = &s->evasion->words[form->word];
     const uint16_t *want = s->evasion->form_sounds + form->start, *meant = s->evasion->word_symbols + word->start;
     const uint16_t *sounds = reading_sounds(s->reading);
-    uint32_t hows = 0, natural = 0, latin = 0, letters = 0, emoji = 0, emoji_begin = 0, is_one = 1;
+    uint32_t hows = 0, natural = 0, latin = 0, letters = 0, emoji = 0, emoji_begin = 0, is_one = 1, half = 0, changed = 0;
     s->work += word->length;
     for (uint32_t k = 0; k < word->length; k++) {
         /* SAFETY: boundaries stand before the first sound and behind the last, more than a word has symbols. */
@@ -139,7 +149,10 @@ static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
         if (how == WRITING_NONE) return 0;
         if (how == 0) continue;
         hows |= how;
-        natural += s->reading->marks.at[at] == MARK_SUSPECT || (how & WRITING_HOMOPHONE);
+        const uint32_t mark = s->reading->marks.at[at];
+        changed++;
+        half += mark == MARK_HALF;
+        natural += mark == MARK_SUSPECT || mark == MARK_HALF || (how & WRITING_HOMOPHONE);
         if (s->reading->marks.at[at] == MARK_ELEMENT) {
             const element_t *element = &s->reading->elements.at[s->reading->sources.at[at]];
             latin += (how & WRITING_PINYIN) != 0;
@@ -150,6 +163,7 @@ static inline int propose(seeker_t *s, uint32_t number, int64_t begin) {
             }
         }
     }
+    if (half && (word->length < LONG_WORD || changed > 1 || ends_clause_inside(s, (size_t)begin, word->length))) return 0;
     if (!natural && !(hows & (WRITING_PINYIN | WRITING_EMOJI))) return 0; /* restored anyway */
     if (classes_for(hows) & ~(uint32_t)word->classes) return 0;
     if (latin == word->length && letters < PINYIN_LETTERS) return 0;
@@ -195,10 +209,43 @@ static inline void note_three(seeker_t *s, uint32_t kind, size_t at, int a, int 
     if (!written[a] && !written[b]) note_key(s, kind + 2, sounds[a], sounds[b], 0, at);
 }
 
+/* Words of four symbols and more around sound `at`. */
+static inline void note_fours(seeker_t *s, size_t at) {
+    const uint64_t *map = s->evasion->neighbour_map;
+    const uint16_t *sounds = reading_sounds(s->reading) + at;
+    if (holds_pair(map, sounds[1], sounds[2])) {
+        if (holds_pair(map, sounds[2], sounds[3])) note_key(s, KEY_FOUR, sounds[1], sounds[2], sounds[3], at);
+        note_key(s, KEY_FOUR + 1, sounds[-1], sounds[1], sounds[2], at);
+    }
+    if (holds_pair(map, sounds[-2], sounds[-1])) {
+        note_key(s, KEY_FOUR + 2, sounds[-2], sounds[-1], sounds[1], at);
+        if (holds_pair(map, sounds[-3], sounds[-2])) note_key(s, KEY_FOUR + 3, sounds[-3], sounds[-2], sounds[-1], at);
+    }
+}
+
+/* The same around a half suspect, which is what is meant when it is read aloud: all pairs of sounds beside it are in words, too. */
+static inline void note_half(seeker_t *s, size_t at) {
+    const uint64_t *map = s->evasion->neighbour_map;
+    const uint16_t *sounds = reading_sounds(s->reading) + at;
+    const int before = holds_pair(map, sounds[-1], sounds[0]), behind = holds_pair(map, sounds[0], sounds[1]);
+    if (behind && holds_pair(map, sounds[1], sounds[2])) {
+        if (holds_pair(map, sounds[2], sounds[3])) note_key(s, KEY_FOUR, sounds[1], sounds[2], sounds[3], at);
+        if (before) note_key(s, KEY_FOUR + 1, sounds[-1], sounds[1], sounds[2], at);
+    }
+    if (before && holds_pair(map, sounds[-2], sounds[-1])) {
+        if (behind) note_key(s, KEY_FOUR + 2, sounds[-2], sounds[-1], sounds[1], at);
+        if (holds_pair(map, sounds[-3], sounds[-2])) note_key(s, KEY_FOUR + 3, sounds[-3], sounds[-2], sounds[-1], at);
+    }
+}
+
 /* Notes the keys of all words around sound `at`, which is marked. */
 static inline void note_keys(seeker_t *s, size_t at) {
     const evasion_t *e = s->evasion;
     const uint16_t *sounds = reading_sounds(s->reading) + at;
+    if (s->reading->marks.at[at] == MARK_HALF) {
+        note_half(s, at);
+        return;
+    }
     note_pairs(s, at, sounds[0]);
     if (s->reading->marks.at[at] == MARK_SUSPECT) {
         const range_t alike = passes_for(e, reading_written(s->reading)[at]);
@@ -215,17 +262,10 @@ static inline void note_keys(seeker_t *s, size_t at) {
     }
     note_three(s, KEY_THREE + 3, at, -1, 1);
     /* What stands side by side there stands side by side in no word, mostly: a look at a small map spares those at a large one. */
-    const uint64_t *map = e->neighbour_map;
-    if (holds_pair(map, sounds[1], sounds[2])) {
-        note_three(s, KEY_THREE, at, 1, 2);
-        if (holds_pair(map, sounds[2], sounds[3])) note_key(s, KEY_FOUR, sounds[1], sounds[2], sounds[3], at);
-        note_key(s, KEY_FOUR + 1, sounds[-1], sounds[1], sounds[2], at);
-    }
-    if (holds_pair(map, sounds[-2], sounds[-1])) {
-        note_three(s, KEY_THREE + 6, at, -2, -1);
-        note_key(s, KEY_FOUR + 2, sounds[-2], sounds[-1], sounds[1], at);
-        if (holds_pair(map, sounds[-3], sounds[-2])) note_key(s, KEY_FOUR + 3, sounds[-3], sounds[-2], sounds[-1], at);
-    }
+    const int before = holds_pair(e->neighbour_map, sounds[-2], sounds[-1]), behind = holds_pair(e->neighbour_map, sounds[1], sounds[2]);
+    if (behind) note_three(s, KEY_THREE, at, 1, 2);
+    if (before) note_three(s, KEY_THREE + 6, at, -2, -1);
+    if (before | behind) note_fours(s, at);
 }
 
 /* Whether what stands at sound `at` may be the symbol that a form filed there has in its place. Where the symbol itself stands

@@ -50,7 +50,7 @@ def evasion_sections(vocabulary: Vocabulary, scan: ScanFold) -> dict[str, NDArra
         "EWSY": symbols,
         "EFRM": of_forms,
         "EFSY": sounds.astype(np.uint16),
-        "EUSU": with_words([word.tolist() for word in meant]),
+        "EUSU": with_words(scan.symbols(np.array(vocabulary.pairs(), dtype=np.int64).reshape(-1, 2)).tolist()),
         "ELET": spelling().section(),
     }
     sections.update(place_sections(forms, meant))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fairpost.engine.layout import LETTER_DTYPE, EvasionSymbol
+from fairpost.engine.layout import LETTER_ALONE, LETTER_DTYPE, EvasionSymbol
 
 __all__ = ["LONGEST_WORD", "Spelling"]
 
@@ -18,10 +19,11 @@ _LONGEST_SYLLABLE: Final = 6
 
 
 class Spelling:
-    """The spellings of syllables, by their numbers."""
+    """The spellings of syllables, by their numbers; initials: letters that stand for one alone, never as a part."""
 
-    def __init__(self, spellings: Mapping[str, int]) -> None:
+    def __init__(self, spellings: Mapping[str, int], initials: Mapping[str, int] = MappingProxyType({})) -> None:
         self._numbers = dict(spellings)
+        self._initials = dict(initials)
 
     def cut(self, word: str) -> tuple[tuple[int, int], ...]:
         """(syllable, letters) of each part, the longest first that leaves a rest which can be cut; empty if none does.
@@ -41,12 +43,15 @@ class Spelling:
 
     def section(self) -> NDArray[np.void]:
         """Section ELET: the nodes level by level, so that children stand together."""
-        prefixes = sorted({s[:k] for s in self._numbers for k in range(len(s) + 1)} | {""}, key=lambda s: (len(s), s))
+        written = {*self._numbers, *self._initials}
+        prefixes = sorted({s[:k] for s in written for k in range(len(s) + 1)} | {""}, key=lambda s: (len(s), s))
         place = {prefix: number for number, prefix in enumerate(prefixes)}
         nodes = np.zeros(len(prefixes), dtype=LETTER_DTYPE)
         for prefix, number in place.items():
             if prefix in self._numbers:
                 nodes[number]["syllable"] = EvasionSymbol.SYLLABLE + self._numbers[prefix]
+            elif prefix in self._initials:
+                nodes[number]["syllable"] = EvasionSymbol.SYLLABLE + self._initials[prefix] | LETTER_ALONE
             children = [c for c in "abcdefghijklmnopqrstuvwxyz" if prefix + c in place]
             if children:
                 nodes[number]["children"] = sum(1 << (ord(c) - ord("a")) for c in children)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -34,12 +33,11 @@ def usual_bits(first: int, second: int) -> tuple[int, int]:
     return bit, bit & ~63 | hashed >> (32 - USUAL_BITS - 6) & 63
 
 
-def with_words(words: Iterable[Sequence[int]]) -> NDArray[np.uint64]:
-    """uint64[2**21 / 64]: section EUSU of a bundle, usual_pairs() and the pairs in words of symbols.
+def with_words(pairs: Iterable[Sequence[int]]) -> NDArray[np.uint64]:
+    """uint64[2**21 / 64]: section EUSU of a bundle, usual_pairs() and the pairs of symbols in words.
 
     What stands in a listed word surprises nobody: 纳豆 in 纳豆粉.
     """
-    pairs = {pair for word in words for pair in pairwise(word)}
     return usual_pairs() | bitmap(1 << USUAL_BITS, [bit for pair in pairs for bit in usual_bits(*pair)])
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Final
 
 from fairpost.engine.folds import EVASION
@@ -18,6 +19,8 @@ __all__ = ["MOST_FORMS", "Form", "Vocabulary", "can_be_disguised", "classes_of",
 
 MOST_FORMS: Final = 8
 """Ways in which one word may sound."""
+OFTENER: Final = 2
+"""How many times as many lists hold what a pair of characters is taken for a disguise of."""
 
 _CLASSES: Final = {
     "phonetic": EvasionClass.PHONETIC,
@@ -74,6 +77,21 @@ class Vocabulary:
         """
         return sorted(self._classes.items(), key=lambda item: (-self._uses[item[0]], item[0]))
 
+    def pairs(self) -> list[tuple[int, int]]:
+        """The pairs of code points in words, sorted, but those that are themselves a disguise of another one.
+
+        Lists of disguises hold 微芯. It sounds like 微信, which OFTENER times as many lists hold, and still surprises.
+        """
+        uses: Counter[tuple[int, int]] = Counter()
+        for word, count in self._uses.items():
+            for pair in set(pairwise(word)):
+                uses[pair] += count
+        most: dict[tuple[tuple[int, int], ...], int] = {}
+        for pair, count in uses.items():
+            for key in _heard(pair):
+                most[key] = max(most.get(key, 0), count)
+        return sorted(pair for pair, count in uses.items() if all(most[key] < OFTENER * count for key in _heard(pair)))
+
     def forms(self) -> Iterator[Form]:
         """All forms of all words, the usual one of each first."""
         for number, (word, classes) in enumerate(self.words()):
@@ -85,9 +103,15 @@ class Vocabulary:
                 yield Form(number, form)
 
 
+def _heard(pair: tuple[int, int]) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """A pair of which one character is only heard: equal for pairs that differ there in writing alone."""
+    (first, a), (second, b) = ((code_point, sound_of(code_point)) for code_point in pair)
+    return ((-1, a), (second, b)), ((first, a), (-1, b))
+
+
 @cache
 def spelling() -> Spelling:
-    return Spelling(tables.SPELLINGS)
+    return Spelling(tables.SPELLINGS, tables.INITIALS)
 
 
 @cache

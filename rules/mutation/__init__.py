@@ -9,6 +9,7 @@ from .foreign import TablesError, read_tables
 from .kinds import KINDS, Kind
 from .report import tables
 from .run import Mutant, Mutations, mutate_cases, mutate_posts
+from .strength import Strength
 from .writing import Writing, own_tables
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Kind",
     "Mutant",
     "Mutations",
+    "Strength",
     "TablesError",
     "Writing",
     "fallen",

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from .strength import Strength
 from .writing import STROKES, Writing
 
 __all__ = ["TablesError", "read_tables"]
@@ -39,7 +40,7 @@ class TablesError(ValueError):
     """A folder of tables that cannot be read; the message says which file and why."""
 
 
-def read_tables(folder: Path) -> Writing:
+def read_tables(folder: Path, strength: Strength = Strength.MEASURED) -> Writing:
     """Read a folder of tables. There are none of martian text and of emoji for words: those kinds find nothing.
 
     Raises:
@@ -61,9 +62,11 @@ def read_tables(folder: Path) -> Writing:
         if form != simplified and len(form) == 1:
             traditional.setdefault(simplified, []).append(form)
 
+    def same(char: str) -> list[str]:
+        return by_syllable.get(sounds.get(char, ""), [])
+
     def homophones(char: str) -> tuple[str, ...]:
-        same = by_syllable.get(sounds.get(char, ""), [])
-        return tuple(c for c in same[: MOST_HOMOPHONES + 1] if c != char)
+        return tuple(c for c in same(char)[: MOST_HOMOPHONES + 1] if c != char)
 
     def pinyin(char: str) -> tuple[str, ...]:
         return (sounds[char],) if sounds.get(char) else ()
@@ -78,6 +81,8 @@ def read_tables(folder: Path) -> Writing:
         _getter({char: tuple(forms) for char, forms in traditional.items()}),
         lambda char: tuple(emoji.get(sounds.get(char, ""), ())),
         lambda word: (),
+        lambda char: tuple(c for c in same(char) if c != char),
+        strength,
     )
 
 

@@ -31,7 +31,7 @@ def by_kind(run: Mutations, what: str) -> Table:
     rows.append(("all", *_kept(counts), ""))
     columns = (Column("kind", "text"), *_KEPT, Column("such as", "text"))
     return Table(
-        f"{what} by kind of evasion; tables: {run.writing.name}",
+        f"{what} by kind of evasion; tables: {run.writing.name}, strength: {run.writing.strength}",
         columns,
         rows,
         "a kind that can change no word counts no text",

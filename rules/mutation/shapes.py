@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from random import Random
 
 from .cells import Cell, hits, is_han, substitute
+from .strength import replace_characters
 from .writing import Writing
 
 __all__ = ["contact", "emoji", "look_alike", "martian", "split"]
@@ -28,8 +29,12 @@ NUMBER = re.compile("[0-9]{5,}")
 
 
 def look_alike(cells: Sequence[Cell], rng: Random, writing: Writing) -> bool:
-    """Characters that look alike, at most half of a word."""
-    return substitute(cells, rng, lambda c: writing.look_alikes(c) if is_han(c) else ())
+    """Characters that look alike: as many as measured, or at most half of a word. Any form: real ones are too few."""
+
+    def forms(char: str) -> Sequence[str]:
+        return writing.look_alikes(char) if is_han(char) else ()
+
+    return replace_characters(cells, rng, writing.strength, forms, lambda char: rng.choice(forms(char)))
 
 
 def split(cells: Sequence[Cell], rng: Random, writing: Writing) -> bool:

@@ -7,14 +7,17 @@ from itertools import pairwise
 from random import Random
 
 from .cells import Cell, hits, is_han, substitute
+from .strength import draw_homophone, replace_characters
 from .writing import Writing
 
 __all__ = ["homophone", "mixed_pinyin", "pinyin"]
 
 
 def homophone(cells: Sequence[Cell], rng: Random, writing: Writing) -> bool:
-    """Characters that sound the same, at most half of a word."""
-    return substitute(cells, rng, writing.homophones)
+    """Characters that sound the same: as measured, or at most half of a word."""
+    return replace_characters(
+        cells, rng, writing.strength, writing.homophones, lambda char: draw_homophone(rng, *writing.sounding(char))
+    )
 
 
 def pinyin(cells: Sequence[Cell], rng: Random, writing: Writing) -> bool:

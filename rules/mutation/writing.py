@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from fairpost.engine.folds import evasion, fold_table
+
+from .strength import Strength
 
 __all__ = ["Writing", "own_tables"]
 
@@ -23,7 +25,8 @@ STROKES = frozenset("丨丿丶乙乚亅乛𠃊𠃋㇏丆冂")
 class Writing:
     """Forms of one Han character, the likeliest first; none where a table has none.
 
-    name: what the tables are, for reports. emoji: by the character or its sound. words: emoji of whole words.
+    name: what the tables are, for reports. strength: how hard homophones and look-alikes disguise. homophones: the
+    likeliest; all_homophones: however seldom. emoji: by the character or its sound. words: emoji of whole words.
     """
 
     name: str
@@ -35,9 +38,27 @@ class Writing:
     traditional: Forms
     emoji: Forms
     words: Forms
+    all_homophones: Forms
+    strength: Strength = Strength.MEASURED
+
+    @cached_property
+    def sounding(self) -> Callable[[str], tuple[tuple[str, ...], tuple[str, ...]]]:
+        """All homophones of a character: those of like build, that have a part in common with it, and the others."""
+
+        @cache
+        def found(char: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+            others = self.all_homophones(char)
+            like = tuple(other for other in others if self._is_like(char, other))
+            return like, tuple(other for other in others if other not in like)
+
+        return found
+
+    def _is_like(self, a: str, b: str) -> bool:
+        parts = [{part for form in self.splits(char) for part in form} for char in (a, b)]
+        return a in parts[1] or b in parts[0] or bool(parts[0] & parts[1])
 
 
-def own_tables() -> Writing:
+def own_tables(strength: Strength = Strength.MEASURED) -> Writing:
     """The tables that the engine folds with: says what it finds of what it knows."""
     return Writing(
         "own",
@@ -49,6 +70,8 @@ def own_tables() -> Writing:
         traditional=lambda c: _traditional().get(c, ()),
         emoji=cache(_emoji),
         words=cache(lambda word: tuple(evasion.symbols_of(word))),
+        all_homophones=cache(lambda c: tuple(evasion.homophones(c))),
+        strength=strength,
     )
 
 

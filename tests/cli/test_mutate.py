@@ -29,12 +29,12 @@ def test_terminal(pack: Path, run: Run) -> None:
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert lines[0] == "3 match cases mutated; 0 have no words in their evidence"
-    assert "Cases by kind of evasion; tables: own" in lines
+    assert "Cases by kind of evasion; tables: own, strength: measured" in lines
     assert any(line.startswith("separators 2 2 100.00%") for line in lines)
     assert any(line.startswith("pinyin 3 ") for line in lines)
     assert "By pair of kinds, the worst 1 of 1" in lines
     assert "By rule, the worst 2 of 2" in lines
-    assert "floors are not compared: they are shares over all kinds, with the engine's tables" in lines
+    assert "floors are not compared: they are shares over all kinds, as measured, with the engine's tables" in lines
 
 
 def test_a_rule_below_its_floor(pack: Path, tmp_path: Path, run: Run) -> None:
@@ -51,7 +51,7 @@ def test_posts_and_a_file_of_mutants(pack: Path, tmp_path: Path, run: Run) -> No
     done = run("rules", "mutate", pack, "--posts", "posts.jsonl", "--kind", "zero-width", "-o", "mutants.parquet")
     assert done.returncode == 0, done.stderr
     assert "1 posts that violate and are acted on mutated; 0 have no words in their evidence" in done.stdout
-    assert "Posts by kind of evasion; tables: own" in done.stdout
+    assert "Posts by kind of evasion; tables: own, strength: measured" in done.stdout
     found = pq.read_table(tmp_path / "mutants.parquet").to_pylist()
     assert {row["origin"] for row in found} == {"case", "post"}
     post = next(row for row in found if row["origin"] == "post")
@@ -92,3 +92,15 @@ def test_a_floor_that_is_none(floor: str, pack: Path, tmp_path: Path, run: Run) 
         "high": "floor: expected a number, read 'high'",
     }
     assert message[floor] in done.stdout
+
+
+def test_strength(pack: Path, run: Run) -> None:
+    done = run("rules", "mutate", pack, "--kind", "homophone", "--strength", "uniform")
+    assert done.returncode == 0, done.stderr
+    assert "tables: own, strength: uniform" in done.stdout
+    done = run("rules", "mutate", pack, "--strength", "unifrom")
+    assert done.returncode == 2
+    assert (
+        "--strength unifrom: unknown strength 'unifrom'; did you mean 'uniform'? Known: measured, uniform"
+        in " ".join(done.stderr.split())
+    )

@@ -19,6 +19,7 @@ from fairpost.engine.folds import DEFAULT, EVASION
 from fairpost.engine.folds import evasion as tables
 from fairpost.engine.scanner import available_paths, choose_path
 from fairpost.engine.vocabulary import RECOGNISERS
+from fairpost.engine.writings import Vocabulary
 
 ALL = DEFAULT | EVASION | {"repeat"}
 WORDS = [
@@ -125,6 +126,13 @@ CASES = [
     ("all of them", "曰zhuan仟💰", []),
     ("by chance", "一直跟之前一样", []),
     ("as it stands", "根治", [("根治", "根治")]),
+    ("a letter for a syllable", "加V信", [("加微信", "加V信"), ("微信", "V信")]),
+    ("a letter for a syllable before another one that sounds so", "加w❤", []),
+    ("X behind 微", "加微x", [("加微信", "加微x"), ("微信", "微x")]),
+    ("X behind something else", "根x", []),
+    ("half a suspect in a long word", "疑难杂正常有", [("疑难杂症", "疑难杂正")]),
+    ("half a suspect and another one", "疑南杂正常有", []),
+    ("half a suspect in a long word behind a comma", "疑难，杂正常有", []),
     ("letters touch", "家vxw", []),
     ("letters do not touch", "家vx", [("加vx", "家vx")]),
     ("digits touch", "15折启", []),
@@ -138,6 +146,13 @@ def test_cases(path: str, name: str, text: str, found: list[tuple[str, str]]) ->
     made = spans(RuleSet.from_bytes(matcher_bundle(patterns)), text)
     assert {(WORDS[k], text[begin:end]) for k, begin, end in made} == set(found)
     assert made == expected(patterns, text)
+
+
+def test_a_listed_disguise_surprises_still() -> None:
+    words = Vocabulary()
+    for word, uses in (("微信号", 5), ("微芯", 1), ("包邮", 5), ("保佑", 3)):
+        words.add([ord(c) for c in word], 1, uses)
+    assert {chr(a) + chr(b) for a, b in words.pairs()} == {"微信", "信号", "包邮", "保佑"}
 
 
 def test_what_was_meant() -> None:

@@ -33,7 +33,8 @@ class Sound:
     written: the character that stands there, or that parts, a rare form or an emoji stand for; None of a Latin
     syllable. how: how it is written; 0 for a plain character. first, last: code points of the text. letters: of a Latin
     syllable. others: further syllables that an emoji is used for; how a rare form itself sounds. is_suspect: a plain
-    one that may stand for another. ends_clause: a clause ends between it and the next one.
+    one that may stand for another. is_half: the pair on one side of it alone surprises. ends_clause: a clause ends
+    between it and the next one.
     """
 
     sound: Reading
@@ -44,6 +45,7 @@ class Sound:
     letters: tuple[Run, ...] = ()
     others: frozenset[int] = frozenset()
     is_suspect: bool = False
+    is_half: bool = False
     ends_clause: bool = False
 
     @property
@@ -158,9 +160,10 @@ def _with_suspects(text: str, known: Known, read: Sequence[Sound]) -> tuple[Soun
         lefts = [(EDGE + runs)[first], *_meant(read[k - 1 : k])]
         rights = [(runs + EDGE)[last + 1], *_meant(read[k + 1 : k + 2])]
         here = s.written or ""
-        surprises = all(is_unusual(known, c, here) for c in lefts) and all(is_unusual(known, here, c) for c in rights)
+        sides = all(is_unusual(known, c, here) for c in lefts), all(is_unusual(known, here, c) for c in rights)
+        surprises = all(sides)
         if is_plain:
-            marked.append(replace(s, is_suspect=surprises))
+            marked.append(replace(s, is_suspect=surprises, is_half=any(sides) and not surprises))
         else:
             marked.append(s if surprises else replace(s, others=frozenset()))
     return tuple(marked)
@@ -249,8 +252,20 @@ def _read_latin(runs: Sequence[Run], at: int, stop: int, made: list[Sound]) -> i
         number = tables.SPELLINGS[syllable]
         made.append(Sound(number, None, Writing.PINYIN, letters[0].first, letters[-1].last, letters))
         begin += len(syllable)
+    if end == at + 1 and _stands_for_syllable(runs, at, made):
+        run = runs[at]
+        made.append(Sound(tables.INITIALS[chr(run.code)], None, Writing.PINYIN, run.first, run.last, (run,)))
+        begin = end
     made += [Sound(chr(run.code), chr(run.code), Writing(0), run.first, run.last) for run in runs[begin:end]]
     return end - at
+
+
+def _stands_for_syllable(runs: Sequence[Run], at: int, made: Sequence[Sound]) -> bool:
+    """Whether a letter alone does: Q; V and W before what sounds like 信; X behind what sounds like 微."""
+    letter = chr(runs[at].code)
+    if letter in "vw":
+        return at + 1 < len(runs) and sound(chr(runs[at + 1].code)) == tables.INITIALS["x"]
+    return letter == "q" or (letter == "x" and bool(made) and made[-1].sound == tables.INITIALS["v"])
 
 
 def _word_end(runs: Sequence[Run], at: int, stop: int) -> int:

@@ -22,8 +22,10 @@ __all__ = ["Restored", "Words", "find_restored", "restore", "words_of", "words_o
 
 LONGEST = 32
 LEAST_PINYIN = 5
+LONG_WORD = 4
 MOST_FORMS = 8
 NEAR = 40
+OFTENER = 2
 CLASSES = {
     "phonetic": Writing.HOMOPHONE | Writing.PINYIN,
     "glyph": Writing.LOOKALIKE | Writing.SPLIT,
@@ -78,7 +80,18 @@ def words_of(sources: frozenset[tuple[str, frozenset[str], int]]) -> Words:
             if can_be_disguised(part):
                 words[part] = words.get(part, Writing(0)) | taken(folds)
                 uses[part] += count
-    pairs = {(number(a), number(b)) for word in words for a, b in pairwise(word)}
+    held: Counter[str] = Counter()
+    for word in words:
+        held.update({a + b: uses[word] for a, b in pairwise(word)})
+    most: Counter[str] = Counter()  # of the pairs that differ in how one character is written, not in how it sounds
+    alike: dict[tuple[str, Reading, Reading], list[str]] = {}
+    for a, b in held:
+        alike.setdefault(("first", sound(a), b), []).append(a + b)
+        alike.setdefault(("second", a, sound(b)), []).append(a + b)
+    for group in alike.values():
+        for pair in group:
+            most[pair] = max(most[pair], max(held[other] for other in group))
+    pairs = {(number(a), number(b)) for a, b in held if held[a + b] * OFTENER > most[a + b]}
     order = sorted(words.items(), key=lambda item: (-uses[item[0]], item[0]))
     return Words(tuple(order), Known(frozenset(wholes), frozenset(pairs)))
 
@@ -125,16 +138,18 @@ def writing(s: Sound, want: Reading, meant: str, takes: Writing) -> Writing | No
     if s.how:
         is_read_aloud = want in s.others and takes & Writing.HOMOPHONE
         return (s.how & ~Writing.LOOKALIKE) | Writing.HOMOPHONE if is_read_aloud else None
-    if not s.is_suspect:
+    if not (s.is_suspect or s.is_half):
         return None
     if s.sound == want and takes & Writing.HOMOPHONE:
         return Writing.HOMOPHONE
-    return Writing.LOOKALIKE if meant in passes_for(s.written or "") else None
+    return Writing.LOOKALIKE if s.is_suspect and meant in passes_for(s.written or "") else None
 
 
 def is_found(sounds: Sequence[Sound], form: Sequence[Reading], word: str) -> bool:
     """Whether the word is looked up here: around one of its places, by what stands beside that."""
-    return any(_is_found_at(k, sounds, form, word) for k in range(len(word)) if sounds[k].is_marked)
+    return any(
+        _is_found_at(k, sounds, form, word) for k in range(len(word)) if sounds[k].is_marked or sounds[k].is_half
+    )
 
 
 def _is_found_at(k: int, sounds: Sequence[Sound], form: Sequence[Reading], word: str) -> bool:
@@ -173,6 +188,10 @@ def counts(sounds: Sequence[Sound], how: Sequence[Writing], takes: Writing) -> b
         return False
     if any(joint & kinds and not takes & kinds for kinds in CLASSES.values()):
         return False
+    if any(s.is_half and one for s, one in zip(sounds, how, strict=True)):
+        is_whole = not any(s.ends_clause for s in sounds[:-1])
+        if len(sounds) < LONG_WORD or sum(map(bool, how)) > 1 or not is_whole:
+            return False
     if all(s.how & Writing.PINYIN for s in sounds) and letters < LEAST_PINYIN:
         return False
     if all(one & Writing.EMOJI for one in how) and len({s.first for s in sounds}) > 1:
@@ -185,7 +204,8 @@ def counts(sounds: Sequence[Sound], how: Sequence[Writing], takes: Writing) -> b
 def stand_ins(sounds: Sequence[Sound], how: Sequence[Writing]) -> int:
     """How many characters stand for others."""
     return sum(
-        bool(one) and (s.is_suspect or bool(one & Writing.HOMOPHONE)) for s, one in zip(sounds, how, strict=True)
+        bool(one) and (s.is_suspect or s.is_half or bool(one & Writing.HOMOPHONE))
+        for s, one in zip(sounds, how, strict=True)
     )
 
 

@@ -16,6 +16,7 @@ from fairpost.rules.mutation import (
     KINDS,
     Fallen,
     Mutations,
+    Strength,
     TablesError,
     fallen,
     mutate_cases,
@@ -26,8 +27,10 @@ from fairpost.rules.mutation import (
 )
 from fairpost.rules.mutation.cells import cells_of, text_of
 from fairpost.rules.mutation.foreign import FILES
+from fairpost.rules.mutation.strength import ELSEWHERE, FURTHER, LIKE_BUILD, draw_homophone
 
 OWN = own_tables()
+UNIFORM = own_tables(Strength.UNIFORM)
 
 PACK = """\
 pack: tea
@@ -101,7 +104,7 @@ def test_letters_upside_down_and_digits(seed: int) -> None:
 def test_every_hit_is_changed_and_at_most_half_of_a_word(kind: str, seed: int) -> None:
     text = "好的加薇信代理钱马不"
     cells = cells_of(text, [(2, 5), (5, 9)])
-    assert KINDS[kind].apply(cells, Random(seed), OWN)
+    assert KINDS[kind].apply(cells, Random(seed), UNIFORM)
     for first, last in ((2, 5), (5, 9)):
         changed = sum(not cell.is_open for cell in cells[first:last])
         assert changed
@@ -115,6 +118,31 @@ def test_homophones_sound_the_same() -> None:
         assert mutant is not None
         assert mutant != "根治"
         assert [evasion.syllable_of[ord(c)] for c in mutant] == [evasion.syllable_of[ord(c)] for c in "根治"]
+
+
+@pytest.mark.parametrize("kind", ["homophone", "look-alike"])
+def test_as_measured_one_character_of_a_hit_is_changed_mostly(kind: str) -> None:
+    changed, outside = [], 0
+    for seed in range(400):
+        cells = cells_of("好的加薇信代理钱马不", [(2, 5), (5, 9)])
+        assert KINDS[kind].apply(cells, Random(seed), OWN)
+        changed += [sum(not cell.is_open for cell in cells[first:last]) for first, last in ((2, 5), (5, 9))]
+        outside += sum(not cell.is_open for cell in (*cells[:2], cells[9]))
+    assert min(changed) == 1
+    assert 1 + FURTHER < sum(changed) / len(changed) < 1 + 4 * FURTHER  # 1 or 2 others that can be
+    assert ELSEWHERE / 2 < outside / (3 * 400) < ELSEWHERE * 2
+
+
+def test_as_measured_half_of_the_homophones_are_built_alike() -> None:
+    like, other = OWN.sounding("有")
+    assert "侑" in like
+    assert "又" in other
+    assert set(like + other) == set(evasion.homophones("有"))
+    rng = Random(0)
+    drawn = [draw_homophone(rng, like, other) for _ in range(2000)]
+    assert abs(sum(form in like for form in drawn) / len(drawn) - LIKE_BUILD) < 0.04
+    assert drawn.count(other[0]) > 3 * drawn.count(other[20])
+    assert draw_homophone(rng, (), ("又",)) == draw_homophone(rng, ("又",), ()) == "又"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ __all__ = [
     "COMMON",
     "EMOJI",
     "EMOJI_OTHER",
+    "INITIALS",
     "LOOKALIKES",
     "LOOKALIKES_RARE",
     "SPELLINGS",
@@ -38,6 +39,9 @@ SYLLABLES: tuple[str, ...]
 
 SPELLINGS: Mapping[str, int]
 """How a syllable is typed in Latin letters -> its number: `SYLLABLES`, and lue, nue for lve, nve."""
+
+INITIALS: Mapping[str, int]
+"""A letter that stands alone -> the syllable for which it is typed: V, W (before 信) wei, X (behind 微) xin, Q kou."""
 
 syllable_of: Mapping[int, int]
 """Han code point -> number of its main syllable: the one it has most often in words."""
@@ -89,6 +93,12 @@ def _syllables() -> tuple[str, ...]:
 def _spellings() -> Mapping[str, int]:
     numbers = {syllable: number for number, syllable in enumerate(_syllables())}
     return MappingProxyType(numbers | {"lue": numbers["lve"], "nue": numbers["nve"]})
+
+
+@cache
+def _initials() -> Mapping[str, int]:
+    numbers = _spellings()
+    return MappingProxyType({"q": numbers["kou"], "v": numbers["wei"], "w": numbers["wei"], "x": numbers["xin"]})
 
 
 @cache
@@ -148,6 +158,7 @@ _TABLES: dict[str, Callable[[], object]] = {
     "COMMON": _common,
     "EMOJI": _emoji,
     "EMOJI_OTHER": _emoji_other,
+    "INITIALS": _initials,
     "LOOKALIKES": _look_alikes,
     "LOOKALIKES_RARE": _rare,
     "SPELLINGS": _spellings,
