@@ -13,8 +13,9 @@ static inline int guard_open(guard_t *guard) {
     pthread_rwlockattr_t attributes;
     if (pthread_mutex_init(&guard->writing, NULL)) return -1;
     pthread_rwlockattr_init(&attributes);
-#if defined(__GLIBC__) && defined(PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP)
-    /* By default glibc lets readers pass a waiting writer: under load it would wait for ever. No reader takes it twice. */
+#ifdef __GLIBC__
+    /* By default glibc lets readers pass a waiting writer: under load it would wait for ever. No reader takes it
+     * twice. */
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 #endif
     int failed = pthread_rwlock_init(&guard->showing, &attributes);

@@ -4,7 +4,7 @@
  * line of the index and nearly always one row. Buckets are chosen by multiplying instead of masking, so an index grows
  * by a quarter and not by doubling: it is filled from 70 to 87 %, 4.6 to 5.7 bytes a seller. The index is cut into
  * shards by the hash, which grow one by one: the old copy of one shard, not of all, exists beside the new one, and the
- * writer stops for one shard's entries at most. (Tried: no shards, growth by doubling: 4.6 to 9.2 bytes, 14 while
+ * writer stops for one shard's entries at most. (Weighed: no shards, growth by doubling: 4.6 to 9.2 bytes, 14 while
  * growing.) */
 #ifndef FAIRPOST_STANDING_INDEX_H
 #define FAIRPOST_STANDING_INDEX_H

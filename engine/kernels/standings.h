@@ -59,6 +59,7 @@ typedef struct {
     const uint32_t *buckets[LOOKUP_GROUP];
     const seller_row_t *candidates[LOOKUP_GROUP];
     size_t rows[LOOKUP_GROUP];
+    uint8_t is_absent[LOOKUP_GROUP];
 } group_t;
 
 static inline void group_hash(const standings_t *table, const content_t *content, const seller_ids_t *ids, size_t first,
@@ -74,15 +75,20 @@ static inline void group_hash(const standings_t *table, const content_t *content
     }
 }
 
+/* No branch here or in the first half of group_settle() may depend on memory that is still on its way: a wrong guess
+ * would throw away the loads behind it, which is what the group is for. */
 static inline void group_probe(const content_t *content, group_t *group) {
     for (size_t k = 0; k < group->count; k++) {
         uint64_t high = group->hashes[k].high & content->placement;
         const shard_t *shard = &content->shards[shard_of(high)];
         home_t home = home_of(shard, high);
         uint32_t found = slots_equal(group->buckets[k], home.tag_mask, home.tag);
-        /* Where the bucket has no such tag: row 0, which nobody waits for. rows_open() made its block. */
-        group->rows[k] = found ? slot_row(shard, group->buckets[k][__builtin_ctz(found)]) : 0;
+        uint32_t empty = slots_equal(group->buckets[k], ~0u, SLOT_EMPTY);
+        uint32_t slot = group->buckets[k][__builtin_ctz(found | 1u << (SLOTS_A_BUCKET - 1))];
+        /* No such tag: row 0, which nobody waits for (and which it may even be). rows_open() made its block. */
+        group->rows[k] = slot & ~home.tag_mask & -(uint32_t)(found != 0);
         group->candidates[k] = row_at(&content->rows, group->rows[k]);
+        group->is_absent[k] = !found & (empty != 0); /* otherwise the buckets behind it may tell */
         __builtin_prefetch(group->candidates[k]);
     }
 }
@@ -90,11 +96,16 @@ static inline void group_probe(const content_t *content, group_t *group) {
 /* Rows of the group; NO_ROW for sellers that are not there, and for an empty id, which names nobody. Nearly all are the
  * first row that has their tag. */
 static inline void group_settle(content_t *content, const seller_ids_t *ids, group_t *group) {
+    uint64_t differs[LOOKUP_GROUP];
     for (size_t k = 0; k < group->count; k++) {
-        const hash128_t *hash = &group->candidates[k]->hash, wanted = group->hashes[k];
-        if (hash->low == wanted.low && hash->high == wanted.high) continue;
+        const hash128_t *hash = &group->candidates[k]->hash;
+        differs[k] = (hash->low ^ group->hashes[k].low) | (hash->high ^ group->hashes[k].high);
+    }
+    for (size_t k = 0; k < group->count; k++) {
+        if (!differs[k]) continue;
         size_t id = group->first + k;
-        group->rows[k] = ids->begins[id] == ids->ends[id] ? NO_ROW : content_row(content, wanted);
+        int is_absent = group->is_absent[k] || ids->begins[id] == ids->ends[id];
+        group->rows[k] = is_absent ? NO_ROW : content_row(content, group->hashes[k]);
     }
 }
 

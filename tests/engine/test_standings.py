@@ -439,3 +439,12 @@ def test_refusals() -> None:
             call()
     assert (len(table), table.sequence) == (1, 5)
     assert table.record("a") == numbered(1)[0]
+
+
+def test_the_example_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "standings.md").read_text(encoding="utf-8")
+    found: dict[str, Any] = {}
+    exec(text.split("```python\n")[1].split("```")[0], found)
+    view = found["view"]
+    assert view.sellers.tolist() == [0, SELLER_NONE, SELLER_NOT_FOUND]
+    assert (view.standings["tenure_days"].tolist(), view.sequence) == ([605], 1)
