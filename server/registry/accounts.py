@@ -28,6 +28,7 @@ __all__ = ["Entry", "entry_of", "recognise", "release"]
 
 ACTOR: Final = "registry"
 _BLACKLISTED: Final = LISTING.index("blacklisted")
+_MOST_LOOKED_AT: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,13 @@ def recognise(transaction: Transaction, seller_ids: Sequence[str]) -> list[str]:
         record = transaction.record(seller_id)
         if entry_of(transaction, record) is not None:
             continue
-        entries = [entry for other in others if (entry := entry_of(transaction, transaction.record(other)))]
-        # The account's own entry rather than one that follows from it.
+        # The account's own entry rather than one that follows from it. An enterprise may have hundreds of accounts.
+        entries: list[Entry] = []
+        for other in others[:_MOST_LOOKED_AT]:
+            if entry := entry_of(transaction, transaction.record(other)):
+                entries.append(entry)
+                if not entry.follows:
+                    break
         entries.sort(key=lambda entry: (entry.follows, entry.cause))
         if not entries or _decided_before(record, entries[0].cause):
             continue

@@ -17,6 +17,7 @@ from fairpost.server.registry.standing import Standing, derive
 from fairpost.server.registry.transaction import derived_columns
 from fairpost.server.registry.validation import check_registration
 from fairpost.server.store import schema
+from fairpost.server.store.bulk import insert_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -113,7 +114,7 @@ def _write(transaction: Transaction, sound: dict[str, _Sound], verify_by: date) 
     """Write the new ones; gives the ids that are taken."""
     connection, table = transaction.connection, schema.sellers
     known = sa.select(table.c.seller_id).where(table.c.seller_id.in_(list(sound)))
-    taken = list(connection.execute(known).scalars()) if sound else []
+    taken = set(connection.execute(known).scalars()) if sound else set()
     into: dict[sa.Table, list[dict[str, Any]]] = {
         schema.sellers: [],
         schema.persons: [],
@@ -145,10 +146,9 @@ def _write(transaction: Transaction, sound: dict[str, _Sound], verify_by: date) 
         into[schema.licences] += licence_rows(seller_id, licences)
         into[schema.events].append(event)
     for each, values in into.items():
-        if values:
-            connection.execute(each.insert(), values)
+        insert_many(connection, each, values)
     accounts.recognise(transaction, [seller["seller_id"] for seller in into[schema.sellers]])
-    return taken
+    return sorted(taken)
 
 
 def _derive(

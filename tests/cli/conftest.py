@@ -66,6 +66,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             contextlib.redirect_stderr(io.StringIO()) as err,
         ):
             patch.chdir(tmp_path)
+            patch.delenv("COLUMNS", raising=False)  # of whoever runs the tests
             for name, value in environment.items():
                 patch.setenv(name, value)
             try:

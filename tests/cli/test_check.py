@@ -217,8 +217,11 @@ def test_usage_errors(
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("http://x", "--registry http://x: is neither sqlite:///path/to/registry.sqlite nor host:port"),
-        ("sqlite:///no.sqlite", "--registry sqlite:///no.sqlite: no.sqlite: no such file"),
+        (
+            "http://x",
+            "--registry http://x: is neither sqlite:///path/to/registry.sqlite, postgresql://user@host/database nor host",
+        ),
+        ("sqlite:///no.sqlite", "--registry sqlite:///no.sqlite: no.sqlite: there is no registry here"),
         ("127.0.0.1:1", "no fairpost server answers at 127.0.0.1:1"),
     ],
 )
