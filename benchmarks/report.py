@@ -74,6 +74,7 @@ SUITES = {
     "lookups": Suite("Standing table of 10 M sellers, lookups/s", "ids", _rate),
     "standings": Suite("Standing table: one change, one file", "sellers", _each),
     "standing bytes": Suite("Standing table: bytes a seller", "sellers", _bytes),
+    "registry": Suite("The registry, acknowledged when on disk", "", _each),
     "serving": Suite("A server on the same machine, posts/s", "rules", _rate),
 }
 

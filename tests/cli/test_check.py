@@ -219,7 +219,7 @@ def test_usage_errors(
     [
         (
             "http://x",
-            "--registry http://x: is neither sqlite:///path/to/registry.sqlite, postgresql://user@host/database nor host",
+            "--registry http://x: is neither sqlite:///path/to/registry.sqlite, postgresql://user@host/database",
         ),
         ("sqlite:///no.sqlite", "--registry sqlite:///no.sqlite: no.sqlite: there is no registry here"),
         ("127.0.0.1:1", "no fairpost server answers at 127.0.0.1:1"),
