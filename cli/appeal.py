@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -12,9 +11,10 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from fairpost.cli import render
-from fairpost.cli.errors import CommandError, nearest
+from fairpost.cli.errors import CommandError
 from fairpost.cli.remote import DEFAULT_SERVER, connect
-from fairpost.cli.seller import SellerId, Server, standing_text
+from fairpost.cli.seller import SellerId, Server
+from fairpost.cli.words import numbers_of, show_list, text_or_input
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,10 +31,6 @@ Why = Annotated[str, typer.Option(help="Why; shown to the seller. '-' reads it f
 Version = Annotated[int, typer.Option(help="Write only if this is the appeal's version.")]
 
 
-def _text(value: str) -> str:
-    return sys.stdin.read().strip() if value == "-" else value
-
-
 @app.command()
 def file(
     seller_id: SellerId,
@@ -45,7 +41,7 @@ def file(
 ) -> None:
     """File an appeal against one event of a seller's log."""
     with connect(server, "--server", "appeal") as client:
-        found = client.file_appeal(seller_id, event, _text(statement), evidence=evidence or [])
+        found = client.file_appeal(seller_id, event, text_or_input(statement), evidence=evidence or [])
     _show(found, render.make_console())
 
 
@@ -83,7 +79,7 @@ def _decide(
         answer = client.decide_appeal(
             appeal_id,
             state=STATES.index(state) + 1,
-            decision=_text(decision),
+            decision=text_or_input(decision),
             actor=actor,
             expected_version=version,
         )
@@ -116,10 +112,7 @@ def list_appeals(
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """List appeals, oldest first."""
-    for word in state or []:
-        if word not in STATES:
-            raise CommandError(f"--state {word}: unknown; one of {', '.join(STATES)}{nearest(word, STATES)}")
-    numbers = [STATES.index(word) + 1 for word in state or []]
+    numbers = numbers_of("--state", state, STATES)
     with connect(server, "--server", "appeal") as client:
         conditions = {"seller_id": seller, "states": numbers, "page_size": min(most, 1000)}
         found = list(islice(client.list_appeals(**conditions), most + 1))
@@ -127,10 +120,7 @@ def list_appeals(
     for each in found[:most]:
         filed = each.filed_at.ToDatetime().date().isoformat()
         grid.add_row(each.appeal_id, each.seller_id, str(each.against), STATES[each.state - 1], filed)
-    console = render.make_console()
-    console.print(grid)
-    if len(found) > most:
-        console.print(f"and more; --most {10 * most} shows more of them")
+    show_list(render.make_console(), grid, len(found), most)
 
 
 def _show(appeal: Any, console: Console) -> None:

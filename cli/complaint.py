@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -11,9 +10,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from fairpost.cli import render
-from fairpost.cli.errors import CommandError, nearest
 from fairpost.cli.remote import DEFAULT_SERVER, connect
 from fairpost.cli.seller import SellerId, Server
+from fairpost.cli.words import number_of, numbers_of, show_list, text_or_input
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,16 +28,6 @@ OUTCOMES: Final = ("upheld", "rejected", "settled")
 ComplaintId = Annotated[str, typer.Argument(metavar="COMPLAINT_ID", help="The complaint's id.")]
 Actor = Annotated[str, typer.Option(envvar="FAIRPOST_ACTOR", help="Who does this.")]
 Version = Annotated[int, typer.Option(help="Write only if this is the complaint's version.")]
-
-
-def _number(option: str, word: str, known: tuple[str, ...]) -> int:
-    if word not in known:
-        raise CommandError(f"{option} {word}: unknown; one of {', '.join(known)}{nearest(word, known)}")
-    return known.index(word) + 1
-
-
-def _text(value: str) -> str:
-    return sys.stdin.read().strip() if value == "-" else value
 
 
 @app.command(
@@ -60,9 +49,9 @@ def file(
     """File a complaint against a registered seller. Its clocks start to run."""
     fields = {
         "seller_id": seller_id,
-        "kind": _number("--kind", kind, KINDS),
+        "kind": number_of("--kind", kind, KINDS),
         "consumer_id": consumer,
-        "statement": _text(statement),
+        "statement": text_or_input(statement),
         "consumer_contact": contact,
         "post_id": post,
         "order_id": order,
@@ -99,7 +88,7 @@ def answer(
     """Record the seller's answer."""
     with connect(server, "--server", "complaint") as client:
         found = client.answer_complaint(
-            complaint_id, answer=_text(text), actor=actor, expected_version=expected_version
+            complaint_id, answer=text_or_input(text), actor=actor, expected_version=expected_version
         )
     _show(found, render.make_console())
 
@@ -122,8 +111,8 @@ def resolve(
     with connect(server, "--server", "complaint") as client:
         found = client.resolve_complaint(
             complaint_id,
-            outcome=_number("--outcome", outcome, OUTCOMES),
-            resolution=_text(resolution),
+            outcome=number_of("--outcome", outcome, OUTCOMES),
+            resolution=text_or_input(resolution),
             actor=actor,
             strike_category=strike,
             strike_weight=weight if strike else 0,
@@ -162,7 +151,7 @@ def list_complaints(
     """List complaints, oldest first."""
     conditions = {
         "seller_id": seller,
-        "states": [_number("--state", word, STATES) for word in state or []],
+        "states": numbers_of("--state", state, STATES),
         "overdue": overdue,
         "handler": handler,
         "page_size": min(most, 1000),
@@ -179,10 +168,7 @@ def list_complaints(
             each.filed_at.ToDatetime().date().isoformat(),
             min((clock.due for clock in each.clocks if not clock.stopped), default=""),
         )
-    console = render.make_console()
-    console.print(grid)
-    if len(found) > most:
-        console.print(f"and more; --most {10 * most} shows more of them")
+    show_list(render.make_console(), grid, len(found), most)
 
 
 def _state(complaint: Any) -> Text:

@@ -13,6 +13,7 @@ from rich.text import Text
 from fairpost.cli import render
 from fairpost.cli.errors import CommandError, nearest
 from fairpost.cli.remote import DEFAULT_SERVER, connect
+from fairpost.cli.words import number_of, numbers_of, show_list
 from fairpost.engine.vocabulary import ENFORCEMENT, LICENCES, LISTING, REGISTRATION
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ def register(
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Register a seller. Everything that is wrong is told at once; what is still missing is told too."""
-    if kind not in KINDS:
-        raise CommandError(f"--kind {kind}: unknown; one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
+    number = number_of("--kind", kind, list(KINDS))
     if identity_number == "-":
         identity_number = sys.stdin.readline().strip()
     with connect(server, "--server", "seller") as client:
@@ -63,7 +63,7 @@ def register(
 
         request = registry_pb2.RegisterSellerRequest(
             seller_id=seller_id,
-            kind=KINDS[kind],  # type: ignore[arg-type]
+            kind=number,  # type: ignore[arg-type]
             name=name,
             identity_number=identity_number,
             credit_code=credit_code,
@@ -196,13 +196,11 @@ def update(
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Change fields of a record. The record must be as faultless afterwards as a new one."""
-    if kind is not None and kind not in KINDS:
-        raise CommandError(f"--kind {kind}: unknown; one of {', '.join(KINDS)}{nearest(kind, KINDS)}")
     if identity_number == "-":
         identity_number = sys.stdin.readline().strip()
     contacts = {k: v for k, v in (("phone", phone), ("email", email), ("address", address)) if v is not None}
     given = {
-        "kind": None if kind is None else KINDS[kind],
+        "kind": None if kind is None else number_of("--kind", kind, list(KINDS)),
         "name": name,
         "categories": category or None,
         "credit_code": credit_code,
@@ -246,9 +244,9 @@ def list_sellers(
     if number == "-":
         number = sys.stdin.readline().strip()
     conditions = {
-        "registrations": _numbers("--registration", registration, REGISTRATION),
-        "enforcements": _numbers("--enforcement", enforcement, ENFORCEMENT),
-        "listings": _numbers("--listing", listing, LISTING),
+        "registrations": numbers_of("--registration", registration, REGISTRATION),
+        "enforcements": numbers_of("--enforcement", enforcement, ENFORCEMENT),
+        "listings": numbers_of("--listing", listing, LISTING),
         "query": query,
         "category": category,
         "number": number,
@@ -259,17 +257,7 @@ def list_sellers(
         found = list(islice(client.sellers(**conditions), most + 1))
     for seller in found[:most]:
         grid.add_row(seller.seller_id, seller.name, ", ".join(seller.categories), standing_text(seller.standing))
-    console = render.make_console()
-    console.print(grid)
-    if len(found) > most:
-        console.print(f"and more; --most {10 * most} shows more of them")
-
-
-def _numbers(option: str, words: list[str] | None, known: tuple[str, ...]) -> list[int]:
-    for word in words or []:
-        if word not in known:
-            raise CommandError(f"{option} {word}: unknown; one of {', '.join(known)}{nearest(word, known)}")
-    return [known.index(word) + 1 for word in words or []]
+    show_list(render.make_console(), grid, len(found), most)
 
 
 @app.command()
