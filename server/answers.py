@@ -14,6 +14,7 @@ from google.protobuf import duration_pb2
 
 from fairpost.engine.vocabulary import SELLER_NOT_FOUND, STANDING_DTYPE
 from fairpost.server import messages
+from fairpost.server.wire import varint
 from fairpost.v1 import registry_pb2, standing_pb2
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serialised"]
 
+_length = lru_cache(maxsize=1 << 12)(varint)
 _OK = standing_pb2.LOOKUP_OUTCOME_OK
 _UNAVAILABLE = standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE
 
@@ -67,14 +69,3 @@ def _nameless(record: bytes) -> bytes:
     """A record of STANDING_DTYPE as a serialised Standing without the seller's id."""
     (row,) = np.frombuffer(record, STANDING_DTYPE)
     return messages.standing("", row).SerializeToString()
-
-
-@lru_cache(maxsize=1 << 12)
-def _length(number: int) -> bytes:
-    """A length as a varint."""
-    found = bytearray()
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    found.append(number)
-    return bytes(found)

@@ -227,23 +227,11 @@ class Client:
 
     def sellers(self, **conditions: Any) -> Iterator[seller_pb2.Seller]:
         """All sellers that fulfil the conditions (fields of ListSellersRequest), page by page, by seller id."""
-        request = registry_pb2.ListSellersRequest(**conditions)
-        while True:
-            page = _call(self.registry.ListSellers, request, self._timeout)
-            yield from page.sellers
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
+        return self._pages(self.registry.ListSellers, registry_pb2.ListSellersRequest(**conditions), "sellers")
 
     def events(self, seller_id: str) -> Iterator[seller_event_pb2.SellerEvent]:
         """A seller's log, oldest first."""
-        request = registry_pb2.ListEventsRequest(seller_id=seller_id)
-        while True:
-            page = _call(self.registry.ListEvents, request, self._timeout)
-            yield from page.events
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
+        return self._pages(self.registry.ListEvents, registry_pb2.ListEventsRequest(seller_id=seller_id), "events")
 
     def watch(
         self, cursor: str = "", *, seller_ids: Sequence[str] = ()
@@ -321,13 +309,8 @@ class Client:
 
     def list_complaints(self, **conditions: Any) -> Iterator[complaint_pb2.Complaint]:
         """All that meet the conditions of ListComplaintsRequest, oldest first."""
-        while True:
-            request = complaint_pb2.ListComplaintsRequest(**conditions)
-            page = _call(self.complaints.ListComplaints, request, self._timeout)
-            yield from page.complaints
-            if not page.next_page_token:
-                return
-            conditions["page_token"] = page.next_page_token
+        request = complaint_pb2.ListComplaintsRequest(**conditions)
+        return self._pages(self.complaints.ListComplaints, request, "complaints")
 
     def file_appeal(self, seller_id: str, against: int, statement: str, **fields: Any) -> appeal_pb2.Appeal:
         """against: sequence of the event."""
@@ -344,12 +327,7 @@ class Client:
 
     def list_appeals(self, **conditions: Any) -> Iterator[appeal_pb2.Appeal]:
         """All that meet the conditions of ListAppealsRequest, oldest first."""
-        while True:
-            page = _call(self.appeals.ListAppeals, appeal_pb2.ListAppealsRequest(**conditions), self._timeout)
-            yield from page.appeals
-            if not page.next_page_token:
-                return
-            conditions["page_token"] = page.next_page_token
+        return self._pages(self.appeals.ListAppeals, appeal_pb2.ListAppealsRequest(**conditions), "appeals")
 
     # ---- rules ------------------------------------------------------------------------------------------
 
@@ -365,15 +343,17 @@ class Client:
 
     def revisions(self) -> list[rules_pb2.Revision]:
         """All kept revisions, latest activation first."""
-        found: list[rules_pb2.Revision] = []
-        token = ""
+        request = rules_pb2.ListRevisionsRequest(page_size=100)
+        return list(self._pages(self.rules.ListRevisions, request, "revisions"))
+
+    def _pages(self, method: Callable[..., Any], request: Any, field: str) -> Iterator[Any]:
+        """The entries of all pages of a list, one page at a time."""
         while True:
-            request = rules_pb2.ListRevisionsRequest(page_size=100, page_token=token)
-            page = _call(self.rules.ListRevisions, request, self._timeout)
-            found.extend(page.revisions)
-            token = page.next_page_token
-            if not token:
-                return found
+            page = _call(method, request, self._timeout)
+            yield from getattr(page, field)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
 
 
 def _batches(posts: Iterable[post_pb2.Post], size: int) -> Iterator[Sequence[post_pb2.Post]]:

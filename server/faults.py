@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from fairpost.server.errors import Violation, invalid_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
-__all__ = ["Faults", "request_id_fault", "seller_id_fault"]
+__all__ = ["Faults", "given_id_fault", "request_id_fault", "seller_id_fault"]
 
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -45,6 +46,13 @@ class Faults:
             self.add(field, f"has {len(values)} entries; at most {most} are taken")
         for i, value in enumerate(values[:most]):
             self.text(f"{field}[{i}]", value, limit, required=True)
+
+    def choices(self, field: str, values: Iterable[int], enum: Any) -> None:
+        """Numbers of a protobuf enum; that of "unspecified" is none."""
+        names = ", ".join(name for name, number in enum.items() if number)
+        for i, value in enumerate(values):
+            if not value or value not in enum.values():
+                self.add(f"{field}[{i}]", f"{value} is none of {names}")
 
     def raise_if_any(self) -> None:
         """
@@ -85,3 +93,8 @@ def request_id_fault(request_id: str) -> str | None:
     if request_id and not _VISIBLE.fullmatch(request_id):
         return "must be visible ASCII characters without spaces"
     return None
+
+
+def given_id_fault(value: str) -> str | None:
+    """Of an id that the registry gave out: a complaint's, an appeal's."""
+    return f"has {len(value)} characters; at most 32 are taken" if len(value) > 32 else seller_id_fault(value)

@@ -20,6 +20,7 @@ from fairpost.engine.vocabulary import (
     SELLER_RECORD_DTYPE,
     SINCE_NEVER,
 )
+from fairpost.server.wire import varint
 from fairpost.v1 import registry_pb2, seller_event_pb2, seller_pb2, standing_pb2, verdict_pb2
 
 if TYPE_CHECKING:
@@ -96,9 +97,8 @@ def mirror_entry(seller_id: str, packed: bytes) -> registry_pb2.MirrorEntry:
 def entry_digest(seller_id: str, packed: bytes) -> bytes:
     """16 bytes: a mirror's checksum is their sum modulo 2^128 over all sellers (GetSnapshotResponse.checksum)."""
     name = seller_id.encode()
-    # The id is the entry's first field: tag, length, bytes; the length of an id needs at most two bytes.
-    length = bytes([len(name)]) if len(name) < 128 else bytes([len(name) & 127 | 128, len(name) >> 7])
-    return hashlib.sha256(b"\x0a" + length + name + _nameless_entry(packed)).digest()[:16]
+    # The id is the entry's first field: tag, length, bytes.
+    return hashlib.sha256(b"\x0a" + varint(len(name)) + name + _nameless_entry(packed)).digest()[:16]
 
 
 @lru_cache(maxsize=10_000)

@@ -19,7 +19,7 @@ from fairpost.v1 import filter_pb2, post_pb2, reason_pb2
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PostOrError", "parse", "parse_batch"]
+__all__ = ["PostOrError", "parse", "parse_batch", "varint"]
 
 PostOrError = post_pb2.Post | InvalidArgument
 Request = TypeVar("Request", bound=Message)
@@ -94,11 +94,12 @@ def _without_posts(content: bytes) -> bytes:
     rest = bytearray()
     for number, kind, value in _fields(content):
         if kind == 0:
-            rest += _varint(number << 3) + _varint(value)
+            rest += varint(number << 3) + varint(value)
     return bytes(rest)
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """Protobuf's form of a number, and of a length: seven bits a byte, the lowest first."""
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)

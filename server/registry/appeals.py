@@ -10,14 +10,15 @@ import sqlalchemy as sa
 from fairpost.engine.dates import day_of_date
 from fairpost.server import messages
 from fairpost.server.errors import AlreadyExists, FailedPrecondition, NotFound, Violation, invalid_fields
-from fairpost.server.faults import Faults, request_id_fault, seller_id_fault
+from fairpost.server.faults import Faults, given_id_fault, request_id_fault, seller_id_fault
 from fairpost.server.registry import accounts
 from fairpost.server.registry import log as records
+from fairpost.server.registry.ciphers import APPEAL_STATEMENT
 from fairpost.server.registry.decisions import APPEALABLE
 from fairpost.server.registry.paging import Pages
 from fairpost.server.registry.penalties import overturned
 from fairpost.server.registry.regression import case_pack
-from fairpost.server.registry.transaction import conflict
+from fairpost.server.registry.transaction import expect_version
 from fairpost.server.registry.violations import post_of
 from fairpost.server.store import schema
 from fairpost.v1 import appeal_pb2, reason_pb2
@@ -28,16 +29,11 @@ if TYPE_CHECKING:
     from fairpost.server.registry.records import EventRecord, SellerRecord
     from fairpost.server.registry.transaction import Transaction
 
-__all__ = ["Appeals", "statement_context"]
+__all__ = ["Appeals"]
 
 _FILED = appeal_pb2.APPEAL_STATE_FILED
 _DECISIONS: Final = {appeal_pb2.APPEAL_STATE_UPHELD: "upheld", appeal_pb2.APPEAL_STATE_OVERTURNED: "overturned"}
 _TABLE: Final = schema.appeals
-
-
-def statement_context(appeal_id: str) -> str:
-    """What a seller's statement is encrypted for."""
-    return f"appeal-statement:{appeal_id}"
 
 
 class Appeals:
@@ -72,7 +68,7 @@ class Appeals:
                 "filed": filed,
                 "version": filed,
                 "state": _FILED,
-                "statement_cipher": transaction.keys.encrypt(request.statement.encode(), statement_context(appeal_id)),
+                "statement_cipher": APPEAL_STATEMENT.seal(transaction.keys, request.statement.encode(), appeal_id),
                 "evidence": list(request.evidence),
                 "decision": "",
                 "actor": "",
@@ -121,7 +117,7 @@ class Appeals:
     def decide(self, request: appeal_pb2.DecideAppealRequest) -> appeal_pb2.DecideAppealResponse:
         faults = Faults()
         faults.add("request_id", request_id_fault(request.request_id))
-        faults.add("appeal_id", _appeal_id_fault(request.appeal_id))
+        faults.add("appeal_id", given_id_fault(request.appeal_id))
         if request.state not in _DECISIONS:
             faults.add("state", f"must be one of {', '.join(map(appeal_pb2.AppealState.Name, _DECISIONS))}")
         faults.text("decision", request.decision, 4000, required=True, lines=True)
@@ -130,8 +126,7 @@ class Appeals:
 
         def work(transaction: Transaction) -> tuple[str, appeal_pb2.DecideAppealResponse]:
             row = _existing(transaction.connection, request.appeal_id)
-            if request.expected_version and request.expected_version != row.version:
-                raise conflict("the appeal", row.version, request.expected_version)
+            expect_version("the appeal", row.version, request.expected_version)
             if row.state != _FILED:
                 word = _DECISIONS[row.state]
                 raise FailedPrecondition(
@@ -179,7 +174,7 @@ class Appeals:
     # ---- reads ------------------------------------------------------------------------------------------
 
     def get(self, request: appeal_pb2.GetAppealRequest) -> appeal_pb2.AppealResponse:
-        if fault := _appeal_id_fault(request.appeal_id):
+        if fault := given_id_fault(request.appeal_id):
             raise invalid_fields([Violation("appeal_id", fault)])
         with self._core.store.read() as connection:
             row = _existing(connection, request.appeal_id)
@@ -191,26 +186,17 @@ class Appeals:
         pages.check(faults)
         if request.seller_id:
             faults.add("seller_id", seller_id_fault(request.seller_id))
-        states = [number for number in appeal_pb2.AppealState.values() if number]
-        for i, state in enumerate(request.states):
-            if state not in states:
-                names = ", ".join(appeal_pb2.AppealState.Name(number) for number in states)
-                faults.add(f"states[{i}]", f"{state} is none of {names}")
+        faults.choices("states", request.states, appeal_pb2.AppealState)
         faults.raise_if_any()
-        query = sa.select(_TABLE).order_by(_TABLE.c.filed).limit(pages.size + 1)
+        query = sa.select(_TABLE)
         if request.seller_id:
             query = query.where(_TABLE.c.seller_id == request.seller_id)
         if request.states:
             query = query.where(_TABLE.c.state.in_(list(request.states)))
-        if (after := pages.begin()) is not None:
-            query = query.where(_TABLE.c.filed > after)
         with self._core.store.read() as connection:
-            found = connection.execute(query).all()
-        shown = found[: pages.size]
-        answer = appeal_pb2.ListAppealsResponse(appeals=[_message(row, self._core.keys) for row in shown])
-        if len(found) > len(shown):
-            answer.next_page_token = pages.token(shown[-1].filed)
-        return answer
+            shown, after = pages.take(connection, query, _TABLE.c.filed)
+        appeals = [_message(row, self._core.keys) for row in shown]
+        return appeal_pb2.ListAppealsResponse(appeals=appeals, next_page_token=after)
 
 
 def _contested(record: SellerRecord, sequence: int) -> EventRecord:
@@ -238,15 +224,12 @@ def _existing(connection: sa.Connection, appeal_id: str) -> Any:
 
 
 def _message(row: Any, keys: Keys) -> appeal_pb2.Appeal:
-    statement = ""
-    if row.statement_cipher is not None:
-        statement = keys.decrypt(bytes(row.statement_cipher), statement_context(row.appeal_id)).decode()
     message = appeal_pb2.Appeal(
         appeal_id=row.appeal_id,
         seller_id=row.seller_id,
         against=row.against,
         state=row.state,
-        statement=statement,
+        statement=APPEAL_STATEMENT.open(keys, row.statement_cipher, row.appeal_id).decode(),
         evidence=row.evidence,
         decision=row.decision,
         actor=row.actor,
@@ -256,9 +239,3 @@ def _message(row: Any, keys: Keys) -> appeal_pb2.Appeal:
     if row.decided_at is not None:
         message.decided_at.FromMilliseconds(row.decided_at)
     return message
-
-
-def _appeal_id_fault(appeal_id: str) -> str | None:
-    if len(appeal_id) > 32:
-        return f"has {len(appeal_id)} characters; at most 32 are taken"
-    return seller_id_fault(appeal_id)

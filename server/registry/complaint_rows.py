@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from fairpost.server.errors import NotFound
+from fairpost.server.registry.ciphers import COMPLAINT_CONTACT, COMPLAINT_STATEMENT
 from fairpost.server.registry.clocks import clocks
 from fairpost.server.store import schema
 from fairpost.v1 import complaint_pb2, reason_pb2
@@ -17,19 +18,9 @@ if TYPE_CHECKING:
     from fairpost.server.registry.keys import Keys
     from fairpost.server.registry.transaction import Transaction
 
-__all__ = ["contact_context", "existing", "message_of", "state_word", "statement_context", "update"]
+__all__ = ["existing", "message_of", "state_word", "update"]
 
 _TABLE: Final = schema.complaints
-
-
-def statement_context(complaint_id: str) -> str:
-    """What a consumer's statement is encrypted for."""
-    return f"complaint-statement:{complaint_id}"
-
-
-def contact_context(complaint_id: str) -> str:
-    """What a consumer's contact is encrypted for."""
-    return f"complaint-contact:{complaint_id}"
 
 
 def existing(connection: sa.Connection, complaint_id: str) -> Any:
@@ -53,11 +44,7 @@ def update(transaction: Transaction, row: Any, values: dict[str, Any]) -> Any:
 
 def message_of(row: Any, keys: Keys, day: date, *, masked: bool = True) -> complaint_pb2.Complaint:
     """The complaint as it stands on `day`. masked: whether the contact is."""
-    contact, statement = "", ""
-    if row.contact_cipher is not None:
-        contact = keys.decrypt(bytes(row.contact_cipher), contact_context(row.complaint_id)).decode()
-    if row.statement_cipher is not None:
-        statement = keys.decrypt(bytes(row.statement_cipher), statement_context(row.complaint_id)).decode()
+    contact = COMPLAINT_CONTACT.open(keys, row.contact_cipher, row.complaint_id).decode()
     message = complaint_pb2.Complaint(
         complaint_id=row.complaint_id,
         seller_id=row.seller_id,
@@ -67,7 +54,7 @@ def message_of(row: Any, keys: Keys, day: date, *, masked: bool = True) -> compl
         post_id=row.post_id,
         order_id=row.order_id,
         consumer_id=row.consumer_id,
-        statement=statement,
+        statement=COMPLAINT_STATEMENT.open(keys, row.statement_cipher, row.complaint_id).decode(),
         consumer_contact=_masked(contact) if masked else contact,
         evidence=row.evidence,
         handler=row.handler,

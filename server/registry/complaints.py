@@ -11,24 +11,22 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-import structlog
 
 from fairpost.engine.vocabulary import CATEGORIES, COMMERCE
 from fairpost.server.errors import FailedPrecondition, Violation, invalid_fields
-from fairpost.server.faults import Faults, request_id_fault, seller_id_fault
+from fairpost.server.faults import Faults, given_id_fault, request_id_fault, seller_id_fault
 from fairpost.server.registry import log as records
+from fairpost.server.registry.ciphers import COMPLAINT_CONTACT, COMPLAINT_STATEMENT
 from fairpost.server.registry.clocks import answer_due, complaint_kind, handling_due, late, next_due
 from fairpost.server.registry.complaint_rows import (
-    contact_context,
     existing,
     message_of,
     state_word,
-    statement_context,
     update,
 )
 from fairpost.server.registry.decisions import add_strike
 from fairpost.server.registry.paging import Pages
-from fairpost.server.registry.transaction import conflict
+from fairpost.server.registry.transaction import expect_version
 from fairpost.server.store import schema
 from fairpost.v1 import complaint_pb2, reason_pb2
 
@@ -38,9 +36,7 @@ if TYPE_CHECKING:
     from fairpost.server.registry.core import Core
     from fairpost.server.registry.transaction import Transaction
 
-__all__ = ["Complaints", "due", "mark_part", "overdue_complaints"]
-
-log = structlog.get_logger(__name__)
+__all__ = ["Complaints", "due", "mark_part"]
 
 _FILED = complaint_pb2.COMPLAINT_STATE_FILED
 _ASSIGNED = complaint_pb2.COMPLAINT_STATE_ASSIGNED
@@ -121,8 +117,7 @@ class Complaints:
     def _step(self, request: Any, method: str, step: str, values: dict[str, Any]) -> complaint_pb2.ComplaintResponse:
         def work(transaction: Transaction) -> tuple[str, complaint_pb2.ComplaintResponse]:
             row = existing(transaction.connection, request.complaint_id)
-            if request.expected_version and request.expected_version != row.version:
-                raise conflict("the complaint", row.version, request.expected_version)
+            expect_version("the complaint", row.version, request.expected_version)
             if row.state not in _STEPS[step]:
                 allowed = " or ".join(map(state_word, _STEPS[step]))
                 raise FailedPrecondition(
@@ -153,7 +148,7 @@ class Complaints:
     # ---- reads ------------------------------------------------------------------------------------------
 
     def get(self, request: complaint_pb2.GetComplaintRequest) -> complaint_pb2.ComplaintResponse:
-        if fault := _complaint_id_fault(request.complaint_id):
+        if fault := given_id_fault(request.complaint_id):
             raise invalid_fields([Violation("complaint_id", fault)])
         with self._core.store.read() as connection:
             row = existing(connection, request.complaint_id)
@@ -167,14 +162,10 @@ class Complaints:
         if request.seller_id:
             faults.add("seller_id", seller_id_fault(request.seller_id))
         faults.text("handler", request.handler, 128)
-        states = [number for number in complaint_pb2.ComplaintState.values() if number]
-        for i, state in enumerate(request.states):
-            if state not in states:
-                names = ", ".join(complaint_pb2.ComplaintState.Name(number) for number in states)
-                faults.add(f"states[{i}]", f"{state} is none of {names}")
+        faults.choices("states", request.states, complaint_pb2.ComplaintState)
         faults.raise_if_any()
         day = self._core.today()
-        query = sa.select(_TABLE).order_by(_TABLE.c.filed).limit(pages.size + 1)
+        query = sa.select(_TABLE)
         if request.seller_id:
             query = query.where(_TABLE.c.seller_id == request.seller_id)
         if request.handler:
@@ -183,49 +174,26 @@ class Complaints:
             query = query.where(_TABLE.c.state.in_(list(request.states)))
         if request.overdue:
             query = query.where(_TABLE.c.overdue | (_TABLE.c.next_due <= day))
-        if (after := pages.begin()) is not None:
-            query = query.where(_TABLE.c.filed > after)
         with self._core.store.read() as connection:
-            found = connection.execute(query).all()
-        shown = found[: pages.size]
-        answer = complaint_pb2.ListComplaintsResponse(
-            complaints=[message_of(row, self._core.keys, day) for row in shown]
-        )
-        if len(found) > len(shown):
-            answer.next_page_token = pages.token(shown[-1].filed)
-        return answer
+            shown, after = pages.take(connection, query, _TABLE.c.filed)
+        complaints = [message_of(row, self._core.keys, day) for row in shown]
+        return complaint_pb2.ListComplaintsResponse(complaints=complaints, next_page_token=after)
 
 
 # ---- the job --------------------------------------------------------------------------------------------
 
 
-def overdue_complaints(core: Core) -> int:
-    """Mark the complaints of which a term has ended; gives how many. Safe to run twice, and beside others.
-
-    Each term is an event of its own, once. A strike, by the ladder, comes with the seller's term alone: that a handler
-    is late is not the seller's doing.
-
-    Raises:
-        ServiceError: of the store; what was done so far stays.
-    """
-    marked, more = 0, due(core)
-    while more:
-        counts, more = mark_part(core)
-        marked += counts.total()
-    if marked:
-        log.info("complaints overdue", complaints=marked)
-    return marked
-
-
 def due(core: Core) -> bool:
     """Whether a term has ended: a read, for no writer must wait where nothing is to be written."""
-    query = sa.select(_TABLE.c.complaint_id).where(_TABLE.c.next_due <= core.today()).limit(1)
-    with core.store.read() as connection:
-        return connection.execute(query).first() is not None
+    return core.store.has(sa.select(_TABLE.c.complaint_id).where(_TABLE.c.next_due <= core.today()))
 
 
 def mark_part(core: Core) -> tuple[Counter[str], bool]:
-    """Mark some; gives how many, and whether there are more."""
+    """Mark some of the complaints of which a term has ended; gives how many, and whether there are more.
+
+    Each term is an event of its own, once. A strike, by the ladder, comes with the seller's term alone: that a handler
+    is late is not the seller's doing.
+    """
     marked = core.write(_mark_part)
     return +Counter({"complaints": marked}), marked == _PART
 
@@ -284,8 +252,8 @@ def _file(transaction: Transaction, request: complaint_pb2.FileComplaintRequest,
         "post_id": request.post_id,
         "order_id": request.order_id,
         "consumer_id": request.consumer_id,
-        "statement_cipher": keys.encrypt(request.statement.encode(), statement_context(complaint_id)),
-        "contact_cipher": keys.encrypt(contact.encode(), contact_context(complaint_id)) if contact else None,
+        "statement_cipher": COMPLAINT_STATEMENT.seal(keys, request.statement.encode(), complaint_id),
+        "contact_cipher": COMPLAINT_CONTACT.seal(keys, contact.encode(), complaint_id) if contact else None,
         "evidence": list(request.evidence),
         "handler": "",
         "answer": "",
@@ -356,12 +324,6 @@ def _check_filing(request: complaint_pb2.FileComplaintRequest, day: date) -> dat
 def _step_faults(request: Any) -> Faults:
     faults = Faults()
     faults.add("request_id", request_id_fault(request.request_id))
-    faults.add("complaint_id", _complaint_id_fault(request.complaint_id))
+    faults.add("complaint_id", given_id_fault(request.complaint_id))
     faults.text("actor", request.actor, 128, required=True)
     return faults
-
-
-def _complaint_id_fault(complaint_id: str) -> str | None:
-    if len(complaint_id) > 32:
-        return f"has {len(complaint_id)} characters; at most 32 are taken"
-    return seller_id_fault(complaint_id)

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from fairpost.engine.dates import today
 from fairpost.server.errors import InvalidArgument
+from fairpost.server.registry.ciphers import ANSWER
 from fairpost.server.registry.ladder import Ladder, default_ladder
 from fairpost.server.registry.transaction import Transaction
 from fairpost.server.store import schema
@@ -101,7 +102,7 @@ class Core:
                     "seller_id": seller_id,
                     "method": method,
                     "digest": digest,
-                    "response_cipher": self.keys.encrypt(answer.SerializeToString(), f"request:{name}"),
+                    "response_cipher": ANSWER.seal(self.keys, answer.SerializeToString(), name),
                     "recorded_at": transaction.now,
                 }
                 transaction.connection.execute(schema.requests.insert(), row)
@@ -121,7 +122,7 @@ class Core:
                 reason_pb2.REASON_REQUEST_ID_REUSED,
                 "request_id: was used before for another request; take a new one for each new request",
             )
-        return self.keys.decrypt(earlier.response_cipher, f"request:{name}")
+        return ANSWER.open(self.keys, earlier.response_cipher, name)
 
     def token(self, sequence: int) -> str:
         """Consistency token, and cursor, of a position in the log."""

@@ -35,16 +35,12 @@ _PART: Final = 200
 def due(core: Core) -> bool:
     """Whether any standing waits for its day: a read, for no writer must wait where nothing is to be written."""
     columns = schema.sellers.c
-    query = sa.select(columns.seller_id).where(columns.next_change <= core.today()).limit(1)
-    with core.store.read() as connection:
-        return connection.execute(query).first() is not None
+    return core.store.has(sa.select(columns.seller_id).where(columns.next_change <= core.today()))
 
 
 def underived(store: Store) -> bool:
     """Whether a migration has left sellers whose standing was not derived yet: before it was, nobody may read them."""
-    query = sa.select(schema.sellers.c.seller_id).where(schema.sellers.c.standing == b"").limit(1)
-    with store.read() as connection:
-        return connection.execute(query).first() is not None
+    return store.has(sa.select(schema.sellers.c.seller_id).where(schema.sellers.c.standing == b""))
 
 
 def turn_part(core: Core) -> tuple[Counter[str], bool]:

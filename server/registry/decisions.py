@@ -11,6 +11,7 @@ from fairpost.server import messages
 from fairpost.server.errors import FailedPrecondition
 from fairpost.server.faults import Faults, request_id_fault, seller_id_fault
 from fairpost.server.registry import accounts
+from fairpost.server.registry.transaction import expect_version
 from fairpost.server.registry.validation import event_body
 from fairpost.server.store import schema
 from fairpost.v1 import reason_pb2, registry_pb2
@@ -39,7 +40,7 @@ class Decisions:
 
         def work(transaction: Transaction) -> tuple[str, registry_pb2.RecordEventResponse]:
             seller = transaction.record(request.seller_id)
-            transaction.expect_version(request.seller_id, seller.version, request.expected_version)
+            expect_version("the seller", seller.version, request.expected_version)
             if seller.erased_on is not None:
                 raise FailedPrecondition(reason_pb2.REASON_ERASED, "seller_id: this seller's data were erased")
             sequence = _append(transaction, seller, request)

@@ -28,6 +28,7 @@ from fairpost.server import messages
 from fairpost.server.errors import FailedPrecondition
 from fairpost.server.faults import Faults, request_id_fault, seller_id_fault
 from fairpost.server.registry import persons
+from fairpost.server.registry.ciphers import APPEAL_STATEMENT, ARCHIVE, POST
 from fairpost.server.store import schema
 from fairpost.v1 import appeal_pb2, complaint_pb2, reason_pb2, registry_pb2
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from fairpost.server.registry.standing import Standing
     from fairpost.server.registry.transaction import Transaction
 
-__all__ = ["YEARS_KEPT", "Erasure", "archive_context", "erase_person", "kept_until", "pending"]
+__all__ = ["YEARS_KEPT", "Erasure", "erase_person", "kept_until", "pending"]
 
 YEARS_KEPT: Final = 3
 _LISTED: Final = LISTING.index("blacklisted")
@@ -69,11 +70,6 @@ def kept_until(day: date) -> date:
         return day.replace(year=day.year + YEARS_KEPT)
     except ValueError:
         return day.replace(year=day.year + YEARS_KEPT, day=28)
-
-
-def archive_context(seller_id: str) -> str:
-    """What a person's blocked data are encrypted for."""
-    return f"archive:{seller_id}"
 
 
 class Erasure:
@@ -164,7 +160,7 @@ def erase_person(
     kept = []
     if until is not None:
         content = json.dumps(blocked, ensure_ascii=False).encode()
-        cipher = transaction.keys.encrypt(content, archive_context(seller_id))
+        cipher = ARCHIVE.seal(transaction.keys, content, seller_id)
         row = {"seller_id": seller_id, "kept_until": until, "content_cipher": cipher}
         connection.execute(schema.archives.insert(), row)
         kept = [f"{name}: blocked, for the law orders to keep it ({_BASIS})" for name in names]
@@ -233,15 +229,15 @@ def _everything(transaction: Transaction, record: SellerRecord, standing: Standi
     content["complaints"] = [_plain(row, _OF_COMPLAINTS) for row in _rows(connection, schema.complaints, seller_id)]
     content["appeals"] = [
         _plain(row, _OF_APPEALS)
-        | {"statement": _clear(transaction, row.statement_cipher, f"appeal-statement:{row.appeal_id}")}
+        | {"statement": APPEAL_STATEMENT.open(keys, row.statement_cipher, row.appeal_id).decode()}
         for row in _rows(connection, schema.appeals, seller_id)
     ]
     content["violations"] = [
-        {"sequence": row.sequence, "post": _clear(transaction, row.post_cipher, f"violation-post:{row.sequence}")}
+        {"sequence": row.sequence, "post": POST.open(keys, row.post_cipher, row.sequence).decode()}
         for row in _rows(connection, schema.violations, seller_id)
     ]
     for row in _rows(connection, schema.archives, seller_id):
-        blocked = json.loads(_clear(transaction, row.content_cipher, archive_context(seller_id)))
+        blocked = json.loads(ARCHIVE.open(keys, row.content_cipher, seller_id))
         content["blocked"] = blocked | {"kept_until": row.kept_until.isoformat()}
     return content
 
@@ -253,10 +249,6 @@ def _rows(connection: sa.Connection, table: sa.Table, seller_id: str) -> list[An
 def _plain(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in names}
     return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in values.items()}
-
-
-def _clear(transaction: Transaction, cipher: bytes | None, context: str) -> str:
-    return transaction.keys.decrypt(bytes(cipher), context).decode() if cipher is not None else ""
 
 
 def _check(request: Any) -> None:

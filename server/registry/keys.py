@@ -213,10 +213,6 @@ class Keys:
         except InvalidTag:
             raise UnknownKey(f"personal data do not fit key {name} and their place ({context.split(':')[0]})") from None
 
-    def key_of(self, cipher: bytes) -> str:
-        """Id of the key that wrote a ciphertext."""
-        return cipher[1 : 1 + _ID_BYTES].hex()
-
 
 @lru_cache(maxsize=16)
 def _cipher(key: bytes) -> AESGCM:

@@ -82,6 +82,7 @@ class Lookups:
         self._ttls: dict[int, int] = {
             standing_pb2.LOOKUP_OUTCOME_OK: lookup_ttl,
             standing_pb2.LOOKUP_OUTCOME_NOT_FOUND: missing_ttl,
+            standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE: 0,
         }
         self._max_items = max_items
         self._bringing = threading.Lock()
@@ -222,8 +223,7 @@ class Lookups:
     def _look_up(self, seller_ids: list[str], consistency: registry_pb2.Consistency) -> bytes:
         fresh = self._be_fresh(consistency)
         view = self.table.view(seller_ids)
-        ttls = {outcome: self._ttl(outcome) for outcome in (*self._ttls, standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE)}
-        return answers.serialised(seller_ids, view, fresh, ttls, self._core.token(view.sequence))
+        return answers.serialised(seller_ids, view, fresh, self._seconds(), self._core.token(view.sequence))
 
     def _be_fresh(self, consistency: registry_pb2.Consistency) -> bool:
         """Bring the table to what the caller asks for; False if that was not possible."""
@@ -246,8 +246,9 @@ class Lookups:
             return False
         return self.table.available and wanted <= self.table.sequence
 
-    def _ttl(self, outcome: int) -> int:
-        # Standing may change at the turn of the day without any event.
+    def _seconds(self) -> dict[int, int]:
+        """How long answers may be kept, by outcome: standing may change at the turn of the day without any event."""
         now = datetime.now(LAW_ZONE)
         midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), LAW_ZONE)
-        return min(self._ttls.get(outcome, 0), int((midnight - now).total_seconds()))
+        left = int((midnight - now).total_seconds())
+        return {outcome: min(seconds, left) for outcome, seconds in self._ttls.items()}

@@ -11,6 +11,7 @@ from fairpost.server.errors import InvalidArgument
 from fairpost.v1 import reason_pb2
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
     from google.protobuf.message import Message
 
     from fairpost.server.faults import Faults
@@ -41,6 +42,20 @@ class Pages:
     def check(self, faults: Faults) -> None:
         if self.size > MOST:
             faults.add("page_size", f"is {self.size}; at most {MOST}")
+
+    def take(self, connection: sa.Connection, query: sa.Select[Any], column: sa.Column[Any]) -> tuple[list[Any], str]:
+        """The rows of this page, by a column that is unique and in the query, and the token for the next; "" on the
+        last one.
+
+        Raises:
+            InvalidArgument: the token is none of this list.
+        """
+        query = query.order_by(column).limit(self.size + 1)
+        if (after := self.begin()) is not None:
+            query = query.where(column > after)
+        found = connection.execute(query).all()
+        shown = list(found[: self.size])
+        return shown, self.token(getattr(shown[-1], column.name)) if len(found) > len(shown) else ""
 
     def begin(self) -> Any:
         """Where this page begins: what `token` was given; None for the first page.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from fairpost.server.registry.ciphers import CONTACTS, NUMBER, Cipher
 from fairpost.server.registry.numbers import compact_identity_number, masked
 from fairpost.server.store import schema
 from fairpost.v1 import seller_pb2
@@ -25,8 +26,8 @@ def person_row(keys: Keys, seller_id: str, number: str, contacts: seller_pb2.Con
         "seller_id": seller_id,
         "number_hash": keys.hash_number(number) if number else None,
         "number_masked": masked(number) if number else "",
-        "number_cipher": keys.encrypt(number.encode(), f"number:{seller_id}") if number else None,
-        "contacts_cipher": keys.encrypt(plain, f"contacts:{seller_id}") if plain else None,
+        "number_cipher": NUMBER.seal(keys, number.encode(), seller_id) if number else None,
+        "contacts_cipher": CONTACTS.seal(keys, plain, seller_id) if plain else None,
     }
 
 
@@ -52,20 +53,17 @@ def put_person(
 
 
 def contacts_of(connection: sa.Connection, keys: Keys, seller_id: str) -> seller_pb2.Contacts:
-    cipher = _one(connection, schema.persons.c.contacts_cipher, seller_id)
-    return seller_pb2.Contacts.FromString(keys.decrypt(cipher, f"contacts:{seller_id}") if cipher else b"")
+    return seller_pb2.Contacts.FromString(_open(connection, keys, CONTACTS, seller_id))
 
 
 def number_of(connection: sa.Connection, keys: Keys, seller_id: str) -> str:
     """The identity number in clear; "" if there is none, or none but its hash (registered with the first store)."""
-    cipher = _one(connection, schema.persons.c.number_cipher, seller_id)
-    return keys.decrypt(cipher, f"number:{seller_id}").decode() if cipher else ""
+    return _open(connection, keys, NUMBER, seller_id).decode()
 
 
-def _one(connection: sa.Connection, column: sa.Column[Any], seller_id: str) -> bytes | None:
-    query = sa.select(column).where(schema.persons.c.seller_id == seller_id)
-    found = connection.execute(query).scalar_one_or_none()
-    return bytes(found) if found is not None else None
+def _open(connection: sa.Connection, keys: Keys, cipher: Cipher, seller_id: str) -> bytes:
+    found = connection.execute(sa.select(cipher.column).where(cipher.name == seller_id)).scalar_one_or_none()
+    return cipher.open(keys, found, seller_id)
 
 
 def same_person(connection: sa.Connection, seller_id: str) -> list[str]:

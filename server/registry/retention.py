@@ -69,8 +69,7 @@ def part(core: Core) -> tuple[Counter[str], bool]:
 
 
 def _any(core: Core, step: _Step) -> bool:
-    with core.store.read() as connection:
-        return connection.execute(step.find(core).limit(1)).first() is not None
+    return core.store.has(step.find(core))
 
 
 def _erase(transaction: Transaction, core: Core, step: _Step) -> int:

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 import structlog
 
+from fairpost.server.registry.ciphers import CIPHERS, Cipher
 from fairpost.server.registry.keys import ENVIRONMENT, KeyFileError, Keys
 from fairpost.server.store import schema
 
@@ -28,44 +29,12 @@ if TYPE_CHECKING:
     from fairpost.server.registry.core import Core
     from fairpost.server.registry.transaction import Transaction
 
-__all__ = ["CIPHERS", "Cipher", "rotate"]
+__all__ = ["rotate"]
 
 log = structlog.get_logger(__name__)
 
 _PART: Final = 500
 """Ciphers in one transaction: other writers wait no longer than that takes."""
-
-
-class Cipher(NamedTuple):
-    """A column of ciphers; `context` with the row's value of `name` in it is what each is encrypted for."""
-
-    column: sa.Column[Any]
-    name: sa.Column[Any]
-    context: str
-
-    @property
-    def table(self) -> sa.Table:
-        table = self.column.table
-        assert isinstance(table, sa.Table)
-        return table
-
-    def of_other_keys(self, keys: Keys) -> sa.ColumnElement[bool]:
-        # As in Keys.encrypt: a byte of form, then the key's id.
-        return sa.func.substr(self.column, 2, 4) != sa.literal(bytes.fromhex(keys.active), sa.LargeBinary)
-
-
-_S = schema
-CIPHERS: Final = (
-    Cipher(_S.persons.c.number_cipher, _S.persons.c.seller_id, "number:{}"),
-    Cipher(_S.persons.c.contacts_cipher, _S.persons.c.seller_id, "contacts:{}"),
-    Cipher(_S.archives.c.content_cipher, _S.archives.c.seller_id, "archive:{}"),
-    Cipher(_S.violations.c.post_cipher, _S.violations.c.sequence, "violation-post:{}"),
-    Cipher(_S.complaints.c.statement_cipher, _S.complaints.c.complaint_id, "complaint-statement:{}"),
-    Cipher(_S.complaints.c.contact_cipher, _S.complaints.c.complaint_id, "complaint-contact:{}"),
-    Cipher(_S.appeals.c.statement_cipher, _S.appeals.c.appeal_id, "appeal-statement:{}"),
-    Cipher(_S.requests.c.response_cipher, _S.requests.c.request_id, "request:{}"),
-)
-"""All there are in the store."""
 
 
 def rotate(
@@ -133,8 +102,7 @@ def _renew_part(transaction: Transaction, cipher: Cipher, after: Any) -> tuple[i
         return 0, None
     rows = []
     for name, content in found:
-        context = cipher.context.format(name)
-        rows.append({"which": name, "cipher": keys.encrypt(keys.decrypt(bytes(content), context), context)})
+        rows.append({"which": name, "cipher": cipher.seal(keys, cipher.open(keys, content, name), name)})
     connection.execute(
         sa.update(cipher.table)
         .where(cipher.name == sa.bindparam("which"))

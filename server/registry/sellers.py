@@ -16,6 +16,7 @@ from fairpost.server.registry.paging import Pages
 from fairpost.server.registry.penalties import overturned
 from fairpost.server.registry.records import LicenceRecord
 from fairpost.server.registry.standing import derive
+from fairpost.server.registry.transaction import expect_version
 from fairpost.server.registry.validation import category_fault, licence_records, registration_faults
 from fairpost.server.store import schema
 from fairpost.v1 import reason_pb2, registry_pb2, standing_pb2
@@ -76,7 +77,7 @@ class Sellers:
 
         def work(transaction: Transaction) -> tuple[str, registry_pb2.UpdateSellerResponse]:
             record = transaction.record(request.seller_id)
-            transaction.expect_version(request.seller_id, record.version, request.expected_version)
+            expect_version("the seller", record.version, request.expected_version)
             self._update(transaction, record, request)
             record, standing = transaction.settle(request.seller_id)
             seller = messages.seller(record, standing, transaction.day)
@@ -174,26 +175,19 @@ class Sellers:
         if request.category:
             faults.add("category", category_fault(request.category))
         for field, (enum, _) in _LISTED.items():
-            for i, value in enumerate(getattr(request, field)):
-                if value not in enum.values() or not value:
-                    names = ", ".join(name for name, number in enum.items() if number)
-                    faults.add(f"{field}[{i}]", f"{value} is none of {names}")
+            faults.choices(field, getattr(request, field), enum)
         faults.raise_if_any()
         table = schema.sellers
-        query = sa.select(table.c.seller_id).order_by(table.c.seller_id).limit(pages.size + 1)
+        query = sa.select(table.c.seller_id)
         for condition in self._conditions(request):
             query = query.where(condition)
-        if (after := pages.begin()) is not None:
-            query = query.where(table.c.seller_id > after)
         day = self._core.today()
         answer = registry_pb2.ListSellersResponse()
         with self._core.store.read() as connection:
-            found = list(connection.execute(query).scalars())
+            shown, answer.next_page_token = pages.take(connection, query, table.c.seller_id)
             known = log.ladders(connection)
-            for record in log.load(connection, found[: pages.size]):
+            for record in log.load(connection, [row.seller_id for row in shown]):
                 answer.sellers.append(messages.seller(record, derive(record, day, known), day))
-        if len(found) > pages.size:
-            answer.next_page_token = pages.token(found[pages.size - 1])
         return answer
 
     def _conditions(self, request: registry_pb2.ListSellersRequest) -> list[sa.ColumnElement[bool]]:

@@ -34,7 +34,7 @@ __all__ = ["Standing", "derive"]
 
 _DRAFT, _PENDING, _ACTIVE, _LAPSED, _CLOSED = range(len(REGISTRATION))
 _SUSPENDED = ENFORCEMENT.index("suspended")
-_NONE, _BLACKLISTED = LISTING.index("none"), LISTING.index("blacklisted")
+_BLACKLISTED = LISTING.index("blacklisted")
 _EPOCH = date(1970, 1, 1)
 
 

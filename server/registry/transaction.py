@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fairpost.server.registry.ladder import Ladder
     from fairpost.server.registry.records import SellerRecord
 
-__all__ = ["Transaction", "conflict", "derived_columns"]
+__all__ = ["Transaction", "derived_columns", "expect_version"]
 
 _MODULUS = 1 << 128
 _BLANK: dict[str, Any] = {
@@ -71,14 +71,6 @@ class Transaction:
         row = _BLANK | {"effective": self.day} | rest
         row |= {"sequence": self.sequence, "seller_id": seller_id, "kind": kind, "body": body}
         return row | {"actor": actor, "reason": reason, "recorded_at": self.now}
-
-    def expect_version(self, seller_id: str, found: int, expected: int) -> None:
-        """
-        Raises:
-            Aborted: `expected` is given and is not `found`.
-        """
-        if expected and expected != found:
-            raise conflict("the seller", found, expected)
 
     def record(self, seller_id: str) -> SellerRecord:
         """The seller as written so far.
@@ -159,11 +151,15 @@ def derived_columns(standing: Standing, packed: bytes, digest: bytes, day: date)
     }
 
 
-def conflict(what: str, found: int, expected: int) -> Aborted:
-    """Somebody else was first."""
-    return Aborted(
-        reason_pb2.REASON_CONFLICT,
-        f"expected_version: {what} is at version {found}, not {expected}: somebody else has changed it meanwhile; read "
-        "it again, and repeat the request if it still makes sense",
-        metadata={"version": str(found)},
-    )
+def expect_version(what: str, found: int, expected: int) -> None:
+    """
+    Raises:
+        Aborted: `expected` is given and is not `found`: somebody else was first.
+    """
+    if expected and expected != found:
+        raise Aborted(
+            reason_pb2.REASON_CONFLICT,
+            f"expected_version: {what} is at version {found}, not {expected}: somebody else has changed it meanwhile; "
+            "read it again, and repeat the request if it still makes sense",
+            metadata={"version": str(found)},
+        )

@@ -17,6 +17,7 @@ from fairpost.engine.vocabulary import ENFORCEMENT, LISTING, REGISTRATION
 from fairpost.server.messages import entry_digest
 from fairpost.server.registry import log as records
 from fairpost.server.registry import persons
+from fairpost.server.registry.ciphers import CONTACTS, NUMBER
 from fairpost.server.registry.keys import UnknownKey
 from fairpost.server.registry.numbers import masked
 from fairpost.server.registry.penalties import overturned
@@ -221,11 +222,9 @@ def _compare_person(found: Verified, keys: Keys, row: Any, record: SellerRecord,
     (person,) = rows
     number_hash = bytes(person.number_hash) if person.number_hash is not None else None
     try:
-        contacts = b""
-        if person.contacts_cipher is not None:
-            contacts = keys.decrypt(bytes(person.contacts_cipher), f"contacts:{seller_id}")
+        contacts = CONTACTS.open(keys, person.contacts_cipher, seller_id)
         if person.number_cipher is not None:
-            number = keys.decrypt(bytes(person.number_cipher), f"number:{seller_id}").decode()
+            number = NUMBER.open(keys, person.number_cipher, seller_id).decode()
             _differ(found, seller_id, "identity number: masked form", person.number_masked, masked(number))
             same = keys.hash_number(number) == number_hash
             _differ(found, seller_id, "identity number: hash", "of another number" if not same else "", "")

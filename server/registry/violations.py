@@ -19,6 +19,7 @@ import structlog
 
 from fairpost.engine.dates import date_of_day
 from fairpost.server.errors import ServiceError
+from fairpost.server.registry.ciphers import POST
 from fairpost.server.registry.decisions import add_strike
 from fairpost.server.store import schema
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from fairpost.server.registry.ladder import Ladder
     from fairpost.server.registry.transaction import Transaction
 
-__all__ = ["ACTOR", "Violations", "post_context", "post_of", "strike_for"]
+__all__ = ["ACTOR", "Violations", "post_of", "strike_for"]
 
 log = structlog.get_logger(__name__)
 
@@ -241,7 +242,7 @@ def _append_new(transaction: Transaction, part: Sequence[_Waiting]) -> int:
                 "seller_id": waiting.key[0],
                 "post_key": waiting.key[1],
                 "sequence": sequence,
-                "post_cipher": transaction.keys.encrypt(post, post_context(sequence)),
+                "post_cipher": POST.seal(transaction.keys, post, sequence),
                 "recorded_at": transaction.now,
             }
         )
@@ -282,11 +283,6 @@ def strike_for(offence: Offence, ladder: Ladder) -> tuple[str, int] | None:
     return (charge.category, weight) if weight else None
 
 
-def post_context(sequence: int) -> str:
-    """What a violation's post is encrypted for."""
-    return f"violation-post:{sequence}"
-
-
 def _post(offence: Offence) -> dict[str, Any]:
     return {
         "texts": offence.texts,
@@ -308,5 +304,5 @@ def post_of(transaction: Transaction, sequence: int) -> dict[str, Any] | None:
     cipher = transaction.connection.execute(query).scalar_one_or_none()
     if cipher is None:
         return None
-    found: dict[str, Any] = json.loads(transaction.keys.decrypt(bytes(cipher), post_context(sequence)))
+    found: dict[str, Any] = json.loads(POST.open(transaction.keys, cipher, sequence))
     return found

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 import structlog
@@ -149,6 +149,15 @@ class Store:
                 yield connection
         except (exc.DBAPIError, exc.TimeoutError) as error:
             raise _refused("written", error) from error
+
+    def has(self, query: sa.Select[Any]) -> bool:
+        """Whether a query finds anything: by a read, since no writer must wait where nothing is to be written.
+
+        Raises:
+            Unavailable: the store cannot be read.
+        """
+        with self.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
 
     def sequence(self) -> int:
         """Sequence of the last event that is committed."""
