@@ -13,7 +13,7 @@ from rich.text import Text
 from fairpost.cli import render
 from fairpost.cli.errors import CommandError
 from fairpost.cli.remote import DEFAULT_SERVER, connect
-from fairpost.cli.seller import SellerId, Server
+from fairpost.cli.seller import SellerId, Server, standing_text
 from fairpost.cli.words import numbers_of, show_list, text_or_input
 
 if TYPE_CHECKING:
