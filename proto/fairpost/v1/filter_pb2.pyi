@@ -33,7 +33,7 @@ class CheckPostRequest(_message.Message):
     """Unit of the spans in the answer."""
     dry_run: _builtins.bool
     """For previews: judge, and record nothing. Otherwise a SHIELD or BLOCK of a registered seller's post is a violation in
-    their log, once for each post.
+    their log, and a REVIEW is queued for people to decide on, once for each post.
     """
     @_builtins.property
     def post(self) -> _post_pb2.Post:
@@ -91,7 +91,7 @@ class CheckPostsRequest(_message.Message):
     """Unit of the spans in the answer."""
     dry_run: _builtins.bool
     """For previews: judge, and record nothing. Otherwise a SHIELD or BLOCK of a registered seller's post is a violation in
-    their log, once for each post.
+    their log, and a REVIEW is queued for people to decide on, once for each post.
     """
     @_builtins.property
     def posts(self) -> _containers.RepeatedCompositeFieldContainer[_post_pb2.Post]:

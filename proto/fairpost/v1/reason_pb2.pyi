@@ -67,10 +67,25 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """FAILED_PRECONDITION. The rule set has fewer than half of the active one's rules or patterns. `force` activates it
     all the same.
     """
+    REASON_NOTICE_REQUIRED: _Reason.ValueType  # 54
+    """FAILED_PRECONDITION. The rule set may make posts or sellers worse off, and its notice has not been public for as long
+    as the server asks. Metadata "notice" is the notice's document id and "from" the time from which it may be activated,
+    where there is a notice. Publish it and wait, or activate with `emergency_reason`.
+    """
     REASON_REVISION_NOT_FOUND: _Reason.ValueType  # 45
     """NOT_FOUND. The revision is not kept here."""
     REASON_NO_EARLIER_REVISION: _Reason.ValueType  # 46
     """FAILED_PRECONDITION. There is no earlier revision to go back to."""
+    REASON_BUNDLE_UNSIGNED: _Reason.ValueType  # 47
+    """FAILED_PRECONDITION. The bundle is not signed, and the server takes only signed ones."""
+    REASON_SIGNING_KEY_UNKNOWN: _Reason.ValueType  # 48
+    """FAILED_PRECONDITION. The bundle is signed with a key that is not among the server's."""
+    REASON_SIGNATURE_WRONG: _Reason.ValueType  # 49
+    """INVALID_ARGUMENT. The signature is not of the bundle's bytes."""
+    REASON_WORKER_NOT_PREPARED: _Reason.ValueType  # 50
+    """UNAVAILABLE. A worker process cannot serve the rule set, so none does; metadata "worker" is its number."""
+    REASON_RULES_SOURCE: _Reason.ValueType  # 51
+    """UNAVAILABLE. The source of rule sets cannot be read, or holds none; only in GetStatus."""
     REASON_SELLER_NOT_FOUND: _Reason.ValueType  # 60
     """60 to 79: the registry.
 
@@ -104,6 +119,14 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """ALREADY_EXISTS. There is an appeal against the event; metadata "appeal_id"."""
     REASON_ERASED: _Reason.ValueType  # 72
     """FAILED_PRECONDITION. The seller's data were erased."""
+    REASON_DOCUMENT_NOT_FOUND: _Reason.ValueType  # 74
+    """NOT_FOUND. No such document in the bulletin, or none that is or was public."""
+    REASON_DELIVERY_NOT_FOUND: _Reason.ValueType  # 75
+    """NOT_FOUND. No such delivery."""
+    REASON_REVIEW_NOT_FOUND: _Reason.ValueType  # 76
+    """NOT_FOUND. No such review."""
+    REASON_REVIEW_CLAIMED: _Reason.ValueType  # 77
+    """FAILED_PRECONDITION. Somebody else works on the review; metadata "claimed_by" and "until"."""
     REASON_DRAINING: _Reason.ValueType  # 80
     """80 to 99: the server.
 
@@ -115,6 +138,28 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """
     REASON_INTERNAL: _Reason.ValueType  # 82
     """INTERNAL. A fault of the server; metadata "incident" is in its log."""
+    REASON_CREDENTIALS_MISSING: _Reason.ValueType  # 83
+    """UNAUTHENTICATED. The method needs a key or a client certificate, and there was none; metadata "roles" has those of
+    which one is needed.
+    """
+    REASON_CREDENTIALS_INVALID: _Reason.ValueType  # 84
+    """UNAUTHENTICATED. No key of this server, or not in the form "Bearer fp_...", or a certificate that has no roles."""
+    REASON_KEY_EXPIRED: _Reason.ValueType  # 85
+    """UNAUTHENTICATED. The key has expired; metadata "expired" says when."""
+    REASON_KEY_REVOKED: _Reason.ValueType  # 86
+    """UNAUTHENTICATED. The key was revoked."""
+    REASON_ROLE_MISSING: _Reason.ValueType  # 87
+    """PERMISSION_DENIED. The caller has none of the roles that the method needs; metadata "roles" has them."""
+    REASON_DEADLINE_PASSED: _Reason.ValueType  # 88
+    """DEADLINE_EXCEEDED. The caller's deadline had passed before work on the call began; nothing was done."""
+    REASON_OVERLOADED: _Reason.ValueType  # 89
+    """RESOURCE_EXHAUSTED. The server has more calls than it can answer in time; google.rpc.RetryInfo says when to try
+    again. Nothing was done.
+    """
+    REASON_QUOTA_USED_UP: _Reason.ValueType  # 90
+    """RESOURCE_EXHAUSTED. The caller's quota is used up; metadata "quota" says which, google.rpc.RetryInfo when to go on."""
+    REASON_ANSWERS_UNREAD: _Reason.ValueType  # 91
+    """RESOURCE_EXHAUSTED. Answers that callers have not read fill the memory set aside for them; nothing was done."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why a call or a post was refused, as in google.rpc.ErrorInfo: `domain` is "fairpost.v1" and `reason` is the name of
@@ -167,10 +212,25 @@ REASON_RULE_SET_SHRUNK: Reason.ValueType  # 44
 """FAILED_PRECONDITION. The rule set has fewer than half of the active one's rules or patterns. `force` activates it
 all the same.
 """
+REASON_NOTICE_REQUIRED: Reason.ValueType  # 54
+"""FAILED_PRECONDITION. The rule set may make posts or sellers worse off, and its notice has not been public for as long
+as the server asks. Metadata "notice" is the notice's document id and "from" the time from which it may be activated,
+where there is a notice. Publish it and wait, or activate with `emergency_reason`.
+"""
 REASON_REVISION_NOT_FOUND: Reason.ValueType  # 45
 """NOT_FOUND. The revision is not kept here."""
 REASON_NO_EARLIER_REVISION: Reason.ValueType  # 46
 """FAILED_PRECONDITION. There is no earlier revision to go back to."""
+REASON_BUNDLE_UNSIGNED: Reason.ValueType  # 47
+"""FAILED_PRECONDITION. The bundle is not signed, and the server takes only signed ones."""
+REASON_SIGNING_KEY_UNKNOWN: Reason.ValueType  # 48
+"""FAILED_PRECONDITION. The bundle is signed with a key that is not among the server's."""
+REASON_SIGNATURE_WRONG: Reason.ValueType  # 49
+"""INVALID_ARGUMENT. The signature is not of the bundle's bytes."""
+REASON_WORKER_NOT_PREPARED: Reason.ValueType  # 50
+"""UNAVAILABLE. A worker process cannot serve the rule set, so none does; metadata "worker" is its number."""
+REASON_RULES_SOURCE: Reason.ValueType  # 51
+"""UNAVAILABLE. The source of rule sets cannot be read, or holds none; only in GetStatus."""
 REASON_SELLER_NOT_FOUND: Reason.ValueType  # 60
 """60 to 79: the registry.
 
@@ -204,6 +264,14 @@ REASON_APPEAL_EXISTS: Reason.ValueType  # 71
 """ALREADY_EXISTS. There is an appeal against the event; metadata "appeal_id"."""
 REASON_ERASED: Reason.ValueType  # 72
 """FAILED_PRECONDITION. The seller's data were erased."""
+REASON_DOCUMENT_NOT_FOUND: Reason.ValueType  # 74
+"""NOT_FOUND. No such document in the bulletin, or none that is or was public."""
+REASON_DELIVERY_NOT_FOUND: Reason.ValueType  # 75
+"""NOT_FOUND. No such delivery."""
+REASON_REVIEW_NOT_FOUND: Reason.ValueType  # 76
+"""NOT_FOUND. No such review."""
+REASON_REVIEW_CLAIMED: Reason.ValueType  # 77
+"""FAILED_PRECONDITION. Somebody else works on the review; metadata "claimed_by" and "until"."""
 REASON_DRAINING: Reason.ValueType  # 80
 """80 to 99: the server.
 
@@ -215,4 +283,26 @@ try again.
 """
 REASON_INTERNAL: Reason.ValueType  # 82
 """INTERNAL. A fault of the server; metadata "incident" is in its log."""
+REASON_CREDENTIALS_MISSING: Reason.ValueType  # 83
+"""UNAUTHENTICATED. The method needs a key or a client certificate, and there was none; metadata "roles" has those of
+which one is needed.
+"""
+REASON_CREDENTIALS_INVALID: Reason.ValueType  # 84
+"""UNAUTHENTICATED. No key of this server, or not in the form "Bearer fp_...", or a certificate that has no roles."""
+REASON_KEY_EXPIRED: Reason.ValueType  # 85
+"""UNAUTHENTICATED. The key has expired; metadata "expired" says when."""
+REASON_KEY_REVOKED: Reason.ValueType  # 86
+"""UNAUTHENTICATED. The key was revoked."""
+REASON_ROLE_MISSING: Reason.ValueType  # 87
+"""PERMISSION_DENIED. The caller has none of the roles that the method needs; metadata "roles" has them."""
+REASON_DEADLINE_PASSED: Reason.ValueType  # 88
+"""DEADLINE_EXCEEDED. The caller's deadline had passed before work on the call began; nothing was done."""
+REASON_OVERLOADED: Reason.ValueType  # 89
+"""RESOURCE_EXHAUSTED. The server has more calls than it can answer in time; google.rpc.RetryInfo says when to try
+again. Nothing was done.
+"""
+REASON_QUOTA_USED_UP: Reason.ValueType  # 90
+"""RESOURCE_EXHAUSTED. The caller's quota is used up; metadata "quota" says which, google.rpc.RetryInfo when to go on."""
+REASON_ANSWERS_UNREAD: Reason.ValueType  # 91
+"""RESOURCE_EXHAUSTED. Answers that callers have not read fill the memory set aside for them; nothing was done."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -22,36 +22,89 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from fairpost.v1 import bulletin_pb2 as fairpost_dot_v1_dot_bulletin__pb2
+from fairpost.v1 import post_pb2 as fairpost_dot_v1_dot_post__pb2
+from fairpost.v1 import verdict_pb2 as fairpost_dot_v1_dot_verdict__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66\x61irpost/v1/rules.proto\x12\x0b\x66\x61irpost.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x01\n\x08Revision\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12\x12\n\nrule_count\x18\x05 \x01(\r\x12\x15\n\rpattern_count\x18\x06 \x01(\r\x12\x30\n\x0c\x61\x63tivated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06source\x18\x08 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\t \x01(\x08\"~\n\x11\x41\x63tivationFailure\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\t\"F\n\x15\x41\x63tivateBundleRequest\x12\x0e\n\x06\x62undle\x18\x01 \x01(\x0c\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\x12\x0e\n\x06source\x18\x03 \x01(\t\"h\n\x16\x41\x63tivateBundleResponse\x12%\n\x06\x61\x63tive\x18\x01 \x01(\x0b\x32\x15.fairpost.v1.Revision\x12\'\n\x08previous\x18\x02 \x01(\x0b\x32\x15.fairpost.v1.Revision\"#\n\x0fRollBackRequest\x12\x10\n\x08revision\x18\x01 \x01(\t\"b\n\x10RollBackResponse\x12%\n\x06\x61\x63tive\x18\x01 \x01(\x0b\x32\x15.fairpost.v1.Revision\x12\'\n\x08previous\x18\x02 \x01(\x0b\x32\x15.fairpost.v1.Revision\"\x12\n\x10GetStatusRequest\"\xcb\x01\n\x11GetStatusResponse\x12\x0f\n\x07serving\x18\x01 \x01(\x08\x12%\n\x06\x61\x63tive\x18\x02 \x01(\x0b\x32\x15.fairpost.v1.Revision\x12\x30\n\x0clast_success\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x0clast_failure\x18\x04 \x01(\x0b\x32\x1e.fairpost.v1.ActivationFailure\x12\x16\n\x0eserver_version\x18\x05 \x01(\t\"=\n\x14ListRevisionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x15ListRevisionsResponse\x12(\n\trevisions\x18\x01 \x03(\x0b\x32\x15.fairpost.v1.Revision\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd6\x02\n\x0cRulesService\x12Y\n\x0e\x41\x63tivateBundle\x12\".fairpost.v1.ActivateBundleRequest\x1a#.fairpost.v1.ActivateBundleResponse\x12G\n\x08RollBack\x12\x1c.fairpost.v1.RollBackRequest\x1a\x1d.fairpost.v1.RollBackResponse\x12J\n\tGetStatus\x12\x1d.fairpost.v1.GetStatusRequest\x1a\x1e.fairpost.v1.GetStatusResponse\x12V\n\rListRevisions\x12!.fairpost.v1.ListRevisionsRequest\x1a\".fairpost.v1.ListRevisionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66\x61irpost/v1/rules.proto\x12\x0b\x66\x61irpost.v1\x1a\x1a\x66\x61irpost/v1/bulletin.proto\x1a\x16\x66\x61irpost/v1/post.proto\x1a\x19\x66\x61irpost/v1/verdict.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x01\n\x08Revision\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12\x12\n\nrule_count\x18\x05 \x01(\r\x12\x15\n\rpattern_count\x18\x06 \x01(\r\x12\x30\n\x0c\x61\x63tivated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06source\x18\x08 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\t \x01(\x08\x12\x11\n\tsigned_by\x18\n \x01(\t\"Q\n\x12WorkerConfirmation\x12\x0e\n\x06worker\x18\x01 \x01(\r\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x11\n\tconfirmed\x18\x03 \x01(\x08\x12\x0b\n\x03why\x18\x04 \x01(\t\"\xf6\x01\n\x0cWorkerStatus\x12\x0e\n\x06worker\x18\x01 \x01(\r\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x30\n\x0clast_success\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x0clast_failure\x18\x05 \x01(\x0b\x32\x1e.fairpost.v1.ActivationFailure\x12.\n\nstarted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08replaced\x18\x07 \x01(\r\x12\r\n\x05\x66\x61ult\x18\x08 \x01(\t\"\xde\x01\n\x0cSourceStatus\x12\x0e\n\x06source\x18\x01 \x01(\t\x12-\n\tlast_look\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0blast_change\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x1e.fairpost.v1.ActivationFailure\x12-\n\tnext_look\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x93\x01\n\x0eSettingsStatus\x12+\n\x07read_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tfailed_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x14\n\x0cneed_restart\x18\x04 \x03(\t\"~\n\x11\x41\x63tivationFailure\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\t\"\xa4\x01\n\x15\x41\x63tivateBundleRequest\x12\x0e\n\x06\x62undle\x18\x01 \x01(\x0c\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x11\n\tsignature\x18\x04 \x01(\x0c\x12\x0e\n\x06key_id\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\t\x12\x18\n\x10\x65mergency_reason\x18\x14 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x15 \x01(\t\"\x9a\x01\n\x16\x41\x63tivateBundleResponse\x12%\n\x06\x61\x63tive\x18\x01 \x01(\x0b\x32\x15.fairpost.v1.Revision\x12\'\n\x08previous\x18\x02 \x01(\x0b\x32\x15.fairpost.v1.Revision\x12\x30\n\x07workers\x18\x03 \x03(\x0b\x32\x1f.fairpost.v1.WorkerConfirmation\"L\n\x0fRollBackRequest\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x18\n\x10\x65mergency_reason\x18\x14 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x15 \x01(\t\"\x94\x01\n\x10RollBackResponse\x12%\n\x06\x61\x63tive\x18\x01 \x01(\x0b\x32\x15.fairpost.v1.Revision\x12\'\n\x08previous\x18\x02 \x01(\x0b\x32\x15.fairpost.v1.Revision\x12\x30\n\x07workers\x18\x03 \x03(\x0b\x32\x1f.fairpost.v1.WorkerConfirmation\"\x12\n\x10GetStatusRequest\"\xd1\x02\n\x11GetStatusResponse\x12\x0f\n\x07serving\x18\x01 \x01(\x08\x12%\n\x06\x61\x63tive\x18\x02 \x01(\x0b\x32\x15.fairpost.v1.Revision\x12\x30\n\x0clast_success\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x0clast_failure\x18\x04 \x01(\x0b\x32\x1e.fairpost.v1.ActivationFailure\x12\x16\n\x0eserver_version\x18\x05 \x01(\t\x12*\n\x07workers\x18\x06 \x03(\x0b\x32\x19.fairpost.v1.WorkerStatus\x12)\n\x06source\x18\x07 \x01(\x0b\x32\x19.fairpost.v1.SourceStatus\x12-\n\x08settings\x18\x08 \x01(\x0b\x32\x1b.fairpost.v1.SettingsStatus\"=\n\x14ListRevisionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"\x85\x01\n\x15ListRevisionsResponse\x12(\n\trevisions\x18\x01 \x03(\x0b\x32\x15.fairpost.v1.Revision\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12)\n\ncandidates\x18\x03 \x03(\x0b\x32\x15.fairpost.v1.Revision\"y\n\x0bLawCitation\x12\x0f\n\x07\x61rticle\x18\x01 \x01(\t\x12,\n\x08\x63itation\x18\x02 \x01(\x0b\x32\x1a.fairpost.v1.LocalisedText\x12+\n\x07summary\x18\x03 \x01(\x0b\x32\x1a.fairpost.v1.LocalisedText\"\x9b\x02\n\x04Rule\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\'\n\x08severity\x18\x03 \x01(\x0e\x32\x15.fairpost.v1.Severity\x12+\n\x07message\x18\x04 \x01(\x0b\x32\x1a.fairpost.v1.LocalisedText\x12&\n\x04laws\x18\x05 \x03(\x0b\x32\x18.fairpost.v1.LawCitation\x12\x13\n\x0bnot_allowed\x18\x06 \x03(\t\x12\x0f\n\x07\x61llowed\x18\x07 \x03(\t\x12\x16\n\x0e\x65\x66\x66\x65\x63tive_from\x18\x08 \x01(\t\x12\x17\n\x0f\x65\x66\x66\x65\x63tive_until\x18\t \x01(\t\x12\x0e\n\x06shadow\x18\n \x01(\x08\x12\x0e\n\x06weight\x18\x0b \x01(\x02\"\xd1\x01\n\x0cRuleCategory\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12)\n\x05title\x18\x02 \x01(\x0b\x32\x1a.fairpost.v1.LocalisedText\x12\x12\n\nrule_count\x18\x03 \x01(\r\x12=\n\nthresholds\x18\x04 \x03(\x0b\x32).fairpost.v1.RuleCategory.ThresholdsEntry\x1a\x31\n\x0fThresholdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"\x85\x01\n\x10ListRulesRequest\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\r\n\x05query\x18\x03 \x01(\t\x12\x0b\n\x03\x64\x61y\x18\x04 \x01(\t\x12\x0e\n\x06shadow\x18\x05 \x01(\x08\x12\x11\n\tpage_size\x18\x06 \x01(\r\x12\x12\n\npage_token\x18\x07 \x01(\t\"\xc1\x01\n\x11ListRulesResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x30\n\x0c\x61\x63tivated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x05rules\x18\x03 \x03(\x0b\x32\x11.fairpost.v1.Rule\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\t\x12-\n\ncategories\x18\x05 \x03(\x0b\x32\x19.fairpost.v1.RuleCategory\"V\n\x11KeepBundleRequest\x12\x0e\n\x06\x62undle\x18\x01 \x01(\x0c\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x12\x0e\n\x06key_id\x18\x04 \x01(\t\">\n\x12KeepBundleResponse\x12(\n\tcandidate\x18\x01 \x01(\x0b\x32\x15.fairpost.v1.Revision\"\x82\x01\n\x13\x43ompareRulesRequest\x12\x0e\n\x06\x62undle\x18\x01 \x01(\x0c\x12\x10\n\x08revision\x18\x02 \x01(\t\x12 \n\x05posts\x18\x03 \x03(\x0b\x32\x11.fairpost.v1.Post\x12\x16\n\x0ereviewed_posts\x18\x04 \x01(\r\x12\x0f\n\x07samples\x18\x05 \x01(\r\"\x98\x02\n\x14\x43ompareRulesResponse\x12\x14\n\x0cold_revision\x18\x01 \x01(\t\x12\x14\n\x0cnew_revision\x18\x02 \x01(\t\x12,\n\x06notice\x18\x03 \x01(\x0b\x32\x1c.fairpost.v1.DocumentContent\x12\'\n\x06\x63hange\x18\x04 \x01(\x0b\x32\x17.fairpost.v1.RuleChange\x12/\n\x07outlook\x18\x05 \x01(\x0b\x32\x1e.fairpost.v1.ActivationOutlook\x12#\n\x04sent\x18\x06 \x01(\x0b\x32\x15.fairpost.v1.Backtest\x12\'\n\x08reviewed\x18\x07 \x01(\x0b\x32\x15.fairpost.v1.Backtest\"\x84\x01\n\x11\x41\x63tivationOutlook\x12\x10\n\x08\x61\x64mitted\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0e\n\x06notice\x18\x04 \x01(\t\x12,\n\x08ready_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaa\x02\n\x08\x42\x61\x63ktest\x12\r\n\x05posts\x18\x01 \x01(\x04\x12\x10\n\x08\x61t_fault\x18\x02 \x01(\x04\x12\r\n\x05\x66lips\x18\x03 \x01(\x04\x12\x10\n\x08stricter\x18\x04 \x01(\x04\x12\x0e\n\x06milder\x18\x05 \x01(\x04\x12*\n\x07\x61\x63tions\x18\x06 \x03(\x0b\x32\x19.fairpost.v1.ActionChange\x12%\n\x05rules\x18\x07 \x03(\x0b\x32\x16.fairpost.v1.RuleFlips\x12\"\n\x07samples\x18\x08 \x03(\x0b\x32\x11.fairpost.v1.Flip\x12*\n\x07shadows\x18\t \x03(\x0b\x32\x19.fairpost.v1.ShadowEffect\x12)\n\tagreement\x18\n \x01(\x0b\x32\x16.fairpost.v1.Agreement\"a\n\x0c\x41\x63tionChange\x12 \n\x03old\x18\x01 \x01(\x0e\x32\x13.fairpost.v1.Action\x12 \n\x03new\x18\x02 \x01(\x0e\x32\x13.fairpost.v1.Action\x12\r\n\x05posts\x18\x03 \x01(\x04\"\x93\x01\n\tRuleFlips\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\x10\n\x08\x61ppeared\x18\x03 \x01(\x04\x12\x10\n\x08vanished\x18\x04 \x01(\x04\x12\x11\n\tredefined\x18\x05 \x01(\x04\x12\x10\n\x08stricter\x18\x06 \x01(\x04\x12\x0e\n\x06milder\x18\x07 \x01(\x04\x12\r\n\x05\x61lone\x18\x08 \x01(\x04\"\x9c\x01\n\x04\x46lip\x12\x0f\n\x07post_id\x18\x01 \x01(\t\x12\x11\n\treview_id\x18\x02 \x01(\t\x12\x0c\n\x04rule\x18\x03 \x01(\t\x12\x0e\n\x06\x63hange\x18\x04 \x01(\x11\x12\x0c\n\x04text\x18\x05 \x01(\t\x12!\n\x03old\x18\x06 \x01(\x0b\x32\x14.fairpost.v1.Verdict\x12!\n\x03new\x18\x07 \x01(\x0b\x32\x14.fairpost.v1.Verdict\"N\n\x0cShadowEffect\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\r\n\x05posts\x18\x03 \x01(\x04\x12\x0f\n\x07\x64\x65\x63ides\x18\x04 \x01(\x04\"k\n\tAgreement\x12\x13\n\x0bupheld_held\x18\x01 \x01(\x04\x12\x15\n\rupheld_passed\x18\x02 \x01(\x04\x12\x19\n\x11overturned_passed\x18\x03 \x01(\x04\x12\x17\n\x0foverturned_held\x18\x04 \x01(\x04\",\n\x18ListShadowResultsRequest\x12\x10\n\x08\x65xamples\x18\x01 \x01(\r\"o\n\x19ListShadowResultsResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12(\n\x05rules\x18\x02 \x03(\x0b\x32\x19.fairpost.v1.ShadowResult\x12\x16\n\x0ereviewed_posts\x18\x03 \x01(\x04\"\xb1\x01\n\x0cShadowResult\x12\x1f\n\x04rule\x18\x01 \x01(\x0b\x32\x11.fairpost.v1.Rule\x12\r\n\x05posts\x18\x02 \x01(\x04\x12\x10\n\x08reviewed\x18\x03 \x01(\x04\x12\x0f\n\x07\x64\x65\x63ides\x18\x04 \x01(\x04\x12)\n\tagreement\x18\x05 \x01(\x0b\x32\x16.fairpost.v1.Agreement\x12#\n\x08\x65xamples\x18\x06 \x03(\x0b\x32\x11.fairpost.v1.Flip2\xaa\x05\n\x0cRulesService\x12Y\n\x0e\x41\x63tivateBundle\x12\".fairpost.v1.ActivateBundleRequest\x1a#.fairpost.v1.ActivateBundleResponse\x12G\n\x08RollBack\x12\x1c.fairpost.v1.RollBackRequest\x1a\x1d.fairpost.v1.RollBackResponse\x12J\n\tGetStatus\x12\x1d.fairpost.v1.GetStatusRequest\x1a\x1e.fairpost.v1.GetStatusResponse\x12V\n\rListRevisions\x12!.fairpost.v1.ListRevisionsRequest\x1a\".fairpost.v1.ListRevisionsResponse\x12J\n\tListRules\x12\x1d.fairpost.v1.ListRulesRequest\x1a\x1e.fairpost.v1.ListRulesResponse\x12M\n\nKeepBundle\x12\x1e.fairpost.v1.KeepBundleRequest\x1a\x1f.fairpost.v1.KeepBundleResponse\x12S\n\x0c\x43ompareRules\x12 .fairpost.v1.CompareRulesRequest\x1a!.fairpost.v1.CompareRulesResponse\x12\x62\n\x11ListShadowResults\x12%.fairpost.v1.ListShadowResultsRequest\x1a&.fairpost.v1.ListShadowResultsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fairpost.v1.rules_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REVISION']._serialized_start=74
-  _globals['_REVISION']._serialized_end=277
-  _globals['_ACTIVATIONFAILURE']._serialized_start=279
-  _globals['_ACTIVATIONFAILURE']._serialized_end=405
-  _globals['_ACTIVATEBUNDLEREQUEST']._serialized_start=407
-  _globals['_ACTIVATEBUNDLEREQUEST']._serialized_end=477
-  _globals['_ACTIVATEBUNDLERESPONSE']._serialized_start=479
-  _globals['_ACTIVATEBUNDLERESPONSE']._serialized_end=583
-  _globals['_ROLLBACKREQUEST']._serialized_start=585
-  _globals['_ROLLBACKREQUEST']._serialized_end=620
-  _globals['_ROLLBACKRESPONSE']._serialized_start=622
-  _globals['_ROLLBACKRESPONSE']._serialized_end=720
-  _globals['_GETSTATUSREQUEST']._serialized_start=722
-  _globals['_GETSTATUSREQUEST']._serialized_end=740
-  _globals['_GETSTATUSRESPONSE']._serialized_start=743
-  _globals['_GETSTATUSRESPONSE']._serialized_end=946
-  _globals['_LISTREVISIONSREQUEST']._serialized_start=948
-  _globals['_LISTREVISIONSREQUEST']._serialized_end=1009
-  _globals['_LISTREVISIONSRESPONSE']._serialized_start=1011
-  _globals['_LISTREVISIONSRESPONSE']._serialized_end=1101
-  _globals['_RULESSERVICE']._serialized_start=1104
-  _globals['_RULESSERVICE']._serialized_end=1446
+  _globals['_RULECATEGORY_THRESHOLDSENTRY']._loaded_options = None
+  _globals['_RULECATEGORY_THRESHOLDSENTRY']._serialized_options = b'8\001'
+  _globals['_REVISION']._serialized_start=153
+  _globals['_REVISION']._serialized_end=375
+  _globals['_WORKERCONFIRMATION']._serialized_start=377
+  _globals['_WORKERCONFIRMATION']._serialized_end=458
+  _globals['_WORKERSTATUS']._serialized_start=461
+  _globals['_WORKERSTATUS']._serialized_end=707
+  _globals['_SOURCESTATUS']._serialized_start=710
+  _globals['_SOURCESTATUS']._serialized_end=932
+  _globals['_SETTINGSSTATUS']._serialized_start=935
+  _globals['_SETTINGSSTATUS']._serialized_end=1082
+  _globals['_ACTIVATIONFAILURE']._serialized_start=1084
+  _globals['_ACTIVATIONFAILURE']._serialized_end=1210
+  _globals['_ACTIVATEBUNDLEREQUEST']._serialized_start=1213
+  _globals['_ACTIVATEBUNDLEREQUEST']._serialized_end=1377
+  _globals['_ACTIVATEBUNDLERESPONSE']._serialized_start=1380
+  _globals['_ACTIVATEBUNDLERESPONSE']._serialized_end=1534
+  _globals['_ROLLBACKREQUEST']._serialized_start=1536
+  _globals['_ROLLBACKREQUEST']._serialized_end=1612
+  _globals['_ROLLBACKRESPONSE']._serialized_start=1615
+  _globals['_ROLLBACKRESPONSE']._serialized_end=1763
+  _globals['_GETSTATUSREQUEST']._serialized_start=1765
+  _globals['_GETSTATUSREQUEST']._serialized_end=1783
+  _globals['_GETSTATUSRESPONSE']._serialized_start=1786
+  _globals['_GETSTATUSRESPONSE']._serialized_end=2123
+  _globals['_LISTREVISIONSREQUEST']._serialized_start=2125
+  _globals['_LISTREVISIONSREQUEST']._serialized_end=2186
+  _globals['_LISTREVISIONSRESPONSE']._serialized_start=2189
+  _globals['_LISTREVISIONSRESPONSE']._serialized_end=2322
+  _globals['_LAWCITATION']._serialized_start=2324
+  _globals['_LAWCITATION']._serialized_end=2445
+  _globals['_RULE']._serialized_start=2448
+  _globals['_RULE']._serialized_end=2731
+  _globals['_RULECATEGORY']._serialized_start=2734
+  _globals['_RULECATEGORY']._serialized_end=2943
+  _globals['_RULECATEGORY_THRESHOLDSENTRY']._serialized_start=2894
+  _globals['_RULECATEGORY_THRESHOLDSENTRY']._serialized_end=2943
+  _globals['_LISTRULESREQUEST']._serialized_start=2946
+  _globals['_LISTRULESREQUEST']._serialized_end=3079
+  _globals['_LISTRULESRESPONSE']._serialized_start=3082
+  _globals['_LISTRULESRESPONSE']._serialized_end=3275
+  _globals['_KEEPBUNDLEREQUEST']._serialized_start=3277
+  _globals['_KEEPBUNDLEREQUEST']._serialized_end=3363
+  _globals['_KEEPBUNDLERESPONSE']._serialized_start=3365
+  _globals['_KEEPBUNDLERESPONSE']._serialized_end=3427
+  _globals['_COMPARERULESREQUEST']._serialized_start=3430
+  _globals['_COMPARERULESREQUEST']._serialized_end=3560
+  _globals['_COMPARERULESRESPONSE']._serialized_start=3563
+  _globals['_COMPARERULESRESPONSE']._serialized_end=3843
+  _globals['_ACTIVATIONOUTLOOK']._serialized_start=3846
+  _globals['_ACTIVATIONOUTLOOK']._serialized_end=3978
+  _globals['_BACKTEST']._serialized_start=3981
+  _globals['_BACKTEST']._serialized_end=4279
+  _globals['_ACTIONCHANGE']._serialized_start=4281
+  _globals['_ACTIONCHANGE']._serialized_end=4378
+  _globals['_RULEFLIPS']._serialized_start=4381
+  _globals['_RULEFLIPS']._serialized_end=4528
+  _globals['_FLIP']._serialized_start=4531
+  _globals['_FLIP']._serialized_end=4687
+  _globals['_SHADOWEFFECT']._serialized_start=4689
+  _globals['_SHADOWEFFECT']._serialized_end=4767
+  _globals['_AGREEMENT']._serialized_start=4769
+  _globals['_AGREEMENT']._serialized_end=4876
+  _globals['_LISTSHADOWRESULTSREQUEST']._serialized_start=4878
+  _globals['_LISTSHADOWRESULTSREQUEST']._serialized_end=4922
+  _globals['_LISTSHADOWRESULTSRESPONSE']._serialized_start=4924
+  _globals['_LISTSHADOWRESULTSRESPONSE']._serialized_end=5035
+  _globals['_SHADOWRESULT']._serialized_start=5038
+  _globals['_SHADOWRESULT']._serialized_end=5215
+  _globals['_RULESSERVICE']._serialized_start=5218
+  _globals['_RULESSERVICE']._serialized_end=5900
 # @@protoc_insertion_point(module_scope)

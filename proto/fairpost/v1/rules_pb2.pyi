@@ -4,6 +4,9 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from fairpost.v1 import bulletin_pb2 as _bulletin_pb2
+from fairpost.v1 import post_pb2 as _post_pb2
+from fairpost.v1 import verdict_pb2 as _verdict_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -34,6 +37,7 @@ class Revision(_message.Message):
     ACTIVATED_AT_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
+    SIGNED_BY_FIELD_NUMBER: _builtins.int
     revision: _builtins.str
     """First 12 hexadecimal digits of `digest`."""
     digest: _builtins.str
@@ -50,6 +54,8 @@ class Revision(_message.Message):
     """Where it came from, as the activation said: "shipped packs", a file's name, "ActivateBundle"."""
     active: _builtins.bool
     """Whether it is the active one."""
+    signed_by: _builtins.str
+    """Id of the key whose signature was verified; empty where the server asks for none."""
     @_builtins.property
     def activated_at(self) -> _timestamp_pb2.Timestamp:
         """Last time it became active."""
@@ -66,14 +72,191 @@ class Revision(_message.Message):
         activated_at: _timestamp_pb2.Timestamp | None = ...,
         source: _builtins.str = ...,
         active: _builtins.bool = ...,
+        signed_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["activated_at", b"activated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activated_at", b"activated_at", "active", b"active", "digest", b"digest", "name", b"name", "pattern_count", b"pattern_count", "revision", b"revision", "rule_count", b"rule_count", "size_bytes", b"size_bytes", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activated_at", b"activated_at", "active", b"active", "digest", b"digest", "name", b"name", "pattern_count", b"pattern_count", "revision", b"revision", "rule_count", b"rule_count", "signed_by", b"signed_by", "size_bytes", b"size_bytes", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Revision: _TypeAlias = Revision  # noqa: Y015
+
+@_typing.final
+class WorkerConfirmation(_message.Message):
+    """What a worker process said to an activation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKER_FIELD_NUMBER: _builtins.int
+    PID_FIELD_NUMBER: _builtins.int
+    CONFIRMED_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    worker: _builtins.int
+    """Number of the worker, from 0."""
+    pid: _builtins.int
+    """Its process."""
+    confirmed: _builtins.bool
+    """Whether it serves the new revision."""
+    why: _builtins.str
+    """Why not. Such a worker is ended; the one in its place starts with the new revision."""
+    def __init__(
+        self,
+        *,
+        worker: _builtins.int = ...,
+        pid: _builtins.int = ...,
+        confirmed: _builtins.bool = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmed", b"confirmed", "pid", b"pid", "why", b"why", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkerConfirmation: _TypeAlias = WorkerConfirmation  # noqa: Y015
+
+@_typing.final
+class WorkerStatus(_message.Message):
+    """A worker process."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKER_FIELD_NUMBER: _builtins.int
+    PID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    LAST_SUCCESS_FIELD_NUMBER: _builtins.int
+    LAST_FAILURE_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    REPLACED_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    worker: _builtins.int
+    """Number of the worker, from 0."""
+    pid: _builtins.int
+    """Its process; 0 while there is none."""
+    revision: _builtins.str
+    """Revision that it judges by; empty while it has none."""
+    replaced: _builtins.int
+    """How often the process in this place was replaced since the server started."""
+    fault: _builtins.str
+    """Why nothing else is known of it; empty if it answered."""
+    @_builtins.property
+    def last_success(self) -> _timestamp_pb2.Timestamp:
+        """When an activation last succeeded in it."""
+
+    @_builtins.property
+    def last_failure(self) -> Global___ActivationFailure:
+        """The last activation that failed in it, if one did."""
+
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp:
+        """When it started."""
+
+    def __init__(
+        self,
+        *,
+        worker: _builtins.int = ...,
+        pid: _builtins.int = ...,
+        revision: _builtins.str = ...,
+        last_success: _timestamp_pb2.Timestamp | None = ...,
+        last_failure: Global___ActivationFailure | None = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        replaced: _builtins.int = ...,
+        fault: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_failure", b"last_failure", "last_success", b"last_success", "started_at", b"started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fault", b"fault", "last_failure", b"last_failure", "last_success", b"last_success", "pid", b"pid", "replaced", b"replaced", "revision", b"revision", "started_at", b"started_at", "worker", b"worker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkerStatus: _TypeAlias = WorkerStatus  # noqa: Y015
+
+@_typing.final
+class SourceStatus(_message.Message):
+    """Where rule sets are taken from by themselves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    LAST_LOOK_FIELD_NUMBER: _builtins.int
+    LAST_CHANGE_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    NEXT_LOOK_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """File, folder or URL, without a password."""
+    @_builtins.property
+    def last_look(self) -> _timestamp_pb2.Timestamp:
+        """When it was last looked at."""
+
+    @_builtins.property
+    def last_change(self) -> _timestamp_pb2.Timestamp:
+        """When it last gave a rule set that became active."""
+
+    @_builtins.property
+    def failure(self) -> Global___ActivationFailure:
+        """Its last failure; absent after a look that was fine."""
+
+    @_builtins.property
+    def next_look(self) -> _timestamp_pb2.Timestamp:
+        """When it is looked at next."""
+
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        last_look: _timestamp_pb2.Timestamp | None = ...,
+        last_change: _timestamp_pb2.Timestamp | None = ...,
+        failure: Global___ActivationFailure | None = ...,
+        next_look: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "last_change", b"last_change", "last_look", b"last_look", "next_look", b"next_look"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "last_change", b"last_change", "last_look", b"last_look", "next_look", b"next_look", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SourceStatus: _TypeAlias = SourceStatus  # noqa: Y015
+
+@_typing.final
+class SettingsStatus(_message.Message):
+    """The settings of the server, as SIGHUP reads them again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    READ_AT_FIELD_NUMBER: _builtins.int
+    FAILED_AT_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    NEED_RESTART_FIELD_NUMBER: _builtins.int
+    failure: _builtins.str
+    """Why: the settings of `read_at` stayed in force."""
+    @_builtins.property
+    def read_at(self) -> _timestamp_pb2.Timestamp:
+        """When the settings in force were read."""
+
+    @_builtins.property
+    def failed_at(self) -> _timestamp_pb2.Timestamp:
+        """When reading them last failed; absent if it never did since then."""
+
+    @_builtins.property
+    def need_restart(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of settings that differ from those in force and need a restart."""
+
+    def __init__(
+        self,
+        *,
+        read_at: _timestamp_pb2.Timestamp | None = ...,
+        failed_at: _timestamp_pb2.Timestamp | None = ...,
+        failure: _builtins.str = ...,
+        need_restart: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failed_at", b"failed_at", "read_at", b"read_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed_at", b"failed_at", "failure", b"failure", "need_restart", b"need_restart", "read_at", b"read_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettingsStatus: _TypeAlias = SettingsStatus  # noqa: Y015
 
 @_typing.final
 class ActivationFailure(_message.Message):
@@ -124,22 +307,46 @@ class ActivateBundleRequest(_message.Message):
     BUNDLE_FIELD_NUMBER: _builtins.int
     FORCE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    EMERGENCY_REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
     bundle: _builtins.bytes
-    """The bundle file's bytes, as `fairpost rules compile` wrote them. Required."""
+    """The bundle file's bytes, as `fairpost rules compile` wrote them. Required, unless `revision` is given."""
     force: _builtins.bool
     """Activate it even if it is empty or much smaller than the active one."""
     source: _builtins.str
     """Where it came from, for the status; at most 200 characters."""
+    signature: _builtins.bytes
+    """Ed25519 signature, 64 bytes, as `fairpost rules sign` makes it. Required where the server has rules_public_keys;
+    elsewhere it is kept with the bundle and not looked at.
+    """
+    key_id: _builtins.str
+    """Id of the key that it was made with. Required with a signature."""
+    revision: _builtins.str
+    """Instead of `bundle`: a revision that is kept here, a candidate or one that was active. Its signature is kept with it."""
+    emergency_reason: _builtins.str
+    """Why it cannot wait for its notice, if the server asks for one (REASON_NOTICE_REQUIRED): it goes into the audit log
+    and onto the notice, which is published with the activation. At most 1,000 characters.
+    """
+    actor: _builtins.str
+    """Who activates, for the notice's history; empty: the caller. At most 128 characters."""
     def __init__(
         self,
         *,
         bundle: _builtins.bytes = ...,
         force: _builtins.bool = ...,
         source: _builtins.str = ...,
+        signature: _builtins.bytes = ...,
+        key_id: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        emergency_reason: _builtins.str = ...,
+        actor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "force", b"force", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "bundle", b"bundle", "emergency_reason", b"emergency_reason", "force", b"force", "key_id", b"key_id", "revision", b"revision", "signature", b"signature", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -153,6 +360,7 @@ class ActivateBundleResponse(_message.Message):
 
     ACTIVE_FIELD_NUMBER: _builtins.int
     PREVIOUS_FIELD_NUMBER: _builtins.int
+    WORKERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def active(self) -> Global___Revision:
         """The now active revision."""
@@ -161,15 +369,20 @@ class ActivateBundleResponse(_message.Message):
     def previous(self) -> Global___Revision:
         """The one before; absent if there was none."""
 
+    @_builtins.property
+    def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerConfirmation]:
+        """What each worker process said. The answer comes when all serve the new revision, or were ended."""
+
     def __init__(
         self,
         *,
         active: Global___Revision | None = ...,
         previous: Global___Revision | None = ...,
+        workers: _abc.Iterable[Global___WorkerConfirmation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "previous", b"previous"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "previous", b"previous"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "previous", b"previous", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -182,16 +395,24 @@ class RollBackRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REVISION_FIELD_NUMBER: _builtins.int
+    EMERGENCY_REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
     revision: _builtins.str
     """Revision to go back to. Empty: the one that was active before the present one."""
+    emergency_reason: _builtins.str
+    """As in ActivateBundleRequest."""
+    actor: _builtins.str
+    """As in ActivateBundleRequest."""
     def __init__(
         self,
         *,
         revision: _builtins.str = ...,
+        emergency_reason: _builtins.str = ...,
+        actor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "emergency_reason", b"emergency_reason", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -205,6 +426,7 @@ class RollBackResponse(_message.Message):
 
     ACTIVE_FIELD_NUMBER: _builtins.int
     PREVIOUS_FIELD_NUMBER: _builtins.int
+    WORKERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def active(self) -> Global___Revision:
         """The now active revision."""
@@ -213,15 +435,20 @@ class RollBackResponse(_message.Message):
     def previous(self) -> Global___Revision:
         """The one before."""
 
+    @_builtins.property
+    def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerConfirmation]:
+        """As in ActivateBundleResponse."""
+
     def __init__(
         self,
         *,
         active: Global___Revision | None = ...,
         previous: Global___Revision | None = ...,
+        workers: _abc.Iterable[Global___WorkerConfirmation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "previous", b"previous"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "previous", b"previous"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "previous", b"previous", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -255,6 +482,9 @@ class GetStatusResponse(_message.Message):
     LAST_SUCCESS_FIELD_NUMBER: _builtins.int
     LAST_FAILURE_FIELD_NUMBER: _builtins.int
     SERVER_VERSION_FIELD_NUMBER: _builtins.int
+    WORKERS_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
     serving: _builtins.bool
     """Whether posts are judged: false until the first activation."""
     server_version: _builtins.str
@@ -271,6 +501,18 @@ class GetStatusResponse(_message.Message):
     def last_failure(self) -> Global___ActivationFailure:
         """The last activation that failed since the start of the server; absent if none did."""
 
+    @_builtins.property
+    def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerStatus]:
+        """Every worker process, by its number."""
+
+    @_builtins.property
+    def source(self) -> Global___SourceStatus:
+        """Where rule sets are taken from, if that is set."""
+
+    @_builtins.property
+    def settings(self) -> Global___SettingsStatus:
+        """Absent where a program serves without `fairpost serve`."""
+
     def __init__(
         self,
         *,
@@ -279,10 +521,13 @@ class GetStatusResponse(_message.Message):
         last_success: _timestamp_pb2.Timestamp | None = ...,
         last_failure: Global___ActivationFailure | None = ...,
         server_version: _builtins.str = ...,
+        workers: _abc.Iterable[Global___WorkerStatus] | None = ...,
+        source: Global___SourceStatus | None = ...,
+        settings: Global___SettingsStatus | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "last_failure", b"last_failure", "last_success", b"last_success"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "last_failure", b"last_failure", "last_success", b"last_success", "settings", b"settings", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "last_failure", b"last_failure", "last_success", b"last_success", "server_version", b"server_version", "serving", b"serving"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "last_failure", b"last_failure", "last_success", b"last_success", "server_version", b"server_version", "serving", b"serving", "settings", b"settings", "source", b"source", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -322,22 +567,844 @@ class ListRevisionsResponse(_message.Message):
 
     REVISIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty on the last."""
     @_builtins.property
     def revisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Revision]:
         """Latest activation first."""
 
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Revision]:
+        """On the first page: what KeepBundle kept, the latest first; `activated_at` is when it was kept."""
+
     def __init__(
         self,
         *,
         revisions: _abc.Iterable[Global___Revision] | None = ...,
         next_page_token: _builtins.str = ...,
+        candidates: _abc.Iterable[Global___Revision] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "revisions", b"revisions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "next_page_token", b"next_page_token", "revisions", b"revisions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRevisionsResponse: _TypeAlias = ListRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class LawCitation(_message.Message):
+    """A law that a rule rests on, as in force on the day asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTICLE_FIELD_NUMBER: _builtins.int
+    CITATION_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    article: _builtins.str
+    """Law and article, e.g. "cn.advertising-law/17"."""
+    @_builtins.property
+    def citation(self) -> _verdict_pb2.LocalisedText:
+        """How it is cited."""
+
+    @_builtins.property
+    def summary(self) -> _verdict_pb2.LocalisedText:
+        """What it says, in short; empty where the rule set does not say."""
+
+    def __init__(
+        self,
+        *,
+        article: _builtins.str = ...,
+        citation: _verdict_pb2.LocalisedText | None = ...,
+        summary: _verdict_pb2.LocalisedText | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["article", b"article", "citation", b"citation", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LawCitation: _TypeAlias = LawCitation  # noqa: Y015
+
+@_typing.final
+class Rule(_message.Message):
+    """A rule, as readers need it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    LAWS_FIELD_NUMBER: _builtins.int
+    NOT_ALLOWED_FIELD_NUMBER: _builtins.int
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_FROM_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_UNTIL_FIELD_NUMBER: _builtins.int
+    SHADOW_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """Its id, e.g. "medical.cure-claim"."""
+    category: _builtins.str
+    """Code of its category."""
+    severity: _verdict_pb2.Severity.ValueType
+    """How grave it is."""
+    effective_from: _builtins.str
+    """First day on which it applies, YYYY-MM-DD; empty: always."""
+    effective_until: _builtins.str
+    """First day on which it no longer applies; empty: for good."""
+    shadow: _builtins.bool
+    """On trial: counted, without effect on any post."""
+    weight: _builtins.float
+    """What it counts for in the category's score, 0 to 1."""
+    @_builtins.property
+    def message(self) -> _verdict_pb2.LocalisedText:
+        """What is not allowed, and why."""
+
+    @_builtins.property
+    def laws(self) -> _containers.RepeatedCompositeFieldContainer[Global___LawCitation]:
+        """The law it rests on."""
+
+    @_builtins.property
+    def not_allowed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Examples of what is not allowed; those that its own tests hold."""
+
+    @_builtins.property
+    def allowed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Examples of what is allowed, near as it is."""
+
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        category: _builtins.str = ...,
+        severity: _verdict_pb2.Severity.ValueType = ...,
+        message: _verdict_pb2.LocalisedText | None = ...,
+        laws: _abc.Iterable[Global___LawCitation] | None = ...,
+        not_allowed: _abc.Iterable[_builtins.str] | None = ...,
+        allowed: _abc.Iterable[_builtins.str] | None = ...,
+        effective_from: _builtins.str = ...,
+        effective_until: _builtins.str = ...,
+        shadow: _builtins.bool = ...,
+        weight: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "category", b"category", "effective_from", b"effective_from", "effective_until", b"effective_until", "laws", b"laws", "message", b"message", "not_allowed", b"not_allowed", "rule", b"rule", "severity", b"severity", "shadow", b"shadow", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rule: _TypeAlias = Rule  # noqa: Y015
+
+@_typing.final
+class RuleCategory(_message.Message):
+    """A category of violations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ThresholdsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    RULE_COUNT_FIELD_NUMBER: _builtins.int
+    THRESHOLDS_FIELD_NUMBER: _builtins.int
+    category: _builtins.str
+    """Its code, e.g. "MEDICAL"."""
+    rule_count: _builtins.int
+    """Rules of it that meet the request."""
+    @_builtins.property
+    def title(self) -> _verdict_pb2.LocalisedText:
+        """Its name for readers."""
+
+    @_builtins.property
+    def thresholds(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """Score from which a post is treated so, where no channel says otherwise, by name of the action: "LIMIT", "REVIEW",
+        "SHIELD", "BLOCK".
+        """
+
+    def __init__(
+        self,
+        *,
+        category: _builtins.str = ...,
+        title: _verdict_pb2.LocalisedText | None = ...,
+        rule_count: _builtins.int = ...,
+        thresholds: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["title", b"title"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "rule_count", b"rule_count", "thresholds", b"thresholds", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuleCategory: _TypeAlias = RuleCategory  # noqa: Y015
+
+@_typing.final
+class ListRulesRequest(_message.Message):
+    """Request of ListRules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    SHADOW_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    category: _builtins.str
+    """Only of this category; empty: of all."""
+    rule: _builtins.str
+    """Only this rule."""
+    query: _builtins.str
+    """Only those that have this in id, message, law or examples; width and case do not matter. At most 100 characters."""
+    day: _builtins.str
+    """In force on this day, YYYY-MM-DD, in China; empty: today. The law is cited as of then."""
+    shadow: _builtins.bool
+    """Rules on trial, too."""
+    page_size: _builtins.int
+    """Most in one answer, 1 to 1,000; 0 means 100."""
+    page_token: _builtins.str
+    """From the answer before; empty: from the beginning. A new activation makes it invalid."""
+    def __init__(
+        self,
+        *,
+        category: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        query: _builtins.str = ...,
+        day: _builtins.str = ...,
+        shadow: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "day", b"day", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "rule", b"rule", "shadow", b"shadow"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRulesRequest: _TypeAlias = ListRulesRequest  # noqa: Y015
+
+@_typing.final
+class ListRulesResponse(_message.Message):
+    """Answer of ListRules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    ACTIVATED_AT_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Revision that they are of."""
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
+    @_builtins.property
+    def activated_at(self) -> _timestamp_pb2.Timestamp:
+        """When it became active."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rule]:
+        """The rules of this page."""
+
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleCategory]:
+        """All categories with rules that meet the request, in their order; on every page."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.str = ...,
+        activated_at: _timestamp_pb2.Timestamp | None = ...,
+        rules: _abc.Iterable[Global___Rule] | None = ...,
+        next_page_token: _builtins.str = ...,
+        categories: _abc.Iterable[Global___RuleCategory] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["activated_at", b"activated_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activated_at", b"activated_at", "categories", b"categories", "next_page_token", b"next_page_token", "revision", b"revision", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRulesResponse: _TypeAlias = ListRulesResponse  # noqa: Y015
+
+@_typing.final
+class KeepBundleRequest(_message.Message):
+    """Request of KeepBundle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUNDLE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    bundle: _builtins.bytes
+    """As in ActivateBundleRequest. Required."""
+    source: _builtins.str
+    """Where it came from; at most 200 characters."""
+    signature: _builtins.bytes
+    """As in ActivateBundleRequest."""
+    key_id: _builtins.str
+    """As in ActivateBundleRequest."""
+    def __init__(
+        self,
+        *,
+        bundle: _builtins.bytes = ...,
+        source: _builtins.str = ...,
+        signature: _builtins.bytes = ...,
+        key_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "key_id", b"key_id", "signature", b"signature", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeepBundleRequest: _TypeAlias = KeepBundleRequest  # noqa: Y015
+
+@_typing.final
+class KeepBundleResponse(_message.Message):
+    """Answer of KeepBundle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CANDIDATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def candidate(self) -> Global___Revision:
+        """The candidate. At most ten are kept: the oldest goes when another one comes."""
+
+    def __init__(
+        self,
+        *,
+        candidate: Global___Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate", b"candidate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeepBundleResponse: _TypeAlias = KeepBundleResponse  # noqa: Y015
+
+@_typing.final
+class CompareRulesRequest(_message.Message):
+    """Request of CompareRules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUNDLE_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    POSTS_FIELD_NUMBER: _builtins.int
+    REVIEWED_POSTS_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    bundle: _builtins.bytes
+    """The rule set to come: its bytes. Required, unless `revision` is given."""
+    revision: _builtins.str
+    """Instead of it: a revision that is kept here."""
+    reviewed_posts: _builtins.int
+    """Judge so many of the latest reviewed posts, whose texts are still kept, by both; at most 10,000."""
+    samples: _builtins.int
+    """Flips shown of each rule, at most 20."""
+    @_builtins.property
+    def posts(self) -> _containers.RepeatedCompositeFieldContainer[_post_pb2.Post]:
+        """Posts to judge by both, at most as many as in CheckPosts."""
+
+    def __init__(
+        self,
+        *,
+        bundle: _builtins.bytes = ...,
+        revision: _builtins.str = ...,
+        posts: _abc.Iterable[_post_pb2.Post] | None = ...,
+        reviewed_posts: _builtins.int = ...,
+        samples: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "posts", b"posts", "reviewed_posts", b"reviewed_posts", "revision", b"revision", "samples", b"samples"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareRulesRequest: _TypeAlias = CompareRulesRequest  # noqa: Y015
+
+@_typing.final
+class CompareRulesResponse(_message.Message):
+    """What a rule set would do, against the active one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLD_REVISION_FIELD_NUMBER: _builtins.int
+    NEW_REVISION_FIELD_NUMBER: _builtins.int
+    NOTICE_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    OUTLOOK_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
+    REVIEWED_FIELD_NUMBER: _builtins.int
+    old_revision: _builtins.str
+    """The active revision."""
+    new_revision: _builtins.str
+    """The one to come."""
+    @_builtins.property
+    def notice(self) -> _bulletin_pb2.DocumentContent:
+        """The notice of the change, as BulletinService.DraftNotice makes it."""
+
+    @_builtins.property
+    def change(self) -> _bulletin_pb2.RuleChange:
+        """What it announces."""
+
+    @_builtins.property
+    def outlook(self) -> Global___ActivationOutlook:
+        """Whether it could be activated now."""
+
+    @_builtins.property
+    def sent(self) -> Global___Backtest:
+        """On the posts sent; absent if none were."""
+
+    @_builtins.property
+    def reviewed(self) -> Global___Backtest:
+        """On the reviewed posts; absent if none were asked for."""
+
+    def __init__(
+        self,
+        *,
+        old_revision: _builtins.str = ...,
+        new_revision: _builtins.str = ...,
+        notice: _bulletin_pb2.DocumentContent | None = ...,
+        change: _bulletin_pb2.RuleChange | None = ...,
+        outlook: Global___ActivationOutlook | None = ...,
+        sent: Global___Backtest | None = ...,
+        reviewed: Global___Backtest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "notice", b"notice", "outlook", b"outlook", "reviewed", b"reviewed", "sent", b"sent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "new_revision", b"new_revision", "notice", b"notice", "old_revision", b"old_revision", "outlook", b"outlook", "reviewed", b"reviewed", "sent", b"sent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareRulesResponse: _TypeAlias = CompareRulesResponse  # noqa: Y015
+
+@_typing.final
+class ActivationOutlook(_message.Message):
+    """Whether a rule set could be activated now, without force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADMITTED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    NOTICE_FIELD_NUMBER: _builtins.int
+    READY_AT_FIELD_NUMBER: _builtins.int
+    admitted: _builtins.bool
+    """Whether it could."""
+    reason: _builtins.str
+    """Why not: name of the Reason, e.g. "REASON_NOTICE_REQUIRED"."""
+    message: _builtins.str
+    """The same in words."""
+    notice: _builtins.str
+    """Document of its notice, where one is public."""
+    @_builtins.property
+    def ready_at(self) -> _timestamp_pb2.Timestamp:
+        """When its notice will have been public for long enough."""
+
+    def __init__(
+        self,
+        *,
+        admitted: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        notice: _builtins.str = ...,
+        ready_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ready_at", b"ready_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "message", b"message", "notice", b"notice", "ready_at", b"ready_at", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActivationOutlook: _TypeAlias = ActivationOutlook  # noqa: Y015
+
+@_typing.final
+class Backtest(_message.Message):
+    """Which verdicts differ between the active rule set and one to come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSTS_FIELD_NUMBER: _builtins.int
+    AT_FAULT_FIELD_NUMBER: _builtins.int
+    FLIPS_FIELD_NUMBER: _builtins.int
+    STRICTER_FIELD_NUMBER: _builtins.int
+    MILDER_FIELD_NUMBER: _builtins.int
+    ACTIONS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    SHADOWS_FIELD_NUMBER: _builtins.int
+    AGREEMENT_FIELD_NUMBER: _builtins.int
+    posts: _builtins.int
+    """Posts judged by both."""
+    at_fault: _builtins.int
+    """Posts that could not be judged."""
+    flips: _builtins.int
+    """Posts whose verdict differs: in action, categories, or clearly in exposure or commerce."""
+    stricter: _builtins.int
+    """Posts whose action is more severe."""
+    milder: _builtins.int
+    """Posts whose action is milder."""
+    @_builtins.property
+    def actions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActionChange]:
+        """Posts by action before and after; those with none are left out."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleFlips]:
+        """By rule: those that led to flips, most flips first."""
+
+    @_builtins.property
+    def samples(self) -> _containers.RepeatedCompositeFieldContainer[Global___Flip]:
+        """Some flips of each rule."""
+
+    @_builtins.property
+    def shadows(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShadowEffect]:
+        """What the shadow rules of the rule set to come hit."""
+
+    @_builtins.property
+    def agreement(self) -> Global___Agreement:
+        """Against what people decided; absent where no post has been decided on."""
+
+    def __init__(
+        self,
+        *,
+        posts: _builtins.int = ...,
+        at_fault: _builtins.int = ...,
+        flips: _builtins.int = ...,
+        stricter: _builtins.int = ...,
+        milder: _builtins.int = ...,
+        actions: _abc.Iterable[Global___ActionChange] | None = ...,
+        rules: _abc.Iterable[Global___RuleFlips] | None = ...,
+        samples: _abc.Iterable[Global___Flip] | None = ...,
+        shadows: _abc.Iterable[Global___ShadowEffect] | None = ...,
+        agreement: Global___Agreement | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agreement", b"agreement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "agreement", b"agreement", "at_fault", b"at_fault", "flips", b"flips", "milder", b"milder", "posts", b"posts", "rules", b"rules", "samples", b"samples", "shadows", b"shadows", "stricter", b"stricter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Backtest: _TypeAlias = Backtest  # noqa: Y015
+
+@_typing.final
+class ActionChange(_message.Message):
+    """Posts with one action before and one after."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLD_FIELD_NUMBER: _builtins.int
+    NEW_FIELD_NUMBER: _builtins.int
+    POSTS_FIELD_NUMBER: _builtins.int
+    old: _verdict_pb2.Action.ValueType
+    """Before."""
+    new: _verdict_pb2.Action.ValueType
+    """After."""
+    posts: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        old: _verdict_pb2.Action.ValueType = ...,
+        new: _verdict_pb2.Action.ValueType = ...,
+        posts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["new", b"new", "old", b"old", "posts", b"posts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActionChange: _TypeAlias = ActionChange  # noqa: Y015
+
+@_typing.final
+class RuleFlips(_message.Message):
+    """What a rule is responsible for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    APPEARED_FIELD_NUMBER: _builtins.int
+    VANISHED_FIELD_NUMBER: _builtins.int
+    REDEFINED_FIELD_NUMBER: _builtins.int
+    STRICTER_FIELD_NUMBER: _builtins.int
+    MILDER_FIELD_NUMBER: _builtins.int
+    ALONE_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """Its id; "(policy or model)" for what no rule is responsible for."""
+    category: _builtins.str
+    """Its category."""
+    appeared: _builtins.int
+    """Flips on which it fires only after."""
+    vanished: _builtins.int
+    """Flips on which it fired only before."""
+    redefined: _builtins.int
+    """Flips on which it fires in both, and is defined otherwise."""
+    stricter: _builtins.int
+    """Flips of it with a more severe action."""
+    milder: _builtins.int
+    """Flips of it with a milder action."""
+    alone: _builtins.int
+    """Flips for which nothing else is responsible."""
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        category: _builtins.str = ...,
+        appeared: _builtins.int = ...,
+        vanished: _builtins.int = ...,
+        redefined: _builtins.int = ...,
+        stricter: _builtins.int = ...,
+        milder: _builtins.int = ...,
+        alone: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alone", b"alone", "appeared", b"appeared", "category", b"category", "milder", b"milder", "redefined", b"redefined", "rule", b"rule", "stricter", b"stricter", "vanished", b"vanished"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuleFlips: _TypeAlias = RuleFlips  # noqa: Y015
+
+@_typing.final
+class Flip(_message.Message):
+    """One post whose verdict flips."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POST_ID_FIELD_NUMBER: _builtins.int
+    REVIEW_ID_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    OLD_FIELD_NUMBER: _builtins.int
+    NEW_FIELD_NUMBER: _builtins.int
+    post_id: _builtins.str
+    """Its id, as given."""
+    review_id: _builtins.str
+    """Its review, where it came from there."""
+    rule: _builtins.str
+    """The rule that is responsible."""
+    change: _builtins.int
+    """1: it fires only after; -1: only before; 0: in both."""
+    text: _builtins.str
+    """Its main text."""
+    @_builtins.property
+    def old(self) -> _verdict_pb2.Verdict:
+        """The verdict before, spans in code points."""
+
+    @_builtins.property
+    def new(self) -> _verdict_pb2.Verdict:
+        """The verdict after."""
+
+    def __init__(
+        self,
+        *,
+        post_id: _builtins.str = ...,
+        review_id: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        change: _builtins.int = ...,
+        text: _builtins.str = ...,
+        old: _verdict_pb2.Verdict | None = ...,
+        new: _verdict_pb2.Verdict | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["new", b"new", "old", b"old"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "new", b"new", "old", b"old", "post_id", b"post_id", "review_id", b"review_id", "rule", b"rule", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Flip: _TypeAlias = Flip  # noqa: Y015
+
+@_typing.final
+class ShadowEffect(_message.Message):
+    """What a shadow rule hits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    POSTS_FIELD_NUMBER: _builtins.int
+    DECIDES_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """Its id."""
+    category: _builtins.str
+    """Its category."""
+    posts: _builtins.int
+    """Posts on which it fired."""
+    decides: _builtins.int
+    """Posts of which the action would be another if it were enforced."""
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        category: _builtins.str = ...,
+        posts: _builtins.int = ...,
+        decides: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "decides", b"decides", "posts", b"posts", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShadowEffect: _TypeAlias = ShadowEffect  # noqa: Y015
+
+@_typing.final
+class Agreement(_message.Message):
+    """A rule set's verdicts on reviewed posts against what people decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPHELD_HELD_FIELD_NUMBER: _builtins.int
+    UPHELD_PASSED_FIELD_NUMBER: _builtins.int
+    OVERTURNED_PASSED_FIELD_NUMBER: _builtins.int
+    OVERTURNED_HELD_FIELD_NUMBER: _builtins.int
+    upheld_held: _builtins.int
+    """Upheld, and held or worse by the rule set to come."""
+    upheld_passed: _builtins.int
+    """Upheld, and let pass."""
+    overturned_passed: _builtins.int
+    """Overturned, and let pass."""
+    overturned_held: _builtins.int
+    """Overturned, and held or worse."""
+    def __init__(
+        self,
+        *,
+        upheld_held: _builtins.int = ...,
+        upheld_passed: _builtins.int = ...,
+        overturned_passed: _builtins.int = ...,
+        overturned_held: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["overturned_held", b"overturned_held", "overturned_passed", b"overturned_passed", "upheld_held", b"upheld_held", "upheld_passed", b"upheld_passed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Agreement: _TypeAlias = Agreement  # noqa: Y015
+
+@_typing.final
+class ListShadowResultsRequest(_message.Message):
+    """Request of ListShadowResults."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXAMPLES_FIELD_NUMBER: _builtins.int
+    examples: _builtins.int
+    """Examples from the review queue for each rule, at most 20."""
+    def __init__(
+        self,
+        *,
+        examples: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["examples", b"examples"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListShadowResultsRequest: _TypeAlias = ListShadowResultsRequest  # noqa: Y015
+
+@_typing.final
+class ListShadowResultsResponse(_message.Message):
+    """Answer of ListShadowResults."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    REVIEWED_POSTS_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """The active revision."""
+    reviewed_posts: _builtins.int
+    """Reviewed posts that `decides` was found on."""
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShadowResult]:
+        """Every shadow rule of it, most posts first."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.str = ...,
+        rules: _abc.Iterable[Global___ShadowResult] | None = ...,
+        reviewed_posts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reviewed_posts", b"reviewed_posts", "revision", b"revision", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListShadowResultsResponse: _TypeAlias = ListShadowResultsResponse  # noqa: Y015
+
+@_typing.final
+class ShadowResult(_message.Message):
+    """What a shadow rule of the active rule set hit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    POSTS_FIELD_NUMBER: _builtins.int
+    REVIEWED_FIELD_NUMBER: _builtins.int
+    DECIDES_FIELD_NUMBER: _builtins.int
+    AGREEMENT_FIELD_NUMBER: _builtins.int
+    EXAMPLES_FIELD_NUMBER: _builtins.int
+    posts: _builtins.int
+    """Posts on which it fired since the server's workers started."""
+    reviewed: _builtins.int
+    """Of the latest reviewed posts: those on which it fires now."""
+    decides: _builtins.int
+    """Of those, posts of which the action would be another if it were enforced."""
+    @_builtins.property
+    def rule(self) -> Global___Rule:
+        """The rule."""
+
+    @_builtins.property
+    def agreement(self) -> Global___Agreement:
+        """Of those on which it fires: what people had decided."""
+
+    @_builtins.property
+    def examples(self) -> _containers.RepeatedCompositeFieldContainer[Global___Flip]:
+        """Some of them."""
+
+    def __init__(
+        self,
+        *,
+        rule: Global___Rule | None = ...,
+        posts: _builtins.int = ...,
+        reviewed: _builtins.int = ...,
+        decides: _builtins.int = ...,
+        agreement: Global___Agreement | None = ...,
+        examples: _abc.Iterable[Global___Flip] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agreement", b"agreement", "rule", b"rule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement", b"agreement", "decides", b"decides", "examples", b"examples", "posts", b"posts", "reviewed", b"reviewed", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShadowResult: _TypeAlias = ShadowResult  # noqa: Y015

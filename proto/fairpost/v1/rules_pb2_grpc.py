@@ -56,6 +56,26 @@ class RulesServiceStub:
                 request_serializer=fairpost_dot_v1_dot_rules__pb2.ListRevisionsRequest.SerializeToString,
                 response_deserializer=fairpost_dot_v1_dot_rules__pb2.ListRevisionsResponse.FromString,
                 _registered_method=True)
+        self.ListRules = channel.unary_unary(
+                '/fairpost.v1.RulesService/ListRules',
+                request_serializer=fairpost_dot_v1_dot_rules__pb2.ListRulesRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_rules__pb2.ListRulesResponse.FromString,
+                _registered_method=True)
+        self.KeepBundle = channel.unary_unary(
+                '/fairpost.v1.RulesService/KeepBundle',
+                request_serializer=fairpost_dot_v1_dot_rules__pb2.KeepBundleRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_rules__pb2.KeepBundleResponse.FromString,
+                _registered_method=True)
+        self.CompareRules = channel.unary_unary(
+                '/fairpost.v1.RulesService/CompareRules',
+                request_serializer=fairpost_dot_v1_dot_rules__pb2.CompareRulesRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_rules__pb2.CompareRulesResponse.FromString,
+                _registered_method=True)
+        self.ListShadowResults = channel.unary_unary(
+                '/fairpost.v1.RulesService/ListShadowResults',
+                request_serializer=fairpost_dot_v1_dot_rules__pb2.ListShadowResultsRequest.SerializeToString,
+                response_deserializer=fairpost_dot_v1_dot_rules__pb2.ListShadowResultsResponse.FromString,
+                _registered_method=True)
 
 
 class RulesServiceServicer:
@@ -66,7 +86,10 @@ class RulesServiceServicer:
     def ActivateBundle(self, request, context):
         """ActivateBundle loads a compiled rule set and serves it to new requests. Its exact bytes are kept in the data
         directory and come back after a restart. INVALID_ARGUMENT if the bundle is damaged; FAILED_PRECONDITION if it is
-        empty or much smaller than the active one and `force` is not set.
+        empty or much smaller than the active one and `force` is not set, if it needs a notice and has none that is old
+        enough (BulletinService), or if it is not signed by a known key where the server
+        asks for that. It answers when every worker process serves the new rule set; UNAVAILABLE if one cannot, and then
+        none does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -80,7 +103,7 @@ class RulesServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
-        """GetStatus tells the active revision, the last success and the last failure.
+        """GetStatus tells the active revision, the last success and the last failure, of all workers and of each.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,6 +111,38 @@ class RulesServiceServicer:
 
     def ListRevisions(self, request, context):
         """ListRevisions lists the revisions kept in the data directory, latest activation first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRules(self, request, context):
+        """ListRules gives the rules in force for readers: what they are about, examples, law. Page by page, by category in the
+        order of the vocabulary, then by id. FAILED_PRECONDITION before the first activation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def KeepBundle(self, request, context):
+        """KeepBundle verifies a bundle and keeps it as a candidate, without activating it: until its notice has been public
+        for long enough, say. CompareRules and ActivateBundle then take it by its revision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareRules(self, request, context):
+        """CompareRules tells what the activation of a rule set would change: its notice, whether it may be activated now, and
+        which verdicts flip on posts sent and on posts that were reviewed. Nothing is changed or recorded.
+        RESOURCE_EXHAUSTED while the server makes another comparison.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListShadowResults(self, request, context):
+        """ListShadowResults tells what the shadow rules of the active rule set hit, and what they would change.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,6 +170,26 @@ def add_RulesServiceServicer_to_server(servicer, server):
                     servicer.ListRevisions,
                     request_deserializer=fairpost_dot_v1_dot_rules__pb2.ListRevisionsRequest.FromString,
                     response_serializer=fairpost_dot_v1_dot_rules__pb2.ListRevisionsResponse.SerializeToString,
+            ),
+            'ListRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRules,
+                    request_deserializer=fairpost_dot_v1_dot_rules__pb2.ListRulesRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_rules__pb2.ListRulesResponse.SerializeToString,
+            ),
+            'KeepBundle': grpc.unary_unary_rpc_method_handler(
+                    servicer.KeepBundle,
+                    request_deserializer=fairpost_dot_v1_dot_rules__pb2.KeepBundleRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_rules__pb2.KeepBundleResponse.SerializeToString,
+            ),
+            'CompareRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareRules,
+                    request_deserializer=fairpost_dot_v1_dot_rules__pb2.CompareRulesRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_rules__pb2.CompareRulesResponse.SerializeToString,
+            ),
+            'ListShadowResults': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShadowResults,
+                    request_deserializer=fairpost_dot_v1_dot_rules__pb2.ListShadowResultsRequest.FromString,
+                    response_serializer=fairpost_dot_v1_dot_rules__pb2.ListShadowResultsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -227,6 +302,114 @@ class RulesService:
             '/fairpost.v1.RulesService/ListRevisions',
             fairpost_dot_v1_dot_rules__pb2.ListRevisionsRequest.SerializeToString,
             fairpost_dot_v1_dot_rules__pb2.ListRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairpost.v1.RulesService/ListRules',
+            fairpost_dot_v1_dot_rules__pb2.ListRulesRequest.SerializeToString,
+            fairpost_dot_v1_dot_rules__pb2.ListRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KeepBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairpost.v1.RulesService/KeepBundle',
+            fairpost_dot_v1_dot_rules__pb2.KeepBundleRequest.SerializeToString,
+            fairpost_dot_v1_dot_rules__pb2.KeepBundleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairpost.v1.RulesService/CompareRules',
+            fairpost_dot_v1_dot_rules__pb2.CompareRulesRequest.SerializeToString,
+            fairpost_dot_v1_dot_rules__pb2.CompareRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShadowResults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fairpost.v1.RulesService/ListShadowResults',
+            fairpost_dot_v1_dot_rules__pb2.ListShadowResultsRequest.SerializeToString,
+            fairpost_dot_v1_dot_rules__pb2.ListShadowResultsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,14 +38,32 @@ class RulesServiceStub:
     ActivateBundle: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ActivateBundleRequest, _rules_pb2.ActivateBundleResponse]
     """ActivateBundle loads a compiled rule set and serves it to new requests. Its exact bytes are kept in the data
     directory and come back after a restart. INVALID_ARGUMENT if the bundle is damaged; FAILED_PRECONDITION if it is
-    empty or much smaller than the active one and `force` is not set.
+    empty or much smaller than the active one and `force` is not set, if it needs a notice and has none that is old
+    enough (BulletinService), or if it is not signed by a known key where the server
+    asks for that. It answers when every worker process serves the new rule set; UNAVAILABLE if one cannot, and then
+    none does.
     """
     RollBack: _grpc.UnaryUnaryMultiCallable[_rules_pb2.RollBackRequest, _rules_pb2.RollBackResponse]
     """RollBack activates an earlier revision from the data directory."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_rules_pb2.GetStatusRequest, _rules_pb2.GetStatusResponse]
-    """GetStatus tells the active revision, the last success and the last failure."""
+    """GetStatus tells the active revision, the last success and the last failure, of all workers and of each."""
     ListRevisions: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ListRevisionsRequest, _rules_pb2.ListRevisionsResponse]
     """ListRevisions lists the revisions kept in the data directory, latest activation first."""
+    ListRules: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ListRulesRequest, _rules_pb2.ListRulesResponse]
+    """ListRules gives the rules in force for readers: what they are about, examples, law. Page by page, by category in the
+    order of the vocabulary, then by id. FAILED_PRECONDITION before the first activation.
+    """
+    KeepBundle: _grpc.UnaryUnaryMultiCallable[_rules_pb2.KeepBundleRequest, _rules_pb2.KeepBundleResponse]
+    """KeepBundle verifies a bundle and keeps it as a candidate, without activating it: until its notice has been public
+    for long enough, say. CompareRules and ActivateBundle then take it by its revision.
+    """
+    CompareRules: _grpc.UnaryUnaryMultiCallable[_rules_pb2.CompareRulesRequest, _rules_pb2.CompareRulesResponse]
+    """CompareRules tells what the activation of a rule set would change: its notice, whether it may be activated now, and
+    which verdicts flip on posts sent and on posts that were reviewed. Nothing is changed or recorded.
+    RESOURCE_EXHAUSTED while the server makes another comparison.
+    """
+    ListShadowResults: _grpc.UnaryUnaryMultiCallable[_rules_pb2.ListShadowResultsRequest, _rules_pb2.ListShadowResultsResponse]
+    """ListShadowResults tells what the shadow rules of the active rule set hit, and what they would change."""
 
 @_typing.type_check_only
 class RulesServiceAsyncStub(RulesServiceStub):
@@ -57,14 +75,32 @@ class RulesServiceAsyncStub(RulesServiceStub):
     ActivateBundle: _aio.UnaryUnaryMultiCallable[_rules_pb2.ActivateBundleRequest, _rules_pb2.ActivateBundleResponse]  # type: ignore[assignment]
     """ActivateBundle loads a compiled rule set and serves it to new requests. Its exact bytes are kept in the data
     directory and come back after a restart. INVALID_ARGUMENT if the bundle is damaged; FAILED_PRECONDITION if it is
-    empty or much smaller than the active one and `force` is not set.
+    empty or much smaller than the active one and `force` is not set, if it needs a notice and has none that is old
+    enough (BulletinService), or if it is not signed by a known key where the server
+    asks for that. It answers when every worker process serves the new rule set; UNAVAILABLE if one cannot, and then
+    none does.
     """
     RollBack: _aio.UnaryUnaryMultiCallable[_rules_pb2.RollBackRequest, _rules_pb2.RollBackResponse]  # type: ignore[assignment]
     """RollBack activates an earlier revision from the data directory."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_rules_pb2.GetStatusRequest, _rules_pb2.GetStatusResponse]  # type: ignore[assignment]
-    """GetStatus tells the active revision, the last success and the last failure."""
+    """GetStatus tells the active revision, the last success and the last failure, of all workers and of each."""
     ListRevisions: _aio.UnaryUnaryMultiCallable[_rules_pb2.ListRevisionsRequest, _rules_pb2.ListRevisionsResponse]  # type: ignore[assignment]
     """ListRevisions lists the revisions kept in the data directory, latest activation first."""
+    ListRules: _aio.UnaryUnaryMultiCallable[_rules_pb2.ListRulesRequest, _rules_pb2.ListRulesResponse]  # type: ignore[assignment]
+    """ListRules gives the rules in force for readers: what they are about, examples, law. Page by page, by category in the
+    order of the vocabulary, then by id. FAILED_PRECONDITION before the first activation.
+    """
+    KeepBundle: _aio.UnaryUnaryMultiCallable[_rules_pb2.KeepBundleRequest, _rules_pb2.KeepBundleResponse]  # type: ignore[assignment]
+    """KeepBundle verifies a bundle and keeps it as a candidate, without activating it: until its notice has been public
+    for long enough, say. CompareRules and ActivateBundle then take it by its revision.
+    """
+    CompareRules: _aio.UnaryUnaryMultiCallable[_rules_pb2.CompareRulesRequest, _rules_pb2.CompareRulesResponse]  # type: ignore[assignment]
+    """CompareRules tells what the activation of a rule set would change: its notice, whether it may be activated now, and
+    which verdicts flip on posts sent and on posts that were reviewed. Nothing is changed or recorded.
+    RESOURCE_EXHAUSTED while the server makes another comparison.
+    """
+    ListShadowResults: _aio.UnaryUnaryMultiCallable[_rules_pb2.ListShadowResultsRequest, _rules_pb2.ListShadowResultsResponse]  # type: ignore[assignment]
+    """ListShadowResults tells what the shadow rules of the active rule set hit, and what they would change."""
 
 class RulesServiceServicer(metaclass=_abc_1.ABCMeta):
     """RulesService changes and shows the rule set that the server judges by. A rule set is verified, tested and warmed
@@ -79,7 +115,10 @@ class RulesServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_rules_pb2.ActivateBundleResponse, _abc.Awaitable[_rules_pb2.ActivateBundleResponse]]:
         """ActivateBundle loads a compiled rule set and serves it to new requests. Its exact bytes are kept in the data
         directory and come back after a restart. INVALID_ARGUMENT if the bundle is damaged; FAILED_PRECONDITION if it is
-        empty or much smaller than the active one and `force` is not set.
+        empty or much smaller than the active one and `force` is not set, if it needs a notice and has none that is old
+        enough (BulletinService), or if it is not signed by a known key where the server
+        asks for that. It answers when every worker process serves the new rule set; UNAVAILABLE if one cannot, and then
+        none does.
         """
 
     @_abc_1.abstractmethod
@@ -96,7 +135,7 @@ class RulesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rules_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rules_pb2.GetStatusResponse, _abc.Awaitable[_rules_pb2.GetStatusResponse]]:
-        """GetStatus tells the active revision, the last success and the last failure."""
+        """GetStatus tells the active revision, the last success and the last failure, of all workers and of each."""
 
     @_abc_1.abstractmethod
     def ListRevisions(
@@ -105,5 +144,44 @@ class RulesServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_rules_pb2.ListRevisionsResponse, _abc.Awaitable[_rules_pb2.ListRevisionsResponse]]:
         """ListRevisions lists the revisions kept in the data directory, latest activation first."""
+
+    @_abc_1.abstractmethod
+    def ListRules(
+        self,
+        request: _rules_pb2.ListRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.ListRulesResponse, _abc.Awaitable[_rules_pb2.ListRulesResponse]]:
+        """ListRules gives the rules in force for readers: what they are about, examples, law. Page by page, by category in the
+        order of the vocabulary, then by id. FAILED_PRECONDITION before the first activation.
+        """
+
+    @_abc_1.abstractmethod
+    def KeepBundle(
+        self,
+        request: _rules_pb2.KeepBundleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.KeepBundleResponse, _abc.Awaitable[_rules_pb2.KeepBundleResponse]]:
+        """KeepBundle verifies a bundle and keeps it as a candidate, without activating it: until its notice has been public
+        for long enough, say. CompareRules and ActivateBundle then take it by its revision.
+        """
+
+    @_abc_1.abstractmethod
+    def CompareRules(
+        self,
+        request: _rules_pb2.CompareRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.CompareRulesResponse, _abc.Awaitable[_rules_pb2.CompareRulesResponse]]:
+        """CompareRules tells what the activation of a rule set would change: its notice, whether it may be activated now, and
+        which verdicts flip on posts sent and on posts that were reviewed. Nothing is changed or recorded.
+        RESOURCE_EXHAUSTED while the server makes another comparison.
+        """
+
+    @_abc_1.abstractmethod
+    def ListShadowResults(
+        self,
+        request: _rules_pb2.ListShadowResultsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rules_pb2.ListShadowResultsResponse, _abc.Awaitable[_rules_pb2.ListShadowResultsResponse]]:
+        """ListShadowResults tells what the shadow rules of the active rule set hit, and what they would change."""
 
 def add_RulesServiceServicer_to_server(servicer: RulesServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

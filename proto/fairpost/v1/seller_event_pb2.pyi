@@ -306,6 +306,32 @@ class DayTurned(_message.Message):
 Global___DayTurned: _TypeAlias = DayTurned  # noqa: Y015
 
 @_typing.final
+class Acknowledgement(_message.Message):
+    """A document of the bulletin that the seller has read and accepted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    document_id: _builtins.str
+    """The document."""
+    number: _builtins.int
+    """The version."""
+    def __init__(
+        self,
+        *,
+        document_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_id", b"document_id", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Acknowledgement: _TypeAlias = Acknowledgement  # noqa: Y015
+
+@_typing.final
 class SellerEvent(_message.Message):
     """An event of a seller's log. Callers of RecordEvent write the first group; the rest is written by other methods."""
 
@@ -325,6 +351,7 @@ class SellerEvent(_message.Message):
     TURNED_FIELD_NUMBER: _builtins.int
     ERASURE_FIELD_NUMBER: _builtins.int
     EXPORT_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGEMENT_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
@@ -337,6 +364,7 @@ class SellerEvent(_message.Message):
     APPEAL_UNTIL_FIELD_NUMBER: _builtins.int
     OVERTURNED_FIELD_NUMBER: _builtins.int
     SELLER_ID_FIELD_NUMBER: _builtins.int
+    MUST_ACKNOWLEDGE_FIELD_NUMBER: _builtins.int
     actor: _builtins.str
     """Who decided: a person's or a job's name in the ops system. Required; at most 128 characters."""
     reason: _builtins.str
@@ -422,8 +450,16 @@ class SellerEvent(_message.Message):
         """The person's data were given out (ExportPerson)."""
 
     @_builtins.property
+    def acknowledgement(self) -> Global___Acknowledgement:
+        """A document was accepted (BulletinService.Acknowledge)."""
+
+    @_builtins.property
     def recorded_at(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded."""
+
+    @_builtins.property
+    def must_acknowledge(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Documents that the seller must read and accept (BulletinService.Acknowledge) because of it; until then the registration is pending."""
 
     def __init__(
         self,
@@ -442,6 +478,7 @@ class SellerEvent(_message.Message):
         turned: Global___DayTurned | None = ...,
         erasure: Global___RecordChange | None = ...,
         export: Global___RecordChange | None = ...,
+        acknowledgement: Global___Acknowledgement | None = ...,
         actor: _builtins.str = ...,
         reason: _builtins.str = ...,
         evidence: _builtins.str = ...,
@@ -454,12 +491,13 @@ class SellerEvent(_message.Message):
         appeal_until: _builtins.str = ...,
         overturned: _builtins.bool = ...,
         seller_id: _builtins.str = ...,
+        must_acknowledge: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "change", b"change", "complaint", b"complaint", "enforcement", b"enforcement", "erasure", b"erasure", "export", b"export", "licence", b"licence", "licence_ended", b"licence_ended", "listing", b"listing", "record", b"record", "recorded_at", b"recorded_at", "registration", b"registration", "strike", b"strike", "turned", b"turned", "verification", b"verification", "violation", b"violation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledgement", b"acknowledgement", "appeal", b"appeal", "change", b"change", "complaint", b"complaint", "enforcement", b"enforcement", "erasure", b"erasure", "export", b"export", "licence", b"licence", "licence_ended", b"licence_ended", "listing", b"listing", "record", b"record", "recorded_at", b"recorded_at", "registration", b"registration", "strike", b"strike", "turned", b"turned", "verification", b"verification", "violation", b"violation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "appeal", b"appeal", "appeal_until", b"appeal_until", "change", b"change", "complaint", b"complaint", "decision_id", b"decision_id", "effective", b"effective", "enforcement", b"enforcement", "erasure", b"erasure", "evidence", b"evidence", "expires", b"expires", "export", b"export", "licence", b"licence", "licence_ended", b"licence_ended", "listing", b"listing", "overturned", b"overturned", "reason", b"reason", "record", b"record", "recorded_at", b"recorded_at", "registration", b"registration", "revision", b"revision", "seller_id", b"seller_id", "sequence", b"sequence", "strike", b"strike", "turned", b"turned", "verification", b"verification", "violation", b"violation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgement", b"acknowledgement", "actor", b"actor", "appeal", b"appeal", "appeal_until", b"appeal_until", "change", b"change", "complaint", b"complaint", "decision_id", b"decision_id", "effective", b"effective", "enforcement", b"enforcement", "erasure", b"erasure", "evidence", b"evidence", "expires", b"expires", "export", b"export", "licence", b"licence", "licence_ended", b"licence_ended", "listing", b"listing", "must_acknowledge", b"must_acknowledge", "overturned", b"overturned", "reason", b"reason", "record", b"record", "recorded_at", b"recorded_at", "registration", b"registration", "revision", b"revision", "seller_id", b"seller_id", "sequence", b"sequence", "strike", b"strike", "turned", b"turned", "verification", b"verification", "violation", b"violation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["registration", "verification", "enforcement", "listing", "strike", "licence", "licence_ended", "violation", "complaint", "appeal", "record", "turned", "erasure", "export"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["registration", "verification", "enforcement", "listing", "strike", "licence", "licence_ended", "violation", "complaint", "appeal", "record", "turned", "erasure", "export", "acknowledgement"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 
