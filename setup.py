@@ -27,6 +27,7 @@ FOLDERS = {
     "fairpost.engine": "engine",
     "fairpost.rules": "rules",
     "fairpost.server": "server",
+    "fairpost.client": "client",
     "fairpost.cli": "cli",
     "fairpost.v1": "proto/fairpost/v1",
 }

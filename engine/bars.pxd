@@ -21,5 +21,5 @@ cdef class Bars:
 
     cdef size_t place_at(self, double commerce) noexcept nogil
     cdef int comparison(self, const instruction_t *i) noexcept
-    cdef bint may_hold(self, const image_t *image, const rule_t *rule, int place, bint has_seller) noexcept
-    cdef int place_of(self, float value) noexcept
+    cdef bint may_hold(self, const image_t *image, const rule_t *rule, int place, bint has_seller) noexcept nogil
+    cdef int place_of(self, float value) noexcept nogil

@@ -69,12 +69,13 @@ cdef class Bars:
                 if compare(<int>k, self.operators[at], self.place_of(self.values[at])):
                     self.answers[k * self.answer_words + (at >> 6)] |= <uint64_t>1 << (at & 63)
         self.nothing = self.place_at(0.0)
-        for rule in range(view.rule_count):
-            for k in range(2 * self.step_count + 1):
-                if self.may_hold(view, &view.rules[rule], <int>k, True):
-                    self.by_commerce[k * self.words + (rule >> 6)] |= <uint64_t>1 << (rule & 63)
-            if self.may_hold(view, &view.rules[rule], NO_PLACE, False):
-                self.without_seller[rule >> 6] |= <uint64_t>1 << (rule & 63)
+        with nogil:  # milliseconds, in which others go on
+            for rule in range(view.rule_count):
+                for k in range(2 * self.step_count + 1):
+                    if self.may_hold(view, &view.rules[rule], <int>k, True):
+                        self.by_commerce[k * self.words + (rule >> 6)] |= <uint64_t>1 << (rule & 63)
+                if self.may_hold(view, &view.rules[rule], NO_PLACE, False):
+                    self.without_seller[rule >> 6] |= <uint64_t>1 << (rule & 63)
         for k in range(view.always_count):
             self.always[view.always[k] >> 6] |= <uint64_t>1 << (view.always[k] & 63)
         self.is_idle = True
@@ -106,7 +107,7 @@ cdef class Bars:
                 return <int>k
         return NO_PLACE
 
-    cdef int place_of(self, float value) noexcept:
+    cdef int place_of(self, float value) noexcept nogil:
         """The place at the step `value`, or NO_PLACE."""
         cdef size_t k
         for k in range(self.step_count):
@@ -114,7 +115,7 @@ cdef class Bars:
                 return <int>(2 * k + 1)
         return NO_PLACE
 
-    cdef bint may_hold(self, const image_t *image, const rule_t *rule, int place, bint has_seller) noexcept:
+    cdef bint may_hold(self, const image_t *image, const rule_t *rule, int place, bint has_seller) noexcept nogil:
         """Whether the condition can be true where commerce is at this place (NO_PLACE: anywhere)."""
         # SAFETY: check.py walked the code: depth stays within 1..MAX_STACK.
         cdef int[MAX_STACK + 1] stack

@@ -103,7 +103,9 @@ def _judge(Image image, list spare, given, share, fixed):
     cdef int outcome
     cdef size_t first = share[0], posts = share[1] - share[0]
     request.bytes = <const uint8_t*>_at(given.bytes, 0)
-    request.offsets = <const int64_t*>_at(given.offsets, first if given.segments is None else 0)
+    request.begins = <const int64_t*>_at(given.offsets, first if given.segments is None else 0)
+    request.ends = request.begins + 1
+    request.readable = request.bytes + <size_t>given.bytes.size
     request.segments = <const int64_t*>_at(given.segments, first)
     request.posts = posts
     request.sellers = <const int32_t*>_at(given.sellers, first)

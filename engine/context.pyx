@@ -24,9 +24,10 @@ cdef class Context:
         rules, lists = lists_of_rules(image.sections)
         contexts = list_contexts(image.sections)
         asked = np.flatnonzero(contexts[lists] != NO_CONTEXT)
-        first = np.searchsorted(rules[asked], np.arange(view.rule_count + 1))
-        lists = lists[asked]
-        total = len(lists)
+        # As arrays of C: read as objects one by one they would hold up all other threads for milliseconds.
+        cdef const uint32_t[::1] first = np.searchsorted(rules[asked], np.arange(view.rule_count + 1)).astype(np.uint32)
+        cdef const uint16_t[::1] lists_asked = np.ascontiguousarray(lists[asked], np.uint16)
+        total = len(lists_asked)
         bits = {category: 1 << number for number, category in enumerate(image.sections["CTXI"].tolist())}
         self.is_context = <uint8_t*>calloc(view.list_count + 1, 1)
         self.indexes = <uint64_t*>calloc(view.list_count + 1, sizeof(uint64_t))
@@ -39,7 +40,7 @@ cdef class Context:
             if contexts[k] != NO_CONTEXT:
                 self.indexes[k] = bits.get(int(contexts[k]), 0) | bits.get(SHARED, 0)
         for k in range(total):
-            self.lists[k] = lists[k]
+            self.lists[k] = lists_asked[k]
         for k in range(view.rule_count + 1):
             self.first[k] = first[k]
 

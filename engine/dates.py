@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta, timezone
 from typing import Final
 
 __all__ = ["LAW_ZONE", "date_of_day", "day_of_date", "day_of_seconds", "day_of_today", "today"]
@@ -13,6 +13,7 @@ LAW_ZONE: Final = timezone(timedelta(hours=8), "CST")
 
 _OFFSET = 8 * 3600
 _EPOCH = date(1970, 1, 1)
+_EPOCH_ORDINAL = _EPOCH.toordinal()
 
 
 def day_of_seconds(seconds: int) -> int:
@@ -21,7 +22,7 @@ def day_of_seconds(seconds: int) -> int:
 
 
 def day_of_date(on: date) -> int:
-    return (on - _EPOCH).days
+    return on.toordinal() - _EPOCH_ORDINAL
 
 
 def date_of_day(day: int) -> date:
@@ -35,4 +36,4 @@ def day_of_today() -> int:
 
 def today() -> date:
     """Today's date in China."""
-    return datetime.now(LAW_ZONE).date()
+    return date_of_day(day_of_today())

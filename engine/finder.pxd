@@ -11,10 +11,13 @@ from fairpost.engine.program cimport Program
 from fairpost.engine.scanner cimport Scanner
 
 # Columns of the request. Post i owns texts segments[i] .. segments[i + 1] (or text i where segments is NULL);
-# text k is bytes offsets[k] .. offsets[k + 1]. sellers, channels, languages: NULL = none for every post.
+# text k is bytes begins[k] .. ends[k], wherever in the memory before `readable`; where texts lie behind each other,
+# ends = begins + 1. sellers, channels, languages: NULL = none for every post.
 ctypedef struct request_t:
     const uint8_t *bytes
-    const int64_t *offsets
+    const int64_t *begins
+    const int64_t *ends
+    const uint8_t *readable
     const int64_t *segments
     size_t posts
     const int32_t *sellers

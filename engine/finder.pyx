@@ -158,31 +158,30 @@ cdef class Finder:
 
     cdef size_t stage(self, const request_t *request, size_t post) noexcept nogil:
         """Put the texts of the posts from `post` on into the chunk. Returns the post after the last, or 0 (memory)."""
-        cdef size_t end = post, texts = 0, length
-        cdef int64_t first = first_text(request, post), k
-        while end < request.posts and (
-            end == post or request.offsets[first_text(request, end + 1)] - request.offsets[first] <= CHUNK_BYTES
-        ):
+        cdef size_t end = post, texts = 0, bytes = 0, length
+        cdef int64_t k
+        while end < request.posts:
+            length = 0
+            for k in range(first_text(request, end), first_text(request, end + 1)):
+                length += <size_t>(request.ends[k] - request.begins[k])
+            if end != post and bytes + length > CHUNK_BYTES:
+                break
+            bytes += length
             texts += text_count(request, end)
             end += 1
-        if chunk_begin(
-            &self.scanner.chunk,
-            texts,
-            <size_t>(request.offsets[first + <int64_t>texts] - request.offsets[first]),
-            request.bytes + request.offsets[first_text(request, request.posts)],
-        ):
+        if chunk_begin(&self.scanner.chunk, texts, bytes, request.readable):
             return 0
         while post < end:
             for k in range(first_text(request, post), first_text(request, post + 1)):
-                length = <size_t>(request.offsets[k + 1] - request.offsets[k])
+                length = <size_t>(request.ends[k] - request.begins[k])
                 if length > request.max_characters and (
                     length > 4 * <size_t>request.max_characters
-                    or count_leads(request.bytes + request.offsets[k], length) > request.max_characters
+                    or count_leads(request.bytes + request.begins[k], length) > request.max_characters
                 ):
                     length = length if length < 0xFFFFFFFFu else 0xFFFFFFFFu
                     chunk_add_fault(&self.scanner.chunk, TEXT_TOO_LONG, <uint32_t>length, <uint32_t>post)
                 else:
-                    chunk_add(&self.scanner.chunk, request.bytes + request.offsets[k], length, <uint32_t>post)
+                    chunk_add(&self.scanner.chunk, request.bytes + request.begins[k], length, <uint32_t>post)
             post += 1
         return end
 

@@ -43,7 +43,9 @@ def hit_columns(Image image not None, list spare not None, texts, max_characters
     memset(&request, 0, sizeof(request))
     memset(&found, 0, sizeof(found))
     request.bytes = <const uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>texts.bytes)
-    request.offsets = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>texts.offsets)
+    request.begins = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>texts.offsets)
+    request.ends = request.begins + 1
+    request.readable = request.bytes + <size_t>texts.bytes.size
     request.posts = len(texts)
     request.max_characters = max_characters
     try:

@@ -1,3 +1,4 @@
+from mmap import mmap
 from os import PathLike
 from typing import Any
 
@@ -11,6 +12,6 @@ class Image:
     digest: str
     size: int
     is_pattern_set: bool
-    def __init__(self, content: bytes | bytearray | memoryview) -> None: ...
+    def __init__(self, content: bytes | bytearray | memoryview | mmap, checked: str = "") -> None: ...
     @staticmethod
-    def open(path: str | PathLike[str]) -> Image: ...
+    def open(path: str | PathLike[str], *, checked: str = "") -> Image: ...

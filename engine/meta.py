@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
+from fairpost.engine import json_steps
 from fairpost.engine.check import InvalidBundle
 
 __all__ = ["load_meta", "load_pattern_meta"]
 
 
-def load_meta(sections: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+def load_meta(sections: Mapping[str, NDArray[Any]], *, check: bool = True) -> dict[str, Any]:
     """Parse section META.
 
     Required: `list_names`, `rule_ids`, `channels`, `languages`, lists of names. Where present: `rules`
     [{id, basis: [article id], message: {language: text}}] and `laws` {id: {title, articles: {name: [{cite,
-    from, until}]}}} have the shape that citations need. Anything else is the compiler's own.
+    from, until}]}}} have the shape that citations need. Anything else is the compiler's own. Without `check` it is
+    known to have that shape.
 
     Raises:
         InvalidBundle: it is not JSON, or one of these has another shape; the message names it.
     """
     meta = _object(sections)
+    if not check:
+        return meta
     for key, expected in (
         ("list_names", sections["ALST"].size - 1),
         ("rule_ids", sections["RULE"].size),
@@ -50,13 +53,15 @@ def load_meta(sections: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     return meta
 
 
-def load_pattern_meta(sections: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+def load_pattern_meta(sections: Mapping[str, NDArray[Any]], *, check: bool = True) -> dict[str, Any]:
     """Parse section META of a pattern set: `folds`, a list of names, and `word_boundaries`, true or false.
 
     Raises:
         InvalidBundle: it is not JSON, or one of these has another shape; the message names it.
     """
     meta = _object(sections)
+    if not check:
+        return meta
     if not _names(meta.get("folds")):
         raise InvalidBundle("section META: folds is not a list of names")
     if not isinstance(meta.get("word_boundaries"), bool):
@@ -66,7 +71,7 @@ def load_pattern_meta(sections: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
 
 def _object(sections: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     try:
-        meta = json.loads(sections["META"].tobytes())
+        meta = json_steps.loads(sections["META"].tobytes())
     except (ValueError, RecursionError) as error:
         raise InvalidBundle(f"section META is not JSON: {error}") from None
     if not isinstance(meta, dict):

@@ -118,6 +118,11 @@ cdef extern from "siphash.h" nogil:
     enum:
         HASH_GROUP
 
+cdef extern from "standing_lookup.h" nogil:
+    ctypedef struct lookup_t:
+        pass
+    ctypedef size_t find_standings_t(const lookup_t *lookup, size_t found) noexcept nogil
+
 cdef extern from "paths.h" nogil:
     enum:
         PATH_COUNT
@@ -132,6 +137,7 @@ cdef extern from "paths.h" nogil:
         size_t (*encode_ucs2)(const uint16_t *, size_t, uint8_t *) noexcept nogil
         size_t (*encode_ucs4)(const uint32_t *, size_t, uint8_t *) noexcept nogil
         hash_group_t *hash_group
+        find_standings_t *find_standings
     const path_t *paths
     int fold_chunk(const path_t *path, const image_t *image, chunk_t *chunk) noexcept
 

@@ -1,6 +1,7 @@
 """RuleSet: a compiled rule set, ready to judge batches of posts."""
 
 import functools
+from datetime import date
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from fairpost.engine.finder cimport Finder
 from fairpost.engine.judge cimport Judge
 from fairpost.engine.single cimport Single
 
-from fairpost.engine.dates import date_of_day, day_of_today
+from fairpost.engine.dates import date_of_day, day_of_date, day_of_today
 from fairpost.engine.folds import DEFAULT, fold
 from fairpost.engine.hits import hit_columns
 from fairpost.engine.layout import FIRST_SYMBOL
@@ -30,6 +31,7 @@ from fairpost.engine.request import (
     sellers_of,
 )
 from fairpost.engine.texts import Texts
+from fairpost.engine.wire import PostWire
 from fairpost.engine.verdict import InvalidPost, VerdictBatch
 from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, STANDING_DTYPE, UNITS
 
@@ -43,6 +45,7 @@ def _fold_words(text):
     return "".join(map(chr, fold(text, DEFAULT)[0]))
 
 
+_FIRST_DAY, _LAST_DAY = day_of_date(date.min), day_of_date(date.max)
 _UNIT_NUMBERS = {unit: number for number, unit in enumerate(UNITS)}
 
 cdef time_t _day_asked = -1  # the moment of the last question, and its answer
@@ -72,6 +75,7 @@ cdef class RuleSet:
     cdef dict _channels
     cdef dict _languages
     cdef dict _citations
+    cdef object _wire
 
     def __init__(self, Image image not None, path=None):
         if image.is_pattern_set:
@@ -88,20 +92,24 @@ cdef class RuleSet:
         self._channels = {name: number for number, name in enumerate(image.meta["channels"])}
         self._languages = {name: number for number, name in enumerate(image.meta["languages"])}
         self._citations = {}
+        self._wire = None
 
     @staticmethod
-    def open(path):
+    def open(path, *, checked=""):
         """Map the bundle at `path`, check it, and make it ready.
+
+        Args:
+            checked: see `Image.open`.
 
         Raises:
             OSError: the file cannot be read.
             InvalidBundle: it is damaged or of another format; the message says what and where.
         """
-        return RuleSet(Image.open(path), path)
+        return RuleSet(Image.open(path, checked=checked), path)
 
     @staticmethod
     def from_bytes(content):
-        """The same from the bytes of a bundle."""
+        """The same from the bytes of a bundle, or a file of one mapped into memory."""
         return RuleSet(Image(content))
 
     @property
@@ -253,9 +261,21 @@ cdef class RuleSet:
             found[rule] = None
         return [None if lists is None else tuple(lists) for lists in found]
 
+    @property
+    def wire(self):
+        """PostWire: requests of the API from bytes to bytes. Made when it is first asked for, which takes a moment."""
+        if self._wire is None:  # two threads may both make it: they make the same
+            self._wire = PostWire(self.image, self, self._channels, self._languages)
+        return self._wire
+
     def rule_category(self, rule):
         """Category code of rule number `rule`."""
         return self._rule_categories[rule]
+
+    def noted(self, rule):
+        """What the compiler noted of rule number `rule`: message, basis, mode, ...; {} where it noted nothing. Do not
+        change it."""
+        return self._rules[rule]
 
     def message(self, rule, language="zh"):
         """The rule's message for people; "" if it has none."""
@@ -269,23 +289,43 @@ cdef class RuleSet:
         key = (rule, day)
         found = self._citations.get(key)
         if found is None:
-            date = date_of_day(day).isoformat()
-            found = tuple(self._cite(article, date) for article in self._rules[rule].get("basis", ()))
+            on = date_of_day(min(max(day, _FIRST_DAY), _LAST_DAY)).isoformat()
+            found = tuple(self._cite(article, on) for article in self._rules[rule].get("basis", ()))
             found = tuple(citation for citation in found if citation)
             if len(self._citations) > 65536:  # crafted dates must not fill the memory
                 self._citations.clear()
             self._citations[key] = found
         return found
 
-    def _cite(self, article, date):
+    def turns(self, rule):
+        """[date, as the laws write it] from which on `citations(rule, day)` may be others than before."""
+        found = []
+        for article in self._rules[rule].get("basis", ()):
+            law_id, _, name = article.partition("/")
+            for version in self.meta.get("laws", {}).get(law_id, {}).get("articles", {}).get(name, ()):
+                found.append(version["from"])
+                if version.get("until"):
+                    found.append(version["until"])
+        return found
+
+    def article(self, article, on):
+        """(law, version) of an article (law/name) as in force on a day (ISO 8601), as the compiler noted them; None
+        where none was."""
         law_id, _, name = article.partition("/")
         law = self.meta.get("laws", {}).get(law_id)
         if law is None:
-            return ""
+            return None
         for version in law["articles"].get(name, ()):
-            if version["from"] <= date and (not version.get("until") or date < version["until"]):
-                return f"《{law['title']['zh']}》{version['cite']['zh']}"
-        return ""
+            if version["from"] <= on and (not version.get("until") or on < version["until"]):
+                return law, version
+        return None
+
+    def _cite(self, article, on):
+        found = self.article(article, on)
+        if found is None:
+            return ""
+        law, version = found
+        return f"《{law['title']['zh']}》{version['cite']['zh']}"
 
     def check(self, text, *, extra=(), seller=None, channel=None, language=None, day=None, unit="codepoints",
               max_characters=100_000):

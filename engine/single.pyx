@@ -122,7 +122,9 @@ cdef class Single:
                 raise MemoryError
             offsets[1] = encode(text, self.text.at)
             self.request.bytes = self.text.at
-        self.request.offsets = offsets
+        self.request.begins = offsets
+        self.request.ends = offsets + 1
+        self.request.readable = self.request.bytes + offsets[1]
         self.status = 0
         answer.label_category.count = answer.label_score.count = answer.label_severity.count = 0
         answer.evidence.count = answer.fired_rule.count = 0

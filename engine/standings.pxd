@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from fairpost.engine.image cimport standing_t
-from fairpost.engine.native cimport hash128_t, hash_group_t, seller_ids_t, sip_key_t
+from fairpost.engine.native cimport find_standings_t, hash128_t, hash_group_t, seller_ids_t, sip_key_t
 
 cdef extern from "standings.h" nogil:
     enum:
@@ -26,6 +26,7 @@ cdef extern from "standings.h" nogil:
     ctypedef struct standings_t:
         sip_key_t key
         hash_group_t *hash_group
+        find_standings_t *find_standings
         guard_t guard
         content_t *content
         uint64_t version
@@ -41,7 +42,8 @@ cdef extern from "standings.h" nogil:
     void guard_done(guard_t *guard) noexcept
     void guard_write(guard_t *guard) noexcept
     void guard_written(guard_t *guard) noexcept
-    int standings_open(standings_t *table, const uint8_t *key, hash_group_t *hash_group, uint64_t placement) noexcept
+    int standings_open(standings_t *table, const uint8_t *key, hash_group_t *hash_group,
+                       find_standings_t *find_standings, uint64_t placement) noexcept
     void standings_close(standings_t *table) noexcept
     size_t standings_look_up(standings_t *table, const seller_ids_t *ids, int32_t day, int32_t *sellers,
                              standing_t *standings, int64_t *sequence) noexcept

@@ -159,7 +159,7 @@ cdef class StandingTable:
         cdef const uint8_t[::1] secret = check_key(key)
         self.table = <standings_t*>malloc(sizeof(standings_t))
         if self.table == NULL or standings_open(
-            self.table, &secret[0], path_in_use().hash_group, _placement
+            self.table, &secret[0], path_in_use().hash_group, path_in_use().find_standings, _placement
         ) != STANDINGS_OK:
             free(self.table)
             self.table = NULL

@@ -19,6 +19,7 @@
 #include "model_avx512.h"
 #include "model_neon.h"
 #include "siphash_avx512.h"
+#include "standing_lookup_avx512.h"
 
 typedef struct {
     const char *name;
@@ -32,6 +33,7 @@ typedef struct {
     size_t (*encode_ucs2)(const uint16_t *, size_t, uint8_t *);
     size_t (*encode_ucs4)(const uint32_t *, size_t, uint8_t *);
     hash_group_t *hash_group; /* of sellers' ids */
+    find_standings_t *find_standings;
 } path_t;
 
 static inline int runs_everywhere(void) { return 1; }
@@ -39,15 +41,15 @@ static inline int runs_everywhere(void) { return 1; }
 /* Best first; the scalar one is last and always there. */
 static const path_t paths[] = {
 #ifdef HAVE_AVX512
-    {"avx512", runs_avx512, fold_avx512, filter_avx512, lookup_avx512, shapes_avx512, model_avx512, encode_ucs2_avx512, encode_ucs4_avx512, hash_group_avx512},
+    {"avx512", runs_avx512, fold_avx512, filter_avx512, lookup_avx512, shapes_avx512, model_avx512, encode_ucs2_avx512, encode_ucs4_avx512, hash_group_avx512, find_standings_avx512},
 #endif
 #ifdef HAVE_AVX2
-    {"avx2", prepare_avx2, fold_avx2, filter_avx2, lookup_scalar, shapes_avx2, model_avx2, encode_ucs2, encode_ucs4, hash_group_scalar},
+    {"avx2", prepare_avx2, fold_avx2, filter_avx2, lookup_scalar, shapes_avx2, model_avx2, encode_ucs2, encode_ucs4, hash_group_scalar, find_standings_scalar},
 #endif
 #ifdef HAVE_NEON
-    {"neon", runs_everywhere, fold_neon, filter_neon, lookup_scalar, shapes_neon, model_neon, encode_ucs2, encode_ucs4, hash_group_scalar},
+    {"neon", runs_everywhere, fold_neon, filter_neon, lookup_scalar, shapes_neon, model_neon, encode_ucs2, encode_ucs4, hash_group_scalar, find_standings_scalar},
 #endif
-    {"scalar", runs_everywhere, fold_scalar, filter_scalar, lookup_scalar, shapes_scalar, model_scalar, encode_ucs2, encode_ucs4, hash_group_scalar},
+    {"scalar", runs_everywhere, fold_scalar, filter_scalar, lookup_scalar, shapes_scalar, model_scalar, encode_ucs2, encode_ucs4, hash_group_scalar, find_standings_scalar},
 };
 
 enum { PATH_COUNT = sizeof paths / sizeof *paths };

@@ -17,7 +17,8 @@ typedef struct { uint64_t v0, v1, v2, v3; } sip_state_t;
 #define SIP_2 0x6c7967656e657261u
 #define SIP_3 0x7465646279746573u
 
-/* n ids: the k-th is bytes[begins[k] .. ends[k]). With Arrow's offsets, ends = begins + 1. */
+/* n ids: the k-th is bytes[begins[k] .. ends[k]). With Arrow's offsets, ends = begins + 1. All of `bytes` between the
+ * first begin and the last end is one buffer and may be read, whatever lies between the ids. */
 typedef struct {
     const uint8_t *bytes;
     const int64_t *begins, *ends;

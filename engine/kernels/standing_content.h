@@ -8,6 +8,9 @@
 typedef struct {
     rows_t rows;
     shard_t shards[SHARDS];
+    /* Of the shards, what it takes to place a hash, as columns: a kernel places several at once. */
+    const uint32_t *shard_slots[SHARDS];
+    uint64_t shard_shapes[SHARDS]; /* bucket_count, and row_bits << 32 */
     uint64_t placement; /* bits of a hash that choose its place; all, but in tests of collisions */
     int64_t sequence;
     int32_t day;
@@ -20,23 +23,33 @@ static inline void content_close(content_t *content) {
     free(content);
 }
 
+static inline void content_show_shard(content_t *content, unsigned number, shard_t shard) {
+    content->shards[number] = shard;
+    content->shard_slots[number] = shard.slots;
+    content->shard_shapes[number] = shard.bucket_count | (uint64_t)shard.row_bits << 32;
+}
+
 static inline content_t *content_open(uint64_t placement) {
     content_t *content = calloc(1, sizeof *content);
     if (content == NULL) return NULL;
     content->placement = placement;
     int fault = rows_open(&content->rows);
-    for (int k = 0; k < SHARDS && !fault; k++) fault = shard_open(&content->shards[k], 0, 0);
+    for (unsigned k = 0; k < SHARDS && !fault; k++) {
+        shard_t shard;
+        fault = shard_open(&shard, 0, 0);
+        content_show_shard(content, k, shard);
+    }
     if (!fault) return content;
     content_close(content);
     return NULL;
 }
 
-static inline uint32_t *content_slot(content_t *content, hash128_t hash) {
+static inline uint32_t *content_slot(const content_t *content, hash128_t hash) {
     uint64_t high = hash.high & content->placement;
     return slot_of(&content->shards[shard_of(high)], &content->rows, hash, high);
 }
 
-static inline size_t content_row(content_t *content, hash128_t hash) {
+static inline size_t content_row(const content_t *content, hash128_t hash) {
     const uint32_t *slot = content_slot(content, hash);
     return slot ? slot_row(&content->shards[shard_of(hash.high & content->placement)], *slot) : NO_ROW;
 }
@@ -47,13 +60,12 @@ static inline size_t content_row(content_t *content, hash128_t hash) {
  * left again: whoever reads now came in later and found the new one. */
 static inline int content_copy_shard(content_t *content, unsigned number, size_t count, size_t rows_end,
                                      guard_t *guard) {
-    shard_t *shard = &content->shards[number], copy;
+    shard_t old = content->shards[number], copy;
     int fault = shard_open(&copy, count, rows_end);
     if (fault) return fault;
-    shard_refill(&copy, shard, &content->rows, content->placement);
-    shard_t old = *shard;
+    shard_refill(&copy, &old, &content->rows, content->placement);
     if (guard) guard_show(guard);
-    *shard = copy;
+    content_show_shard(content, number, copy);
     if (guard) guard_done(guard);
     shard_close(&old);
     return STANDINGS_OK;

@@ -70,7 +70,7 @@ typedef struct {
     size_t block_count;    /* behind first_huge a multiple of BLOCKS_A_HUGE, as first_huge is */
     size_t first_huge;     /* blocks from this one on come BLOCKS_A_HUGE at a time */
     size_t count;
-    tally_t **tallies; /* [MAX_TALLY_BLOCKS]; number 0 is never used */
+    tally_t **tallies; /* [MAX_TALLY_BLOCKS]; number 0 is that of no strikes, and nobody's */
     uint32_t tally_room, tally_end, tally_free;
     uint32_t *tally_heads; /* chains by hash: only writers read them */
     uint32_t tally_mask;
@@ -218,20 +218,22 @@ static inline void row_read(const rows_t *rows, const seller_row_t *row, seller_
         memset(record->strikes, 0, STRIKE_CATEGORIES);
 }
 
-/* As the engine reads it on `day`. */
+/* Days from `since` to `day`. */
+static inline uint32_t tenure_on(int32_t day, int32_t since) {
+    return ((since == SINCE_NEVER) | (day < since)) ? 0 : (uint32_t)day - (uint32_t)since;
+}
+
+/* As the engine reads it on `day`. Sellers with strikes and without come as chance has it, so nothing branches on it:
+ * number 0 has a tally too, of zeros. */
 static inline void row_stand(const rows_t *rows, const seller_row_t *row, int32_t day, standing_t *standing) {
     standing->licences = row->licences;
-    standing->tenure_days =
-        row->since_day == SINCE_NEVER || day < row->since_day ? 0 : (uint32_t)day - (uint32_t)row->since_day;
+    standing->tenure_days = tenure_on(day, row->since_day);
     standing->registration = row->states & 15;
     standing->enforcement = row->states >> 4;
     standing->listing = row->listing;
     standing->complaints = row->complaints;
     standing->reserved = 0;
-    if (row->tally)
-        memcpy(standing->strikes, tally_at(rows, row->tally)->strikes, STRIKE_CATEGORIES);
-    else
-        memset(standing->strikes, 0, STRIKE_CATEGORIES);
+    memcpy(standing->strikes, tally_at(rows, row->tally)->strikes, STRIKE_CATEGORIES);
 }
 
 static inline int rows_open(rows_t *rows) {
