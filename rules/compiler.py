@@ -29,6 +29,8 @@ __all__ = ["bundle_of", "describe", "lower"]
 
 _CMP: Final = dict(zip(e.COMPARISONS, (Cmp.GE, Cmp.GT, Cmp.LE, Cmp.LT, Cmp.EQ), strict=True))
 _ALL_CATEGORIES: Final = 255
+_EXAMPLES: Final = 2
+_EXAMPLE_CHARACTERS: Final = 80
 
 
 def bundle_of(source: Source) -> bytes:
@@ -250,9 +252,21 @@ def _describe_rule(rule: RuleSource) -> dict[str, Any]:
         "until": rule.effective_until.isoformat() if rule.effective_until else None,
         "basis": list(rule.basis),
         "message": rule.message.model_dump() if rule.message else None,
+        **({"examples": examples} if (examples := _examples(rule)) else {}),
         "file": PurePosixPath(rule.place.file).name,
         "line": rule.place.line,
     }
+
+
+def _examples(rule: RuleSource) -> dict[str, list[str]]:
+    """The first of the rule's own cases that need no more than their text: for notices, and pages about the rules."""
+    plain = [case for case in rule.cases if case.seller is None and case.channel is None and case.date is None]
+    short = [case for case in plain if not case.extra_texts and len(case.text) <= _EXAMPLE_CHARACTERS]
+    found = {
+        name: [case.text for case in short if case.fires is fires][:_EXAMPLES]
+        for name, fires in (("match", True), ("pass", False))
+    }
+    return {name: texts for name, texts in found.items() if texts}
 
 
 def _named(rule: RuleSource) -> list[tuple[int, int, str]]:

@@ -15,9 +15,9 @@ from fairpost.engine.folds import DEFAULT
 
 from .wordlists import word_key
 
-__all__ = ["BundleDiff", "Change", "ListChange", "RuleChange", "diff_bundles"]
+__all__ = ["RULE_FIELDS", "BundleDiff", "Change", "ListChange", "RuleChange", "diff_bundles", "words_of"]
 
-_RULE_FIELDS: Final = (
+RULE_FIELDS: Final = (
     "category",
     "severity",
     "mode",
@@ -130,7 +130,7 @@ def diff_bundles(old: Bundle, new: Bundle) -> BundleDiff:
     new_rules = {rule["id"]: rule for rule in after.meta.get("rules", ())}
     changed = []
     for rule_id in sorted(old_rules.keys() & new_rules.keys()):
-        changes = tuple(_changes(_only(old_rules[rule_id], _RULE_FIELDS), _only(new_rules[rule_id], _RULE_FIELDS)))
+        changes = tuple(_changes(_only(old_rules[rule_id], RULE_FIELDS), _only(new_rules[rule_id], RULE_FIELDS)))
         if changes:
             changed.append(RuleChange(rule_id, changes))
     return BundleDiff(
@@ -187,7 +187,7 @@ def _changes(old: Any, new: Any, what: str = "") -> Iterator[Change]:
 
 
 def _list_changes(before: RuleSet, after: RuleSet) -> Iterator[ListChange]:
-    old_words, new_words = _words(before), _words(after)
+    old_words, new_words = words_of(before), words_of(after)
     old_form = {entry["name"]: entry for entry in before.meta.get("lists", ())}
     new_form = {entry["name"]: entry for entry in after.meta.get("lists", ())}
     for name in sorted(old_form.keys() | new_form.keys()):
@@ -201,7 +201,7 @@ def _list_changes(before: RuleSet, after: RuleSet) -> Iterator[ListChange]:
             yield ListChange(name, added, removed, changes)
 
 
-def _words(bundle: RuleSet) -> dict[str, dict[Hashable, str]]:
+def words_of(bundle: RuleSet) -> dict[str, dict[Hashable, str]]:
     """List -> folded pattern -> a writing of it.
 
     Patterns that fold alike are one pattern in a bundle, with one writing for all its lists; comparing what

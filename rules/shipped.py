@@ -61,21 +61,30 @@ def _key() -> str:
     return content.hexdigest()[:20]
 
 
+def _is_sound(path: Path) -> bool:
+    try:
+        RuleSet.open(path)
+    except (OSError, InvalidBundle):
+        return False
+    return True
+
+
 def shipped_bundle() -> Path:
     """Path of the compiled shipped packs; compiles them if the cache has no sound copy.
 
     Raises:
         PackErrors: an edited pack does not compile.
     """
+    name = f"shipped-{_key()}.fpb"
+    # A folder that an image brings need not be writable.
+    if (named := os.environ.get("FAIRPOST_CACHE")) and _is_sound(Path(named) / name):
+        return Path(named) / name
     folder = cache_folder()
-    path = folder / f"shipped-{_key()}.fpb"
-    if path.exists():
-        try:
-            RuleSet.open(path)
-        except InvalidBundle:
-            path.unlink(missing_ok=True)  # a damaged copy is no reason to fail: it is only a copy
-        else:
-            return path
+    path = folder / name
+    if _is_sound(path):
+        return path
+    with contextlib.suppress(OSError):
+        path.unlink()  # a damaged copy is no reason to fail: it is only a copy
     from fairpost.rules import compile_packs, shipped_packs
 
     content = compile_packs(shipped_packs())

@@ -7,7 +7,7 @@ tables      the sums as tables
 page, charts  the same as one HTML file that needs nothing else
 """
 
-from .comparison import Bounds, Flips, Kind, RuleTable, compare
+from .comparison import Bounds, Flips, Kind, RuleTable, compare, owners
 from .counts import Counts, Words
 from .run import Backtest, Judged, Posts
 from .samples import Sample, Samples
@@ -26,6 +26,7 @@ __all__ = [
     "Samples",
     "Words",
     "compare",
+    "owners",
     "summary",
     "tables",
 ]

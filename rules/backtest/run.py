@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ class Posts:
         rows, standings: as `sellers` and `standings` of `check_batch`; None: no post names a seller.
         sellers, channels: names, for the tables; channels decide thresholds too. None: none are named.
         truth: labels, or None.
+        segments, languages, days: as of `check_batch`; None: one text a post, and what the `Backtest` says.
     """
 
     texts: Any
@@ -41,6 +42,9 @@ class Posts:
     sellers: Words | None = None
     channels: Words | None = None
     truth: Truth | None = None
+    segments: NDArray[np.int64] | None = None
+    languages: Sequence[str] | None = None
+    days: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -128,11 +132,12 @@ class Backtest:
         started = time.perf_counter()
         batch = rules.check_batch(
             posts.texts,
+            segments=posts.segments,
             sellers=posts.rows,
             standings=posts.standings,
             channels=self._channel or None if numbers is None else numbers,
-            languages=self._language or None,
-            days=self.day,
+            languages=self._language or None if posts.languages is None else posts.languages,
+            days=self.day if posts.days is None else posts.days,
             threads=self._threads,
         )
         return batch, time.perf_counter() - started

@@ -12,7 +12,7 @@ from fairpost.engine.layout import UNQUOTED, Op
 from .. import expression as e
 from ..render import render
 
-__all__ = ["Names", "Part", "parts_of"]
+__all__ = ["Names", "Part", "parts_of", "tree_of"]
 
 _ALL_CATEGORIES: Final = 255
 _NODES: Final = {Op.NOT: 1, Op.AND: 2, Op.OR: 2}
@@ -79,6 +79,22 @@ def parts_of(code: Any, names: Names, pack: str, named: Mapping[tuple[int, int],
         if op is not Op.NOT and below[0].op is op and not below[0].name:  # a and b and c: the code joins two at a time
             below = [*below[0].parts, below[1]]
         stack.append(Part(op, _joined(op, below), begin, at + 1, tuple(below), named.get((begin, at + 1), "")))
+    return stack[0]
+
+
+def tree_of(code: Any, names: Names) -> e.Node:
+    """The same code as a condition, with nothing under a name and `and` and `or` over several parts in one node."""
+    stack: list[e.Node] = []
+    for instruction in code:
+        op = Op(int(instruction["op"]))
+        if op not in _NODES:
+            stack.append(_leaf(op, instruction, names))
+        elif op is Op.NOT:
+            stack.append(e.Not(stack.pop()))
+        else:
+            joint = e.And if op is Op.AND else e.Or
+            right, left = stack.pop(), stack.pop()
+            stack.append(joint((*(left.xs if isinstance(left, joint) else (left,)), right)))
     return stack[0]
 
 
