@@ -1,0 +1,66 @@
+"""As reviews.py, for asyncio."""
+
+# Which message a method answers with follows from its name, which mypy does not know.
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fairpost.client.listening import WATCH_REVIEWS
+from fairpost.v1 import review_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from google.protobuf.message import Message
+
+    from fairpost.client.catalogue import Rpc
+
+__all__ = ["AsyncReviewCalls"]
+
+
+class AsyncReviewCalls:
+    """Of an `AsyncClient`, which has the calls themselves."""
+
+    if TYPE_CHECKING:
+
+        async def call(self, method: str, request: Message) -> Any: ...
+
+        def _pages(self, method: str, request: Any, field: str) -> AsyncIterator[Any]: ...
+
+        def _followed(self, rpc: Rpc, request: Any) -> AsyncGenerator[Any, None]: ...
+
+    def reviews(self, order: int = 0, **conditions: Any) -> AsyncIterator[review_pb2.Review]:
+        """All that meet the conditions of ReviewFilter, without their posts. order: a ReviewOrder."""
+        wanted = review_pb2.ReviewFilter(**conditions)
+        request = review_pb2.ListReviewsRequest(filter=wanted, order=order)  # type: ignore[arg-type]
+        return self._pages("ListReviews", request, "reviews")
+
+    async def review(self, review_id: str) -> review_pb2.GetReviewResponse:
+        """One with its post, its verdict, and what else of the seller was reviewed."""
+        return await self.call("GetReview", review_pb2.GetReviewRequest(review_id=review_id))
+
+    async def review_queue(self) -> review_pb2.GetReviewQueueResponse:
+        """How long the queue is, and of what."""
+        return await self.call("GetReviewQueue", review_pb2.GetReviewQueueRequest())
+
+    async def claim_reviews(self, actor: str, **fields: Any) -> list[review_pb2.Review]:
+        """The next ones, or review_id, with posts and verdicts: nobody else gets them until the lease ends. filter,
+        order, count, lease_seconds, request_id."""
+        return list((await self.call("ClaimReviews", review_pb2.ClaimReviewsRequest(actor=actor, **fields))).reviews)
+
+    async def release_review(self, review_id: str, *, actor: str) -> review_pb2.Review:
+        """Give a claimed one back."""
+        return (
+            await self.call("ReleaseReview", review_pb2.ReleaseReviewRequest(review_id=review_id, actor=actor))
+        ).review
+
+    async def decide_review(self, review_id: str, **fields: Any) -> review_pb2.DecideReviewResponse:
+        """state, actor; action and category of one that is upheld; note; expected_version, request_id."""
+        return await self.call("DecideReview", review_pb2.DecideReviewRequest(review_id=review_id, **fields))
+
+    def watch_reviews(self, cursor: str = "", **fields: Any) -> AsyncGenerator[review_pb2.WatchReviewsResponse, None]:
+        """What is decided after the cursor, for as long as it is taken, across broken connections; close the generator
+        to end. from_beginning."""
+        return self._followed(WATCH_REVIEWS, review_pb2.WatchReviewsRequest(cursor=cursor, **fields))
