@@ -5,6 +5,8 @@ every seller stands. Personal data are in no event, so that they can be erased: 
 `complaints`, `appeals` and `violations`. The columns of `sellers` from `standing` on, and the states of `complaints`
 and `appeals`, are derived; `fairpost registry verify` derives them again and compares.
 
+Beside the registry: `api_keys`, who may call the servers, and `audit`, who has changed what, in a chain.
+
 Times are milliseconds since 1970 (UTC); days are dates in China.
 """
 
@@ -13,9 +15,17 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 __all__ = [
+    "acknowledgements",
+    "api_keys",
     "appeals",
     "archives",
+    "audit",
+    "bulletin_log",
     "complaints",
+    "deliveries",
+    "document_tags",
+    "document_versions",
+    "documents",
     "events",
     "head",
     "jobs",
@@ -23,6 +33,7 @@ __all__ = [
     "licences",
     "metadata",
     "persons",
+    "receivers",
     "requests",
     "sellers",
     "store",
@@ -44,7 +55,9 @@ store = sa.Table(
 
 # One row, locked by every write for as long as it lasts: so events are committed in the order of their sequence, and
 # whoever has read up to a sequence has missed nothing. `checksum` is that of all mirror entries (see mirror.py);
-# `key_id` is the encryption key that everybody writes with, empty before the first write (see rotation.py).
+# `key_id` is the encryption key that everybody writes with, empty before the first write (see rotation.py);
+# `audit_sequence` and `audit_hash` are those of the last entry of `audit` (0 and
+# nothing before the first).
 head = sa.Table(
     "head",
     metadata,
@@ -52,6 +65,8 @@ head = sa.Table(
     sa.Column("sequence", sa.BigInteger, nullable=False),
     sa.Column("checksum", sa.LargeBinary(16), nullable=False),
     sa.Column("key_id", sa.String(8), nullable=False),
+    sa.Column("audit_sequence", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("audit_hash", sa.LargeBinary(32)),
 )
 
 sellers = sa.Table(
@@ -227,4 +242,147 @@ jobs = sa.Table(
     sa.Column("held_until", sa.BigInteger, nullable=False),
     sa.Column("last_run", sa.BigInteger, nullable=False),
     sa.Column("last_error", sa.String(500), nullable=False),
+)
+
+# Who may call the servers (see access/keys.py). `secret_hash` is the SHA-256 of the secret, which is kept nowhere;
+# `changed` is the sequence of the audit entry that last changed the row: by it servers see that they must read again.
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("key_id", sa.String(16), primary_key=True),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("roles", sa.String(128), nullable=False),
+    sa.Column("secret_hash", sa.LargeBinary(32), nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("created_by", sa.String(128), nullable=False),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("revoked_at", sa.BigInteger),
+    sa.Column("last_used_at", sa.BigInteger),
+    sa.Column("changed", sa.BigInteger, nullable=False),
+)
+
+# Every change of state, in a chain of hashes (see audit/chain.py). Append-only, by triggers. No personal data: sellers
+# are named by the sequences of their events.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("actor", sa.String(128), nullable=False),
+    sa.Column("method", sa.String(100), nullable=False),
+    sa.Column("peer", sa.String(100), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("subject", sa.String(300), nullable=False),
+    sa.Column("outcome", sa.String(64), nullable=False),
+    # Of the entry before; empty in the first.
+    sa.Column("previous", sa.LargeBinary(32), nullable=False),
+    sa.Column("hash", sa.LargeBinary(32), nullable=False),
+)
+
+# ---- the bulletin ---------------------------------------------------------------------------------------
+
+_DOCUMENT_ID = sa.String(64).with_variant(sa.String(64, collation="C"), "postgresql")
+
+# Every step of every document, append-only. Sequences are those of `events`: one log of the store, in two tables.
+# step: "published", "scheduled", "cancelled" or "withdrawn"; public: whether readers are told.
+bulletin_log = sa.Table(
+    "bulletin_log",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("document_id", _DOCUMENT_ID, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("step", sa.String(16), nullable=False),
+    sa.Column("public", sa.Boolean, nullable=False),
+    sa.Column("actor", sa.String(128), nullable=False),
+    sa.Column("reason", sa.String(1000), nullable=False),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    sa.Index("ix_bulletin_log_document", "document_id", "sequence"),
+)
+
+# Derived from the log: where each document stands. public_number: the version that is or was public last; 0: none was.
+# scheduled_number: the version that waits for publish_at; 0: none does. listed: the order of lists: sequence of the
+# first publication, or of the first step while there was none. told: sequence of the last step that readers are told
+# of. search: what queries look in, folded.
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("document_id", _DOCUMENT_ID, primary_key=True),
+    sa.Column("kind", sa.SmallInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("listed", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("told", sa.BigInteger, unique=True),
+    sa.Column("withdrawn", sa.Boolean, nullable=False),
+    sa.Column("public_number", sa.Integer, nullable=False),
+    sa.Column("scheduled_number", sa.Integer, nullable=False),
+    sa.Column("publish_at", sa.BigInteger, index=True),
+    sa.Column("first_published_at", sa.BigInteger),
+    sa.Column("published_at", sa.BigInteger, index=True),
+    sa.Column("effective_from", sa.Date),
+    sa.Column("effective_until", sa.Date),
+    sa.Column("search", sa.Text, nullable=False),
+)
+
+# What each version says, never changed; `state` and the times follow from the log. content: all but the body, which
+# lists leave out.
+document_versions = sa.Table(
+    "document_versions",
+    metadata,
+    sa.Column("document_id", _DOCUMENT_ID, sa.ForeignKey("documents.document_id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("note", sa.String(1000), nullable=False),
+    sa.Column("rule_change", sa.JSON, nullable=False),
+    # Fingerprints of what is enforced before and after, where it announces a rule change.
+    sa.Column("old_rules", sa.String(64), nullable=False),
+    sa.Column("new_rules", sa.String(64), nullable=False, index=True),
+    sa.Column("publish_at", sa.BigInteger),
+    sa.Column("published_at", sa.BigInteger),
+    sa.Column("withdrawn_at", sa.BigInteger),
+    sa.Column("withdrawal_reason", sa.String(1000), nullable=False),
+)
+
+# Of the version that is or was public last: kind "category", "rule", "law" (the law, and the article).
+document_tags = sa.Table(
+    "document_tags",
+    metadata,
+    sa.Column("document_id", _DOCUMENT_ID, sa.ForeignKey("documents.document_id"), primary_key=True),
+    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("tag", sa.String(200), primary_key=True),
+    sa.Index("ix_document_tags_tag", "kind", "tag"),
+)
+
+# What sellers have accepted. Each row is an event of the seller's log, too.
+acknowledgements = sa.Table(
+    "acknowledgements",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("seller_id", _SELLER_ID, sa.ForeignKey("sellers.seller_id"), nullable=False, index=True),
+    sa.Column("document_id", _DOCUMENT_ID, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("actor", sa.String(128), nullable=False),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    sa.Index("ix_acknowledgements_document", "document_id", "sequence"),
+)
+
+# Who is told of what is published: up to which sequence their deliveries were written down.
+receivers = sa.Table(
+    "receivers",
+    metadata,
+    sa.Column("receiver", sa.String(64), primary_key=True),
+    sa.Column("queued_to", sa.BigInteger, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, sa.ForeignKey("bulletin_log.sequence"), primary_key=True),
+    sa.Column("receiver", sa.String(64), primary_key=True),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt_at", sa.BigInteger),
+    sa.Column("tried_at", sa.BigInteger),
+    sa.Column("last_error", sa.String(500), nullable=False),
+    sa.Index("ix_deliveries_waiting", "state", "next_attempt_at"),
 )
