@@ -21,7 +21,8 @@ from fairpost.server.registry.regression import case_pack
 from fairpost.server.registry.transaction import expect_version
 from fairpost.server.registry.violations import post_of
 from fairpost.server.store import schema
-from fairpost.v1 import appeal_pb2, reason_pb2
+from fairpost.server.store.review_schema import reviews
+from fairpost.v1 import appeal_pb2, reason_pb2, review_pb2, verdict_pb2
 
 if TYPE_CHECKING:
     from fairpost.server.registry.core import Core
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from fairpost.server.registry.records import EventRecord, SellerRecord
     from fairpost.server.registry.transaction import Transaction
 
-__all__ = ["Appeals"]
+__all__ = ["Appeals", "overturn_violation"]
 
 _FILED = appeal_pb2.APPEAL_STATE_FILED
 _DECISIONS: Final = {appeal_pb2.APPEAL_STATE_UPHELD: "upheld", appeal_pb2.APPEAL_STATE_OVERTURNED: "overturned"}
@@ -162,7 +163,8 @@ class Appeals:
         if word == "overturned":
             accounts.release(transaction, row.seller_id)
             post = post_of(transaction, event.sequence) if event.kind == "violation" else None
-            case = case_pack(row.appeal_id, event.sequence, post) if post and post["rules"] else ""
+            case = _case(row.appeal_id, event.sequence, post) if post and post["rules"] else ""
+            _overturn_review(transaction, event.sequence, request.actor)
         record, standing = transaction.settle(row.seller_id)
         return appeal_pb2.DecideAppealResponse(
             appeal=_message(_existing(transaction.connection, row.appeal_id), transaction.keys),
@@ -197,6 +199,79 @@ class Appeals:
             shown, after = pages.take(connection, query, _TABLE.c.filed)
         appeals = [_message(row, self._core.keys) for row in shown]
         return appeal_pb2.ListAppealsResponse(appeals=appeals, next_page_token=after)
+
+
+def overturn_violation(transaction: Transaction, seller_id: str, sequence: int, *, actor: str, decision: str) -> None:
+    """Undo a violation as an appeal would, where no seller has had to file one: a person has looked at the post. If an
+    appeal waits, it is decided by it.
+
+    Raises:
+        FailedPrecondition: an appeal against it was decided, and it was upheld.
+    """
+    connection = transaction.connection
+    query = sa.select(_TABLE).where(_TABLE.c.against == sequence)
+    row = connection.execute(query).one_or_none()
+    if row is not None and row.state == appeal_pb2.APPEAL_STATE_OVERTURNED:
+        return
+    if row is not None and row.state == appeal_pb2.APPEAL_STATE_UPHELD:
+        raise FailedPrecondition(
+            reason_pb2.REASON_WRONG_STATE,
+            f"the post is violation {sequence}, which appeal {row.appeal_id} has upheld; it stands",
+            metadata={"state": "upheld"},
+        )
+    appeal_id = row.appeal_id if row is not None else secrets.token_hex(12)
+    body = {"appeal_id": appeal_id, "against": sequence}
+    if row is None:
+        filed = transaction.append(seller_id, "appeal", body | {"state": "filed"}, actor=actor, reason="review")
+        values: dict[str, Any] = {
+            "appeal_id": appeal_id,
+            "seller_id": seller_id,
+            "against": sequence,
+            "filed": filed,
+            "version": filed,
+            "state": _FILED,
+            "statement_cipher": None,
+            "evidence": [],
+            "decision": "",
+            "actor": "",
+            "filed_at": transaction.now,
+            "decided_at": None,
+        }
+        connection.execute(_TABLE.insert(), values)
+    version = transaction.append(
+        seller_id, "appeal", body | {"state": "overturned"}, actor=actor, reason="review overturned the violation"
+    )
+    decided: dict[str, Any] = {"version": version, "state": appeal_pb2.APPEAL_STATE_OVERTURNED, "actor": actor}
+    decided |= {"decision": decision, "decided_at": transaction.now}
+    connection.execute(sa.update(_TABLE).where(_TABLE.c.appeal_id == appeal_id), decided)
+    accounts.release(transaction, seller_id)
+
+
+def _overturn_review(transaction: Transaction, violation: int, actor: str) -> None:
+    """If a person had found the violation, that decision is overturned, too, and told anew to those who hold the post
+    back."""
+    columns = reviews.c
+    mine = (columns.violation == violation) & (columns.state == review_pb2.REVIEW_STATE_UPHELD)
+    if transaction.connection.execute(sa.select(columns.review_id).where(mine)).first() is None:
+        return
+    values = {
+        "state": review_pb2.REVIEW_STATE_OVERTURNED,
+        "outcome": verdict_pb2.ACTION_ALLOW,
+        "version": columns.version + 1,
+        "decided": transaction.take_sequence(),
+        "decided_at": transaction.now,
+        "actor": actor,
+        "note": "overturned on appeal",
+    }
+    transaction.connection.execute(sa.update(reviews).where(mine).values(**values))
+
+
+def _case(appeal_id: str, sequence: int, post: dict[str, Any]) -> str:
+    description = {
+        "zh": f"申诉 {appeal_id}：事件 {sequence} 的处理已撤销，下列规则不应命中该内容。",
+        "en": f"Appeal {appeal_id} overturned event {sequence}: these rules must not fire on its post.",
+    }
+    return case_pack(f"appeal-{appeal_id}", description, post)
 
 
 def _contested(record: SellerRecord, sequence: int) -> EventRecord:

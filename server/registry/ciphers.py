@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from fairpost.server.store import schema
+from fairpost.server.store.review_schema import reviews
 
 if TYPE_CHECKING:
     from fairpost.server.registry.keys import Keys
@@ -21,6 +22,7 @@ __all__ = [
     "CONTACTS",
     "NUMBER",
     "POST",
+    "REVIEW_POST",
     "Cipher",
 ]
 
@@ -65,10 +67,11 @@ COMPLAINT_STATEMENT: Final = Cipher(
 )
 COMPLAINT_CONTACT: Final = Cipher(_S.complaints.c.contact_cipher, _S.complaints.c.complaint_id, "complaint-contact:{}")
 APPEAL_STATEMENT: Final = Cipher(_S.appeals.c.statement_cipher, _S.appeals.c.appeal_id, "appeal-statement:{}")
+REVIEW_POST: Final = Cipher(reviews.c.post_cipher, reviews.c.review_id, "review-post:{}")
 ANSWER: Final = Cipher(_S.requests.c.response_cipher, _S.requests.c.request_id, "request:{}")
 
 CIPHERS: Final = (
-    *(NUMBER, CONTACTS, ARCHIVE, POST),
+    *(NUMBER, CONTACTS, ARCHIVE, POST, REVIEW_POST),
     *(COMPLAINT_STATEMENT, COMPLAINT_CONTACT, APPEAL_STATEMENT, ANSWER),
 )
 """All there are in the store."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 import structlog
@@ -14,7 +14,7 @@ from fairpost.server.errors import InvalidArgument
 from fairpost.server.registry.ciphers import ANSWER
 from fairpost.server.registry.ladder import Ladder, default_ladder
 from fairpost.server.registry.transaction import Transaction
-from fairpost.server.store import schema
+from fairpost.server.store import now_ms, schema
 from fairpost.v1 import reason_pb2
 
 if TYPE_CHECKING:
@@ -24,11 +24,20 @@ if TYPE_CHECKING:
     from fairpost.server.registry.keys import Keys
     from fairpost.server.store import Store
 
-__all__ = ["Core"]
+__all__ = ["Core", "MustAcknowledge"]
 
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer", bound=Message)
 Result = TypeVar("Result")
+
+
+class MustAcknowledge(NamedTuple):
+    """Ids of the documents that a seller must read and accept: on registration; when a registration is re-opened, a
+    measure lifted, a blacklisted seller rehabilitated. They are fixed in the event that asks for them: other settings
+    later change nothing for sellers of before."""
+
+    on_registration: tuple[str, ...] = ()
+    on_reinstatement: tuple[str, ...] = ()
 
 
 class Core:
@@ -42,11 +51,16 @@ class Core:
         ladder: Ladder | None = None,
         answer_days: int = 7,
         clock: Callable[[], date] = today,
+        now: Callable[[], int] = now_ms,
+        must_acknowledge: MustAcknowledge | None = None,
     ) -> None:
         self.store = store
         self.keys = keys
         self.ladder = ladder or default_ladder()
         self.today = clock
+        self.now = now
+        """Milliseconds since 1970."""
+        self.must_acknowledge = must_acknowledge or MustAcknowledge()
         self.answer_days = answer_days
         """For how long an answered request is remembered by its request_id."""
         self.on_commit: Callable[[Transaction], None] = lambda transaction: None
@@ -63,15 +77,25 @@ class Core:
             if name := connection.execute(sa.select(schema.head.c.key_id)).scalar_one():
                 self.keys.use(name)
 
-    def write(self, work: Callable[[Transaction], Result]) -> Result:
-        """Run `work` in a transaction of its own: committed, on disk and in the lookups when this returns.
+    def write(self, work: Callable[[Transaction], Result], *, method: str = "") -> Result:
+        """Run `work` in a transaction of its own: committed, on disk and in the lookups when this returns. method: what
+        it is called in the audit log where no caller's method is known.
 
         Raises:
             ServiceError: of `work`, or of the store; nothing was changed.
         """
         with self._order:
             with self.store.write() as connection:
-                transaction = Transaction(connection, self.keys, self.ladder, self.today(), self._ladders)
+                transaction = Transaction(
+                    connection,
+                    self.keys,
+                    self.ladder,
+                    self.today(),
+                    self._ladders,
+                    store_id=self.store.store_id,
+                    now=self.now(),
+                    method=method,
+                )
                 result = work(transaction)
                 transaction.finish()
             self._ladders = transaction.known_ladders
@@ -95,6 +119,7 @@ class Core:
         def remember(transaction: Transaction) -> Answer:
             if name and (earlier := self._answered(transaction, name, method, digest)) is not None:
                 return answer_type.FromString(earlier)
+            transaction.digest = digest.hex()
             seller_id, answer = work(transaction)
             if name:
                 row = {
@@ -110,7 +135,7 @@ class Core:
             log.info("registry event", method=method, sequence=transaction.sequence)
             return answer
 
-        return self.write(remember)
+        return self.write(remember, method=method)
 
     def _answered(self, transaction: Transaction, name: str, method: str, digest: bytes) -> bytes | None:
         query = sa.select(schema.requests).where(schema.requests.c.request_id == name)

@@ -17,6 +17,7 @@ from fairpost.server.store import schema
 from fairpost.v1 import reason_pb2, registry_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from fairpost.server.registry.core import Core
@@ -27,6 +28,7 @@ __all__ = ["APPEALABLE", "Decisions", "add_strike"]
 
 APPEALABLE = frozenset({"registration", "enforcement", "listing", "strike", "violation"})
 """Kinds of events that a seller may appeal against."""
+_REINSTATEMENTS = frozenset({("registration", "active"), ("enforcement", "none"), ("listing", "rehabilitated")})
 
 
 class Decisions:
@@ -43,7 +45,7 @@ class Decisions:
             expect_version("the seller", seller.version, request.expected_version)
             if seller.erased_on is not None:
                 raise FailedPrecondition(reason_pb2.REASON_ERASED, "seller_id: this seller's data were erased")
-            sequence = _append(transaction, seller, request)
+            sequence = _append(transaction, seller, request, self._core.must_acknowledge.on_reinstatement)
             record, standing = transaction.settle(request.seller_id)
             answer = registry_pb2.RecordEventResponse(
                 sequence=sequence,
@@ -72,7 +74,12 @@ def _check(request: registry_pb2.RecordEventRequest, day: date) -> None:
     faults.raise_if_any()
 
 
-def _append(transaction: Transaction, seller: SellerRecord, request: registry_pb2.RecordEventRequest) -> int:
+def _append(
+    transaction: Transaction,
+    seller: SellerRecord,
+    request: registry_pb2.RecordEventRequest,
+    must_acknowledge: Sequence[str],
+) -> int:
     event, faults = request.event, Faults()
     kind = str(event.WhichOneof("change"))
     body = event_body(event, faults)
@@ -92,10 +99,18 @@ def _append(transaction: Transaction, seller: SellerRecord, request: registry_pb
         _put_licence(transaction, seller, kind, body)
     if kind in APPEALABLE:
         rest["appeal_until"] = transaction.appeal_until
+    if must_acknowledge and _reinstates(seller, kind, body):
+        body = body | {"must_acknowledge": list(must_acknowledge)}
     sequence = transaction.append(seller.seller_id, kind, body, **rest)
     if kind == "listing" and body["state"] != "blacklisted":
         accounts.release(transaction, seller.seller_id)
     return sequence
+
+
+def _reinstates(seller: SellerRecord, kind: str, body: dict[str, Any]) -> bool:
+    """Whether a decision gives back what was taken; confirming what is there gives nothing back."""
+    before = next((event.body["state"] for event in reversed(seller.events) if event.kind == kind), "none")
+    return (kind, body.get("state")) in _REINSTATEMENTS and before != body["state"]
 
 
 def add_strike(

@@ -7,7 +7,8 @@ from the end of the trade on (E-commerce Law, Art. 31; Measures for the Supervis
 Transactions, Art. 31). What they mean is blocked until then (Art. 47 again): out of the record, encrypted in
 `archives`, shown by nothing but ExportPerson, whose use is in the log.
 
-    erased at once      telephone, e-mail, answered requests, texts of violations, statements of appeals
+    erased at once      telephone, e-mail, answered requests, texts of violations and of
+                        reviewed posts, statements of appeals
     blocked             name, identity number, credit code, reason of exemption, business address, answers to complaints
     kept as it is       the log, licences and categories, complaints of consumers: no data of the person are in them
 
@@ -29,13 +30,16 @@ from fairpost.server.errors import FailedPrecondition
 from fairpost.server.faults import Faults, request_id_fault, seller_id_fault
 from fairpost.server.registry import persons
 from fairpost.server.registry.ciphers import APPEAL_STATEMENT, ARCHIVE, POST
+from fairpost.server.registry.reviewed_posts import open_post
 from fairpost.server.store import schema
+from fairpost.server.store.review_schema import reviews
 from fairpost.v1 import appeal_pb2, complaint_pb2, reason_pb2, registry_pb2
 
 if TYPE_CHECKING:
     from datetime import date
 
     from fairpost.server.registry.core import Core
+    from fairpost.server.registry.keys import Keys
     from fairpost.server.registry.records import SellerRecord
     from fairpost.server.registry.standing import Standing
     from fairpost.server.registry.transaction import Transaction
@@ -188,6 +192,10 @@ def _erase_texts(connection: sa.Connection, seller_id: str) -> list[str]:
     texts = (table.c.seller_id == seller_id) & table.c.post_cipher.is_not(None)
     if connection.execute(sa.update(table).where(texts), {"post_cipher": None}).rowcount:
         erased.append("texts of violations")
+    held = (reviews.c.seller_id == seller_id) & reviews.c.post_cipher.is_not(None)
+    blank = {"post_cipher": None, "note": ""}
+    if connection.execute(sa.update(reviews).where(held), blank).rowcount:
+        erased.append("texts of reviewed posts")
     table = schema.appeals
     said = (table.c.seller_id == seller_id) & table.c.statement_cipher.is_not(None)
     if connection.execute(sa.update(table).where(said), {"statement_cipher": None, "evidence": []}).rowcount:
@@ -236,10 +244,19 @@ def _everything(transaction: Transaction, record: SellerRecord, standing: Standi
         {"sequence": row.sequence, "post": POST.open(keys, row.post_cipher, row.sequence).decode()}
         for row in _rows(connection, schema.violations, seller_id)
     ]
+    content["reviews"] = [_review(keys, row) for row in _rows(connection, reviews, seller_id)]
     for row in _rows(connection, schema.archives, seller_id):
         blocked = json.loads(ARCHIVE.open(keys, row.content_cipher, seller_id))
         content["blocked"] = blocked | {"kept_until": row.kept_until.isoformat()}
     return content
+
+
+def _review(keys: Keys, row: Any) -> dict[str, Any]:
+    found = {"review_id": row.review_id, "post_id": row.post_id, "state": row.state, "note": row.note}
+    kept = open_post(keys, row)
+    if kept is None:
+        return found
+    return found | {"post": MessageToDict(kept.post, preserving_proto_field_name=True)}
 
 
 def _rows(connection: sa.Connection, table: sa.Table, seller_id: str) -> list[Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import sqlalchemy as sa
 import structlog
 
+from fairpost.server import audit
 from fairpost.server.errors import ServiceError
 from fairpost.server.registry import complaints, days, retention
 from fairpost.server.store import now_ms, schema
@@ -77,6 +78,8 @@ class Jobs:
         self._stop = threading.Event()
         self._not_before: dict[str, float] = {}
         self._thread: threading.Thread | None = None
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        """Runs so far, by name of the job and state of its report."""
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="registry-jobs", daemon=True)
@@ -114,6 +117,11 @@ class Jobs:
 
     def run(self, job: Job, *, every: float = 0.0) -> JobReport:
         """Do a job to its end, due or not, unless another server is doing it, or has in the last `every` seconds."""
+        report = self._run_once(job, every)
+        self.outcomes[job.name, report.state] += 1
+        return report
+
+    def _run_once(self, job: Job, every: float) -> JobReport:
         report = JobReport(job.name)
         try:
             if not self._take(job, every):
@@ -122,7 +130,8 @@ class Jobs:
             taken = time.monotonic()
             more = True
             while more and not self._stop.is_set():
-                counts, more = job.part(self._core)
+                with audit.acting(f"job {job.name}"):
+                    counts, more = job.part(self._core)
                 report.counts += counts
                 if more and time.monotonic() - taken > LEASE_SECONDS / 3:
                     if not self._take(job):

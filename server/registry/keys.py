@@ -22,7 +22,8 @@ import secrets
 import stat
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -31,9 +32,6 @@ from fairpost.server.errors import Unavailable
 from fairpost.server.files import sync_folder, write_durably
 from fairpost.server.registry.numbers import compact_identity_number
 from fairpost.v1 import reason_pb2
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["ENVIRONMENT", "KeyFileError", "Keys", "UnknownKey"]
 
@@ -95,7 +93,7 @@ class Keys:
                 os.link(made, path)
             made.unlink()
             sync_folder(path.parent)
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077 and not _is_credential(path):
             raise KeyFileError(f"{path}: others may read these keys; run: chmod 600 {path}")
         raw = path.read_bytes()
         if len(raw) == _KEY_BYTES and not raw.startswith(b"{"):
@@ -217,3 +215,10 @@ class Keys:
 @lru_cache(maxsize=16)
 def _cipher(key: bytes) -> AESGCM:
     return AESGCM(key)
+
+
+def _is_credential(path: Path) -> bool:
+    """Whether systemd keeps the file for this unit alone (LoadCredential=). Its folder is closed to others; the file's
+    mode shows the mask of an access control list, and looks as if a group might read it."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return bool(folder) and Path(folder or "").resolve() in path.resolve().parents

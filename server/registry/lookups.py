@@ -6,19 +6,18 @@ poll (20 ms) of its commit; what this process itself has committed is there befo
 
 from __future__ import annotations
 
-import re
 import threading
 import time
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import sqlalchemy as sa
 import structlog
 
-from fairpost.engine.dates import LAW_ZONE
-from fairpost.engine.vocabulary import SELLER_RECORD_DTYPE
-from fairpost.server import answers
+from fairpost.engine.seller_wire import BATCH_LOOKUP_SELLERS, LOOKUP_SELLER, SellerWire
+from fairpost.engine.vocabulary import SELLER_NOT_FOUND, SELLER_RECORD_DTYPE
+from fairpost.server import messages, wire
 from fairpost.server.errors import InvalidArgument, ServiceError, Violation, invalid_fields
 from fairpost.server.faults import Faults, seller_id_fault
 from fairpost.server.registry import log as records
@@ -33,14 +32,21 @@ if TYPE_CHECKING:
     from fairpost.server.registry.snapshots import Snapshots
     from fairpost.server.registry.transaction import Transaction
 
+    Request = registry_pb2.LookupSellerRequest | registry_pb2.BatchLookupSellersRequest
+    Response = registry_pb2.LookupSellerResponse | registry_pb2.BatchLookupSellersResponse
+
 __all__ = ["Lookups", "load_table"]
 
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 0.02
 _RETRY_SECONDS: Final = 1.0
-_SOUND_IDS: Final = re.compile(r"(?:[!-~]{1,128}(?:\n(?!\Z)|\Z))*", re.ASCII)
+_ZONE_SECONDS: Final = 8 * 3600
+"""China's time is so far ahead of UTC."""
 _ROWS: Final = 50_000
+# By LOOKUP_SELLER and BATCH_LOOKUP_SELLERS.
+_REQUESTS: Final[tuple[Any, ...]] = (registry_pb2.LookupSellerRequest, registry_pb2.BatchLookupSellersRequest)
+_RESPONSES: Final[tuple[Any, ...]] = (registry_pb2.LookupSellerResponse, registry_pb2.BatchLookupSellersResponse)
 
 
 def load_table(table: SellerTable, connection: sa.Connection) -> None:
@@ -72,6 +78,7 @@ class Lookups:
         *,
         snapshots: Snapshots | None = None,
         snapshot_seconds: float = 3600.0,
+        writes_snapshots: Callable[[], bool] = lambda: True,
         lookup_ttl: int = 60,
         missing_ttl: int = 10,
         max_items: int = 10_000,
@@ -79,17 +86,19 @@ class Lookups:
         self._core = core
         self._snapshots = snapshots
         self._snapshot_seconds = snapshot_seconds
-        self._ttls: dict[int, int] = {
-            standing_pb2.LOOKUP_OUTCOME_OK: lookup_ttl,
-            standing_pb2.LOOKUP_OUTCOME_NOT_FOUND: missing_ttl,
-            standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE: 0,
-        }
+        self._writes_snapshots = writes_snapshots
+        self._lookup_ttl, self._missing_ttl = lookup_ttl, missing_ttl
         self._max_items = max_items
         self._bringing = threading.Lock()
         self._last_try = 0.0
         self.table = SellerTable(core.keys.derived(f"standing-table:{core.store.store_id}", KEY_BYTES), core.today)
         self.on_change: Callable[[], None] = lambda: None
         """Called when the table has moved to a later sequence."""
+        self.seen = 0
+        """The last event that the store was seen to have."""
+        self.current_at = time.monotonic()
+        """When the table was last known to show all that the store has."""
+        self._wire = SellerWire(core.store.store_id, most=max_items)
         self._stop = threading.Event()
         self._follower: threading.Thread | None = None
         core.on_commit = self._committed
@@ -110,7 +119,7 @@ class Lookups:
         self._stop.set()
         if self._follower:
             self._follower.join()
-            if self._snapshots:
+            if self._snapshots and self._writes_snapshots():
                 self._snapshots.save(self.table)
 
     def fill(self) -> None:
@@ -177,11 +186,16 @@ class Lookups:
         while not self._stop.wait(_RETRY_SECONDS if failed else POLL_SECONDS):
             if self._snapshots and time.monotonic() >= next_snapshot:
                 # In a thread of its own: with many sellers it takes a second or two.
-                threading.Thread(target=self._snapshots.save, args=(self.table,), name="registry-snapshot").start()
+                if self._writes_snapshots():
+                    saving = partial(self._snapshots.save, self.table, wait=False)
+                    threading.Thread(target=saving, name="registry-snapshot").start()
                 next_snapshot = time.monotonic() + self._snapshot_seconds
             try:
-                if not self.table.available or self._core.store.sequence() > self.table.sequence:
+                looked_at = time.monotonic()
+                self.seen = self._core.store.sequence()
+                if not self.table.available or self.seen > self.table.sequence:
                     self.catch_up()
+                self.current_at = looked_at
                 failed = False
             except ServiceError as error:
                 if not failed:
@@ -192,38 +206,86 @@ class Lookups:
                 self.table.available = False
                 log.exception("registry table is behind the store", sequence=self.table.sequence)
 
-    # ---- answers ----------------------------------------------------------------------------------------
+    # ---- bytes -> bytes -----------------------------------------------------------------------------------
+
+    def lookup_bytes(self, content: bytes) -> bytes:
+        """LookupSeller."""
+        return self._answered(LOOKUP_SELLER, content)
+
+    def batch_bytes(self, content: bytes) -> bytes:
+        """BatchLookupSellers."""
+        return self._answered(BATCH_LOOKUP_SELLERS, content)
+
+    def _answered(self, kind: int, content: bytes) -> bytes:
+        answer = self._from_table(kind, content, is_fresh=False) if self.table.available else None
+        if answer is not None:
+            return answer
+        # Something is wrong with the request or the table, or it asks for more than speed.
+        request: Request = wire.parse(_REQUESTS[kind], content)
+        seller_ids = self._sound_ids(request)
+        is_fresh = self._be_fresh(request.consistency)
+        if is_fresh and (answer := self._from_table(kind, content, is_fresh=True)) is not None:
+            return answer
+        response: Response = _RESPONSES[kind]()
+        self._fill(response, seller_ids, is_fresh)
+        return response.SerializeToString()
+
+    def _from_table(self, kind: int, content: bytes, *, is_fresh: bool) -> bytes | None:
+        table, left = self.table, _seconds_left()
+        found, missing = min(self._lookup_ttl, left), min(self._missing_ttl, left)
+        return self._wire.answer(kind, content, table.engine_table, table.day, found, missing, is_fresh)
+
+    # ---- messages -> messages -----------------------------------------------------------------------------
 
     def lookup(self, request: registry_pb2.LookupSellerRequest) -> registry_pb2.LookupSellerResponse:
-        if fault := seller_id_fault(request.seller_id):
-            raise invalid_fields([Violation("seller_id", fault)])
-        content = self._look_up([request.seller_id], request.consistency)
-        several = registry_pb2.BatchLookupSellersResponse.FromString(content)
-        return registry_pb2.LookupSellerResponse(answer=several.answers[0], consistency_token=several.consistency_token)
+        """What `lookup_bytes` must equal."""
+        response = registry_pb2.LookupSellerResponse()
+        self._fill(response, self._sound_ids(request), self._be_fresh(request.consistency))
+        return response
 
     def lookup_batch(self, request: registry_pb2.BatchLookupSellersRequest) -> registry_pb2.BatchLookupSellersResponse:
-        return registry_pb2.BatchLookupSellersResponse.FromString(self.serialised_batch(request))
+        """What `batch_bytes` must equal."""
+        response = registry_pb2.BatchLookupSellersResponse()
+        self._fill(response, self._sound_ids(request), self._be_fresh(request.consistency))
+        return response
 
-    def serialised_batch(self, request: registry_pb2.BatchLookupSellersRequest) -> bytes:
-        """The same as bytes, which is what a transport sends."""
+    def _sound_ids(self, request: Request) -> list[str]:
+        """
+        Raises:
+            InvalidArgument: too many, or one that is no seller's id.
+        """
+        if isinstance(request, registry_pb2.LookupSellerRequest):
+            if fault := seller_id_fault(request.seller_id):
+                raise invalid_fields([Violation("seller_id", fault)])
+            return [request.seller_id]
         if len(request.seller_ids) > self._max_items:
             raise InvalidArgument(
                 reason_pb2.REASON_TOO_MANY_ITEMS,
                 f"seller_ids: {len(request.seller_ids)} ids in one request; at most {self._max_items} are taken",
                 metadata={"limit": str(self._max_items), "size": str(len(request.seller_ids))},
             )
-        ids = list(request.seller_ids)
-        if not _SOUND_IDS.fullmatch("\n".join(ids)):
-            faults = Faults()
-            for i, seller_id in enumerate(ids):
-                faults.add(f"seller_ids[{i}]", seller_id_fault(seller_id))
-            faults.raise_if_any()
-        return self._look_up(ids, request.consistency)
+        faults = Faults()
+        for i, seller_id in enumerate(request.seller_ids):
+            faults.add(f"seller_ids[{i}]", seller_id_fault(seller_id))
+        faults.raise_if_any()
+        return list(request.seller_ids)
 
-    def _look_up(self, seller_ids: list[str], consistency: registry_pb2.Consistency) -> bytes:
-        fresh = self._be_fresh(consistency)
-        view = self.table.view(seller_ids)
-        return answers.serialised(seller_ids, view, fresh, self._seconds(), self._core.token(view.sequence))
+    def _fill(self, response: Response, seller_ids: list[str], is_fresh: bool) -> None:
+        view, left = self.table.view(seller_ids), _seconds_left()
+        response.consistency_token = self._core.token(view.sequence)
+        for seller_id, row in zip(seller_ids, view.sellers.tolist(), strict=True):
+            if isinstance(response, registry_pb2.LookupSellerResponse):
+                answer = response.answer
+            else:
+                answer = response.answers.add()
+            answer.seller_id = seller_id
+            if is_fresh and row >= 0:
+                answer.outcome, answer.ttl.seconds = standing_pb2.LOOKUP_OUTCOME_OK, min(self._lookup_ttl, left)
+                answer.standing.CopyFrom(messages.standing(seller_id, view.standings[row]))
+            elif is_fresh and row == SELLER_NOT_FOUND:
+                answer.outcome, answer.ttl.seconds = standing_pb2.LOOKUP_OUTCOME_NOT_FOUND, min(self._missing_ttl, left)
+            else:
+                answer.outcome, answer.ttl.seconds = standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE, 0
 
     def _be_fresh(self, consistency: registry_pb2.Consistency) -> bool:
         """Bring the table to what the caller asks for; False if that was not possible."""
@@ -246,9 +308,7 @@ class Lookups:
             return False
         return self.table.available and wanted <= self.table.sequence
 
-    def _seconds(self) -> dict[int, int]:
-        """How long answers may be kept, by outcome: standing may change at the turn of the day without any event."""
-        now = datetime.now(LAW_ZONE)
-        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), LAW_ZONE)
-        left = int((midnight - now).total_seconds())
-        return {outcome: min(seconds, left) for outcome, seconds in self._ttls.items()}
+
+def _seconds_left() -> int:
+    """Until midnight in China: standing may change at the turn of the day without any event."""
+    return int(86_400 - (time.time() + _ZONE_SECONDS) % 86_400)

@@ -43,16 +43,18 @@ class Pages:
         if self.size > MOST:
             faults.add("page_size", f"is {self.size}; at most {MOST}")
 
-    def take(self, connection: sa.Connection, query: sa.Select[Any], column: sa.Column[Any]) -> tuple[list[Any], str]:
+    def take(
+        self, connection: sa.Connection, query: sa.Select[Any], column: sa.Column[Any], *, descending: bool = False
+    ) -> tuple[list[Any], str]:
         """The rows of this page, by a column that is unique and in the query, and the token for the next; "" on the
-        last one.
+        last one. descending: the greatest first.
 
         Raises:
             InvalidArgument: the token is none of this list.
         """
-        query = query.order_by(column).limit(self.size + 1)
+        query = query.order_by(column.desc() if descending else column).limit(self.size + 1)
         if (after := self.begin()) is not None:
-            query = query.where(column > after)
+            query = query.where(column < after if descending else column > after)
         found = connection.execute(query).all()
         shown = list(found[: self.size])
         return shown, self.token(getattr(shown[-1], column.name)) if len(found) > len(shown) else ""

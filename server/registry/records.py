@@ -58,6 +58,9 @@ class EventRecord:
         turned          {changes}: the day changed the standing
         erasure         {fields, kept?}: what was erased, and what is blocked until its term ends
         export          {fields}: the personal data were given out
+        acknowledgement {document_id, number}: a document of the bulletin was read and accepted
+    Those of registration, enforcement and listing may have must_acknowledge: documents that the seller must acknowledge
+    after it.
     """
 
     sequence: int

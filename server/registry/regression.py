@@ -1,4 +1,4 @@
-"""The regression case of an overturned violation: a pack that says its rules must not fire on the post."""
+"""The regression case of a post that was judged wrongly: a pack that says its rules must not fire on the post."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ if TYPE_CHECKING:
 __all__ = ["case_pack"]
 
 
-def case_pack(appeal_id: str, sequence: int, post: Mapping[str, Any]) -> str:
+def case_pack(name: str, description: Mapping[str, str], post: Mapping[str, Any]) -> str:
     """YAML of a pack of cases only, which is put beside the packs as it is.
 
     Args:
-        sequence: of the violation.
-        post: as `violations.post_of` gives it.
+        description: why it is there, by language.
+        post: as `violations.post_of` gives it; its seller may also be "unknown", "unavailable" or None.
     """
     texts = [text for text in post["texts"] if text]
     case: dict[str, Any] = {"text": texts[0]}
     if len(texts) > 1:
         case["extra_texts"] = texts[1:]
-    case["seller"] = {name: value for name, value in post["seller"].items() if value not in ([], {}, 0)}
+    if isinstance(post["seller"], dict):
+        case["seller"] = {name: value for name, value in post["seller"].items() if value not in ([], {}, 0)}
+    elif post["seller"]:
+        case["seller"] = post["seller"]
     if post["channel"]:
         case["channel"] = post["channel"]
     if post["language"]:
         case["language"] = post["language"]
     case["date"] = post["day"]  # which decides what rules and what versions of laws are in force
     pack = {
-        "pack": f"appeal-{appeal_id}",
-        "description": {
-            "zh": f"申诉 {appeal_id}：事件 {sequence} 的处理已撤销，下列规则不应命中该内容。",
-            "en": f"Appeal {appeal_id} overturned event {sequence}: these rules must not fire on its post.",
-        },
+        "pack": name,
+        "description": dict(description),
         "cases": {rule: {"pass": [case]} for rule in post["rules"]},
     }
     head = f"# Judged by revision {post['revision']} of the rules.\n"

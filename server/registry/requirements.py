@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from fairpost.server.registry.records import EventRecord, SellerRecord
 
-__all__ = ["REQUIRED_LICENCES", "Requirements", "requirements_of"]
+__all__ = ["REQUIRED_LICENCES", "Requirements", "requirements_of", "unacknowledged"]
 
 REQUIRED_LICENCES: Mapping[str, tuple[str, ...]] = {
     "food": ("food", "prepackaged-food", "food-production"),
@@ -56,12 +56,24 @@ def requirements_of(record: SellerRecord, day: date) -> Requirements:
             past_due.append(wanted)
         else:
             currently_due.append(wanted)
+    currently_due += [f"acknowledgement: {document_id}" for document_id in unacknowledged(record.events, day)]
     if next_verification is not None:
         if day > next_verification:
             past_due.append(f"verification: was due by {next_verification.isoformat()}")
         else:
             ends.append(next_verification)
     return Requirements(tuple(currently_due), tuple(past_due), min(ends, default=None), next_verification)
+
+
+def unacknowledged(events: Sequence[EventRecord], day: date) -> list[str]:
+    """Documents of the bulletin that an event asks for, and that the seller has not acknowledged since."""
+    asked: dict[str, None] = {}
+    for event in events:
+        if event.kind == "acknowledgement":
+            asked.pop(event.body["document_id"], None)
+        elif event.effective <= day:
+            asked |= dict.fromkeys(event.body.get("must_acknowledge", ()))
+    return list(asked)
 
 
 def _next_verification(events: Sequence[EventRecord]) -> date | None:

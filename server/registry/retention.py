@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from fairpost.engine.vocabulary import LISTING, REGISTRATION
 from fairpost.server.registry.erasure import YEARS_KEPT, erase_person
 from fairpost.server.store import now_ms, schema
+from fairpost.server.store.review_schema import reviews
 from fairpost.v1 import appeal_pb2
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def part(core: Core) -> tuple[Counter[str], bool]:
     counts: Counter[str] = Counter()
     for name, step in _STEPS.items():
         if _any(core, step):
-            counts[name] = core.write(lambda transaction, step=step: _erase(transaction, core, step))  # type: ignore[misc]
+            counts[name] = core.write(lambda transaction, name=name: _erase(transaction, core, name))  # type: ignore[misc]
     more = _MOST in counts.values()
     if counts and not more:
         core.store.scrub()
@@ -72,9 +73,12 @@ def _any(core: Core, step: _Step) -> bool:
     return core.store.has(step.find(core))
 
 
-def _erase(transaction: Transaction, core: Core, step: _Step) -> int:
+def _erase(transaction: Transaction, core: Core, name: str) -> int:
+    step = _STEPS[name]
     found = transaction.connection.execute(step.find(core).limit(_MOST)).all()
     step.erase(transaction, found)
+    if found:
+        transaction.note(f"{len(found)} {name} erased")
     return len(found)
 
 
@@ -225,6 +229,8 @@ def _erase_records(transaction: Transaction, found: Sequence[Any]) -> None:
             schema.violations,
             schema.appeals,
             schema.complaints,
+            schema.acknowledgements,
+            reviews,
             schema.requests,
             schema.events,
         ):

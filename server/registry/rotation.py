@@ -79,6 +79,7 @@ def rotate(
 def _write_with(transaction: Transaction, key_id: str) -> None:
     transaction.keys.use(key_id)
     transaction.connection.execute(sa.update(schema.head), {"key_id": key_id})
+    transaction.note(f"registry key {key_id} is the one to write with")
 
 
 def _renew(core: Core, cipher: Cipher, written: Counter[str], after_part: Callable[[Counter[str]], None]) -> None:
@@ -109,6 +110,7 @@ def _renew_part(transaction: Transaction, cipher: Cipher, after: Any) -> tuple[i
         .values({cipher.column: sa.bindparam("cipher", type_=sa.LargeBinary)}),
         rows,
     )
+    transaction.note(f"{len(rows)} of {cipher.table.name}.{cipher.column.name} encrypted with key {keys.active}")
     return len(rows), found[-1][0]
 
 
@@ -119,4 +121,5 @@ def _forget(transaction: Transaction, keys: Keys, path: Path) -> bool:
         if transaction.connection.execute(query).first() is not None:
             return False
     keys.only_active().save(path)
+    transaction.note(f"registry keys but {keys.active} dropped")
     return True

@@ -22,6 +22,7 @@ from fairpost.server.store import schema
 from fairpost.v1 import reason_pb2, registry_pb2, standing_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from fairpost.server.registry.core import Core
@@ -52,7 +53,8 @@ class Sellers:
             raise invalid_fields(violations)
 
         def work(transaction: Transaction) -> tuple[str, registry_pb2.RegisterSellerResponse]:
-            register(transaction, request, transaction.day + self._verification)
+            asked = self._core.must_acknowledge.on_registration
+            register(transaction, request, transaction.day + self._verification, asked)
             record, standing = transaction.settle(request.seller_id)
             seller = messages.seller(record, standing, transaction.day)
             seller.contacts.CopyFrom(request.contacts)
@@ -233,7 +235,12 @@ class Sellers:
         return answer
 
 
-def register(transaction: Transaction, request: registry_pb2.RegisterSellerRequest, verify_by: date) -> None:
+def register(
+    transaction: Transaction,
+    request: registry_pb2.RegisterSellerRequest,
+    verify_by: date,
+    must_acknowledge: Sequence[str] = (),
+) -> None:
     """Write a new seller; the request is without faults.
 
     Raises:
@@ -253,6 +260,8 @@ def register(transaction: Transaction, request: registry_pb2.RegisterSellerReque
     connection.execute(schema.persons.insert(), person)
     if licences:
         connection.execute(schema.licences.insert(), licence_rows(request.seller_id, licences))
+    if must_acknowledge:
+        body["must_acknowledge"] = list(must_acknowledge)
     transaction.append(request.seller_id, "registration", body, actor="seller", reason="registered")
     accounts.recognise(transaction, [request.seller_id])
 

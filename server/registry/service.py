@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairpost.engine.dates import today
+from fairpost.server import audit
 from fairpost.server.registry.appeals import Appeals
 from fairpost.server.registry.complaints import Complaints
-from fairpost.server.registry.core import Core
+from fairpost.server.registry.core import Core, MustAcknowledge
 from fairpost.server.registry.days import turn_days
 from fairpost.server.registry.decisions import Decisions
 from fairpost.server.registry.erasure import Erasure
@@ -21,6 +22,8 @@ from fairpost.server.registry.mirror import Mirrors
 from fairpost.server.registry.sellers import Sellers
 from fairpost.server.registry.snapshots import Snapshots
 from fairpost.server.registry.violations import Violations
+from fairpost.server.registry.watching import Watching
+from fairpost.server.store import now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +38,8 @@ __all__ = ["Registry"]
 
 
 class Registry:
-    """Thread-safe. snapshot_dir: where the table is kept for a quick start; None: it is not."""
+    """Thread-safe. snapshot_dir: where the table is kept for a quick start; None: it is not. writes_snapshots: whether
+    this process is the one that does; asked each time."""
 
     def __init__(
         self,
@@ -50,13 +54,25 @@ class Registry:
         answer_days: int = 7,
         snapshot_dir: Path | None = None,
         snapshot_seconds: float = 3600.0,
+        writes_snapshots: Callable[[], bool] = lambda: True,
         clock: Callable[[], date] = today,
+        now: Callable[[], int] = now_ms,
+        must_acknowledge: MustAcknowledge | None = None,
     ) -> None:
-        self.core = Core(store, keys, ladder=ladder, answer_days=answer_days, clock=clock)
+        self.core = Core(
+            store,
+            keys,
+            ladder=ladder,
+            answer_days=answer_days,
+            clock=clock,
+            now=now,
+            must_acknowledge=must_acknowledge,
+        )
         self.lookups = Lookups(
             self.core,
             snapshots=Snapshots(self.core, snapshot_dir) if snapshot_dir else None,
             snapshot_seconds=snapshot_seconds,
+            writes_snapshots=writes_snapshots,
             lookup_ttl=lookup_ttl,
             missing_ttl=missing_ttl,
             max_items=max_items,
@@ -67,9 +83,10 @@ class Registry:
         self.appeals = Appeals(self.core)
         self.erasure = Erasure(self.core)
         self.violations = Violations(self.core)
-        self.mirrors = Mirrors(self.core)
-        self.lookups.on_change = self.mirrors.wake
-        self._jobs = Jobs(self.core)
+        self.watching = Watching(self.core)
+        self.mirrors = Mirrors(self.core, self.watching)
+        self.lookups.on_change = self.watching.wake
+        self.jobs = Jobs(self.core)
 
     def start(self) -> None:
         """
@@ -77,18 +94,19 @@ class Registry:
             Unavailable: the store cannot be read, or its keys are others.
         """
         self.core.check_keys()
-        turn_days(self.core)
+        with audit.acting("job days"):
+            turn_days(self.core)
         self.lookups.start()
         self.violations.start()
-        self._jobs.start()
+        self.jobs.start()
 
     def drain(self) -> None:
         """End the streams of changes."""
-        self.mirrors.end()
+        self.watching.end()
 
     def close(self) -> None:
         self.violations.close()  # writes what still waits
         self.drain()
-        self._jobs.close()
+        self.jobs.close()
         self.lookups.close()
         self.core.store.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,12 +34,13 @@ _NAME: Final = re.compile(r"standings-([0-9]{1,18})-([0-9a-f]{16})\.snapshot")
 
 
 class Snapshots:
-    """Snapshots of one registry's table in a folder; at most one is kept. Not thread-safe."""
+    """Snapshots of one registry's table in a folder; at most one is kept. One is written at a time."""
 
     def __init__(self, core: Core, folder: Path) -> None:
         self._core = core
         self._folder = folder
         self._saved = 0
+        self._saving = threading.Lock()
 
     def restore(self, table: SellerTable, connection: sa.Connection) -> bool:
         """Take the newest snapshot that fits the store; False if there is none."""
@@ -57,11 +59,18 @@ class Snapshots:
             log.warning("snapshot left aside", file=path.name, why=f"shows event {table.sequence}")
         return False
 
-    def save(self, table: SellerTable) -> None:
+    def save(self, table: SellerTable, *, wait: bool = True) -> None:
         """Write a snapshot if the table has moved on since the last one. Failing is noted in the log: it is only slower
-        to start without."""
-        if not table.available or table.sequence == self._saved:
+        to start without. wait: where one is being written, write another after it; else leave it at that."""
+        if not self._saving.acquire(blocking=wait):
             return
+        try:
+            if table.available and table.sequence != self._saved:
+                self._save(table)
+        finally:
+            self._saving.release()
+
+    def _save(self, table: SellerTable) -> None:
         scratch = self._folder / "standings.snapshot.new"
         try:
             table.save(scratch)

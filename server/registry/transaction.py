@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from fairpost.server import audit
+from fairpost.server.audit import chain
 from fairpost.server.errors import Aborted
 from fairpost.server.messages import entry_digest
 from fairpost.server.registry import log
 from fairpost.server.registry.standing import Standing, derive
-from fairpost.server.store import now_ms, schema
+from fairpost.server.store import schema
 from fairpost.v1 import reason_pb2
 
 if TYPE_CHECKING:
@@ -39,16 +41,31 @@ class Transaction:
     or leaves it to `finish`."""
 
     def __init__(
-        self, connection: sa.Connection, keys: Keys, ladder: Ladder, day: date, ladders: dict[str, Ladder]
+        self,
+        connection: sa.Connection,
+        keys: Keys,
+        ladder: Ladder,
+        day: date,
+        ladders: dict[str, Ladder],
+        *,
+        store_id: str,
+        now: int,
+        method: str = "",
     ) -> None:
         self.connection = connection
         self.keys = keys
         self.ladder = ladder
         self.day = day
-        self.now = now_ms()
+        self.now = now
         self.changed: dict[str, bytes] = {}
         """Packed standings of the sellers settled so far."""
+        self.digest = ""
+        """Keyed hash of the request, in hex, for the audit log."""
+        self._store_id = store_id
+        self._method = method
+        self._notes: list[str] = []
         row = connection.execute(sa.select(schema.head)).one()
+        self._last_entry = int(row.audit_sequence), row.audit_hash or b""
         if row.key_id not in ("", keys.active):
             keys.use(row.key_id)
         self.first = self.sequence = int(row.sequence)
@@ -67,10 +84,15 @@ class Transaction:
         self, seller_id: str, kind: str, body: dict[str, Any], *, actor: str, reason: str, **rest: Any
     ) -> dict[str, Any]:
         """The row of an event, with the next sequence, for callers that write many at once."""
-        self.sequence += 1
+        sequence = self.take_sequence()
         row = _BLANK | {"effective": self.day} | rest
-        row |= {"sequence": self.sequence, "seller_id": seller_id, "kind": kind, "body": body}
+        row |= {"sequence": sequence, "seller_id": seller_id, "kind": kind, "body": body}
         return row | {"actor": actor, "reason": reason, "recorded_at": self.now}
+
+    def take_sequence(self) -> int:
+        """The next sequence, for an event or for what else stands in the log."""
+        self.sequence += 1
+        return self.sequence
 
     def record(self, seller_id: str) -> SellerRecord:
         """The seller as written so far.
@@ -126,15 +148,41 @@ class Transaction:
             self.known_ladders = known
         return revision
 
+    def note(self, subject: str) -> None:
+        """Say in the audit log what was changed, where no event tells it. No personal data, no seller's id."""
+        self._notes.append(subject)
+
     def finish(self) -> None:
-        """Settle whoever is not settled yet, and move `head`. The last thing before the commit."""
+        """Settle whoever is not settled yet, write the audit log's entry, and move `head`. The last thing before the
+        commit: nothing is changed without its entry, and no entry is there without the change."""
         for seller_id in list(self._open):
             self.settle(seller_id)
-        if self.sequence == self.first and not self.changed:
+        if self.sequence == self.first and not self.changed and not self._notes:
             return
+        entry = chain.seal(
+            self._store_id,
+            self._last_entry,
+            caller=audit.current(),
+            method=self._method,
+            digest=self.digest,
+            subject=self._subject(),
+            at=self.now,
+        )
+        self.connection.execute(schema.audit.insert(), entry._asdict())
         checksum = (self._checksum % _MODULUS).to_bytes(16, "little")
         values = {"sequence": self.sequence, "checksum": checksum, "key_id": self.keys.active}
+        values |= {"audit_sequence": entry.sequence, "audit_hash": entry.hash}
         self.connection.execute(sa.update(schema.head), values)
+
+    def _subject(self) -> str:
+        parts = list(self._notes)
+        if self.sequence > self.first + 1:
+            parts.insert(0, f"events {self.first + 1}-{self.sequence}")
+        elif self.sequence > self.first:
+            parts.insert(0, f"event {self.sequence}")
+        elif not parts:
+            parts.append(f"standings of {len(self.changed)}")
+        return "; ".join(parts)
 
 
 def derived_columns(standing: Standing, packed: bytes, digest: bytes, day: date) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from fairpost.server.registry.penalties import overturned
 from fairpost.server.registry.records import LicenceRecord, SellerRecord
 from fairpost.server.registry.standing import derive
 from fairpost.server.store import schema
+from fairpost.server.store.review_schema import reviews
 from fairpost.v1 import appeal_pb2, complaint_pb2
 
 if TYPE_CHECKING:
@@ -104,9 +105,13 @@ def _shown(value: Any) -> str:
 
 def _compare_head(found: Verified, connection: sa.Connection, checksum: int) -> None:
     head = connection.execute(sa.select(schema.head)).one()
-    last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(schema.events.c.sequence), 0))).scalar_one()
+    # One log in three tables: of sellers, of the bulletin, and of reviews that were decided.
+    last = max(
+        int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0))).scalar_one())
+        for column in (schema.events.c.sequence, schema.bulletin_log.c.sequence, reviews.c.decided)
+    )
     found.sequence = int(head.sequence)
-    _differ(found, "", "head.sequence", int(head.sequence), int(last))
+    _differ(found, "", "head.sequence", int(head.sequence), last)
     _differ(found, "", "head.checksum", bytes(head.checksum), (checksum % _MODULUS).to_bytes(16, "little"))
     strangers = sa.select(schema.events.c.sequence).where(
         ~sa.exists().where(schema.sellers.c.seller_id == schema.events.c.seller_id)
@@ -158,6 +163,7 @@ def _compare(
     _compare_violations(found, record, mine["violations"])
     _compare_appeals(found, record, mine["appeals"])
     _compare_complaints(found, record, mine["complaints"])
+    _compare_acknowledgements(found, record, mine["acknowledgements"])
     return int.from_bytes(digest, "little")
 
 
@@ -203,7 +209,7 @@ def _licence(body: Mapping[str, Any]) -> LicenceRecord:
 def _others(connection: sa.Connection, seller_ids: list[str]) -> dict[str, dict[str, list[Any]]]:
     """By table and seller."""
     found: dict[str, dict[str, list[Any]]] = {}
-    for table in (schema.persons, schema.violations, schema.appeals, schema.complaints):
+    for table in (schema.persons, schema.violations, schema.appeals, schema.complaints, schema.acknowledgements):
         query = sa.select(table).where(table.c.seller_id.in_(seller_ids)).order_by(table.c.seller_id)
         rows = connection.execute(query).all()
         found[table.name] = {name: list(mine) for name, mine in groupby(rows, lambda row: str(row.seller_id))}
@@ -247,6 +253,16 @@ def _compare_violations(found: Verified, record: SellerRecord, rows: list[Any]) 
         if event.kind == "violation" and (strike := event.body["strike"]):
             name = f"strike of violation {event.sequence}"
             _differ(found, record.seller_id, name, strikes.get(strike), event.sequence)
+
+
+def _compare_acknowledgements(found: Verified, record: SellerRecord, rows: list[Any]) -> None:
+    stored = sorted((row.sequence, row.document_id, row.number) for row in rows)
+    derived = [
+        (event.sequence, event.body["document_id"], event.body["number"])
+        for event in record.events
+        if event.kind == "acknowledgement"
+    ]
+    _differ(found, record.seller_id, "acknowledgements", stored, derived)
 
 
 def _compare_appeals(found: Verified, record: SellerRecord, rows: list[Any]) -> None:

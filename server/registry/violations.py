@@ -18,20 +18,24 @@ import sqlalchemy as sa
 import structlog
 
 from fairpost.engine.dates import date_of_day
-from fairpost.server.errors import ServiceError
+from fairpost.server import audit
 from fairpost.server.registry.ciphers import POST
 from fairpost.server.registry.decisions import add_strike
+from fairpost.server.registry.insist import Told, insist
 from fairpost.server.store import schema
+from fairpost.server.store.review_schema import reviews
+from fairpost.v1 import review_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from fairpost.server.offences import Offence
     from fairpost.server.registry.core import Core
+    from fairpost.server.registry.keys import Keys
     from fairpost.server.registry.ladder import Ladder
     from fairpost.server.registry.transaction import Transaction
 
-__all__ = ["ACTOR", "Violations", "post_of", "strike_for"]
+__all__ = ["ACTOR", "Violations", "post_of", "record_violation", "review_key", "strike_for", "violation_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -43,9 +47,8 @@ _PART: Final = 100
 _OVERHEAD: Final = 500
 """What a post in the queue counts for beside its characters."""
 _RETRY_SECONDS: Final = 0.25
-_FAILURES: Final = 3
-"""After so many, the violations rather than the store may be at fault."""
 _LOG_SECONDS: Final = 5.0
+_TOLD: Final = Told("violations wait for the store", "violation at fault", "violation cannot be recorded")
 
 
 class _Waiting(NamedTuple):
@@ -53,6 +56,10 @@ class _Waiting(NamedTuple):
     """Seller and post: the primary key."""
     offence: Offence
     size: int
+
+    @property
+    def decision_id(self) -> str:
+        return self.offence.decision_id
 
 
 class Violations:
@@ -122,11 +129,7 @@ class Violations:
             return key in self._known or key in self._pending
 
     def _post_key(self, post_id: str, texts: Sequence[str]) -> str:
-        if post_id and post_id.isprintable():
-            return f"id:{post_id}"
-        if post_id:  # PostgreSQL takes no NUL
-            return f"hash:{self._core.keys.hash(b'post-id' + bytes(1) + post_id.encode()).hex()}"
-        return f"text:{self._core.keys.hash(b'post-texts' + bytes(1) + json.dumps(list(texts)).encode()).hex()}"
+        return _post_key(self._core.keys, post_id, texts)
 
     def _lose(self, count: int, why: str) -> None:
         self.lost += count
@@ -164,7 +167,7 @@ class Violations:
                 part = [self._waiting.popleft() for _ in range(min(_PART, len(self._waiting)))]
             if not part:
                 return
-            written, failed = self._write_part(part)
+            written, failed = self._insist(part)
             with self._changed:
                 self.recorded += written
                 if failed:
@@ -178,46 +181,56 @@ class Violations:
                     del self._known[next(iter(self._known))]
                 self._changed.notify_all()
 
-    def _write_part(self, part: Sequence[_Waiting]) -> tuple[int, set[tuple[str, str]]]:
-        """How many were new, and the keys of those that could not be written."""
-        failures = 0
-        while True:
-            try:
-                return self._core.write(lambda transaction: _append_new(transaction, part)), set()
-            except ServiceError as error:
-                failures += 1
-                if failures == 1:
-                    log.error("violations wait for the store", reason=error.reason_name)
-                if failures >= _FAILURES and self._store_is_sound():
-                    return self._write_each(part)
-                with self._changed:
-                    self._changed.wait_for(lambda: time.monotonic() >= self._give_up, _RETRY_SECONDS)
-                    if time.monotonic() >= self._give_up:
-                        return 0, {waiting.key for waiting in part}
-            except Exception:
-                if len(part) == 1:
-                    log.exception("violation at fault", decision_id=part[0].offence.decision_id)
-                return self._write_each(part)
+    def _insist(self, part: Sequence[_Waiting]) -> tuple[int, set[Hashable]]:
+        def write(some: Sequence[_Waiting]) -> int:
+            with audit.acting("violations"):
+                return self._core.write(lambda transaction: _append_new(transaction, some))
 
-    def _write_each(self, part: Sequence[_Waiting]) -> tuple[int, set[tuple[str, str]]]:
-        """The same one by one, where one of them is at fault: the others must not suffer."""
-        if len(part) == 1:
-            log.error("violation cannot be recorded", decision_id=part[0].offence.decision_id)
-            return 0, {part[0].key}
-        results = [self._write_part([waiting]) for waiting in part]
-        return sum(new for new, _ in results), set().union(*(failed for _, failed in results))
+        return insist(self._core, part, write, self._go_on, told=_TOLD, log=log)
 
-    def _store_is_sound(self) -> bool:
-        """Whether it takes a transaction without our violations."""
-        try:
-            self._core.write(lambda transaction: None)
-        except ServiceError:
-            return False
-        return True
+    def _go_on(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: time.monotonic() >= self._give_up, _RETRY_SECONDS)
+            return time.monotonic() < self._give_up
+
+
+def _post_key(keys: Keys, post_id: str, texts: Sequence[str]) -> str:
+    if post_id and post_id.isprintable():
+        return f"id:{post_id}"
+    if post_id:  # PostgreSQL takes no NUL
+        return f"hash:{keys.hash(b'post-id' + bytes(1) + post_id.encode()).hex()}"
+    return f"text:{keys.hash(b'post-texts' + bytes(1) + json.dumps(list(texts)).encode()).hex()}"
+
+
+def review_key(keys: Keys, seller_id: str, post_id: str, texts: Sequence[str]) -> bytes:
+    """What makes a post one post in the queue of reviews: with other texts it is another one."""
+    return keys.hash(b"review-post\0" + json.dumps([seller_id, post_id, *texts]).encode())
+
+
+def record_violation(transaction: Transaction, offence: Offence, *, actor: str, reason: str) -> int:
+    """Record what a person has decided, with its strike, unless the post is recorded already; gives the sequence of the
+    violation. The seller is registered."""
+    table = schema.violations
+    key = _post_key(transaction.keys, offence.post_id, offence.texts)
+    mine = (table.c.seller_id == offence.seller_id) & (table.c.post_key == key)
+    found = transaction.connection.execute(sa.select(table.c.sequence).where(mine)).scalar_one_or_none()
+    if found is not None:
+        return int(found)
+    sequence = _append(transaction, offence, actor, reason)
+    transaction.connection.execute(table.insert(), _row(transaction, (offence.seller_id, key), offence, sequence))
+    return sequence
+
+
+def violation_of(transaction: Transaction, seller_id: str, post_id: str, texts: Sequence[str]) -> int | None:
+    """Sequence of a post's violation; None if it is none."""
+    table = schema.violations
+    mine = (table.c.seller_id == seller_id) & (table.c.post_key == _post_key(transaction.keys, post_id, texts))
+    found = transaction.connection.execute(sa.select(table.c.sequence).where(mine)).scalar_one_or_none()
+    return None if found is None else int(found)
 
 
 def _append_new(transaction: Transaction, part: Sequence[_Waiting]) -> int:
-    """Record those that are not recorded yet; gives how many."""
+    """Record those that are not recorded yet, but for those that a person found to be in order; gives how many."""
     connection, table, sellers = transaction.connection, schema.violations, schema.sellers
     seller_ids = sorted({waiting.key[0] for waiting in part})
     post_keys = sorted({waiting.key[1] for waiting in part})
@@ -231,27 +244,43 @@ def _append_new(transaction: Transaction, part: Sequence[_Waiting]) -> int:
             sa.select(sellers.c.seller_id).where(sellers.c.seller_id.in_(seller_ids), sellers.c.erased_on.is_(None))
         ).scalars()
     )
+    cleared = _cleared(transaction, [waiting.offence for waiting in part])
     rows = []
-    for waiting in part:
-        if waiting.key in there or waiting.key[0] not in live:
+    for waiting, is_cleared in zip(part, cleared, strict=True):
+        if waiting.key in there or waiting.key[0] not in live or is_cleared:
             continue
-        sequence = _append(transaction, waiting.offence)
-        post = json.dumps(_post(waiting.offence), ensure_ascii=False).encode()
-        rows.append(
-            {
-                "seller_id": waiting.key[0],
-                "post_key": waiting.key[1],
-                "sequence": sequence,
-                "post_cipher": POST.seal(transaction.keys, post, sequence),
-                "recorded_at": transaction.now,
-            }
-        )
+        offence = waiting.offence
+        reason = f"verdict {offence.action}: {', '.join(charge.category for charge in offence.charges)}"
+        sequence = _append(transaction, offence, ACTOR, reason)
+        rows.append(_row(transaction, waiting.key, offence, sequence))
     if rows:
         connection.execute(table.insert(), rows)
     return len(rows)
 
 
-def _append(transaction: Transaction, offence: Offence) -> int:
+def _cleared(transaction: Transaction, offences: Sequence[Offence]) -> list[bool]:
+    """Whether somebody has overturned a review of the very post."""
+    keys = [review_key(transaction.keys, each.seller_id, each.post_id, each.texts) for each in offences]
+    columns = reviews.c
+    query = sa.select(columns.post_key).where(
+        columns.post_key.in_(sorted(set(keys))), columns.state == review_pb2.REVIEW_STATE_OVERTURNED
+    )
+    overturned = {bytes(key) for key in transaction.connection.execute(query).scalars()}
+    return [key in overturned for key in keys]
+
+
+def _row(transaction: Transaction, key: tuple[str, str], offence: Offence, sequence: int) -> dict[str, Any]:
+    post = json.dumps(_post(offence), ensure_ascii=False).encode()
+    return {
+        "seller_id": key[0],
+        "post_key": key[1],
+        "sequence": sequence,
+        "post_cipher": POST.seal(transaction.keys, post, sequence),
+        "recorded_at": transaction.now,
+    }
+
+
+def _append(transaction: Transaction, offence: Offence, actor: str, reason: str) -> int:
     strike = strike_for(offence, transaction.ladder)
     body = {
         "category": offence.category,
@@ -261,8 +290,7 @@ def _append(transaction: Transaction, offence: Offence) -> int:
         # It is the next event after this one.
         "strike": transaction.sequence + 2 if strike else 0,
     }
-    about = {"actor": ACTOR, "decision_id": offence.decision_id, "revision": offence.revision}
-    reason = f"verdict {offence.action}: {', '.join(charge.category for charge in offence.charges)}"
+    about = {"actor": actor, "decision_id": offence.decision_id, "revision": offence.revision}
     sequence = transaction.append(
         offence.seller_id, "violation", body, reason=reason, appeal_until=transaction.appeal_until, **about
     )
