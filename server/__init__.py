@@ -1,14 +1,10 @@
-"""The gRPC server, the seller registry, and a client.
+"""The gRPC server and the seller registry. What calls them is in `fairpost.client`.
 
     from fairpost.server import Config, serve
     raise SystemExit(serve(Config(port=0)))
 
-    from fairpost.server import Client
-    with Client("127.0.0.1:50051") as client:
-        verdict = client.check("...")
-
-Needs the extra `server`. Names are imported on first use, so that a program that only calls a server does
-not load the registry's store.
+Needs the extra `server`. Names are imported on first use, so that a program that looks at the configuration does not
+load the registry's store.
 """
 
 from __future__ import annotations
@@ -17,13 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fairpost.server.client import CallFailed, Client
     from fairpost.server.config import Config
-    from fairpost.server.run import Server, serve
+    from fairpost.server.run import Server
+    from fairpost.server.supervisor import serve
 
-__all__ = ["CallFailed", "Client", "Config", "Server", "serve"]
+__all__ = ["Config", "Server", "serve"]
 
-_HOMES = {"CallFailed": "client", "Client": "client", "Config": "config", "Server": "run", "serve": "run"}
+_HOMES = {"Config": "config", "Server": "run", "serve": "supervisor"}
 
 
 def __getattr__(name: str) -> Any:

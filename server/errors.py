@@ -2,12 +2,15 @@
 
     ServiceError
     ├── InvalidArgument      the request is wrong; sending it again changes nothing
+    ├── Unauthenticated      no credentials, or wrong ones
+    ├── PermissionDenied     good credentials, without the role that is needed
     ├── NotFound
     ├── AlreadyExists
     ├── FailedPrecondition   the server's state does not allow it now
     ├── Aborted              somebody else was first; read again, and repeat if it still makes sense
     ├── OutOfRange
     ├── ResourceExhausted    a limit; `retry_after` if waiting helps
+    ├── DeadlineExceeded     the caller has given up; nothing was done
     ├── Unavailable          ask again
     └── Internal             our fault; the message names an incident in the log and nothing else
 
@@ -31,13 +34,16 @@ __all__ = [
     "DOMAIN",
     "Aborted",
     "AlreadyExists",
+    "DeadlineExceeded",
     "FailedPrecondition",
     "Internal",
     "InvalidArgument",
     "NotFound",
     "OutOfRange",
+    "PermissionDenied",
     "ResourceExhausted",
     "ServiceError",
+    "Unauthenticated",
     "Unavailable",
     "Violation",
     "invalid_fields",
@@ -99,9 +105,42 @@ class ServiceError(Exception):
             status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
         return status
 
+    @classmethod
+    def of_status(cls, status: status_pb2.Status) -> ServiceError:
+        """The error that `to_status` made this of; of a status from elsewhere (no ErrorInfo of ours) one with
+        REASON_UNSPECIFIED."""
+        reason, metadata, violations = 0, {}, []
+        retry_after: float | None = None
+        for detail in status.details:
+            info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+            retry = error_details_pb2.RetryInfo()
+            if detail.Unpack(info):
+                # A name of a newer server is no reason to fail.
+                reason, metadata = dict(reason_pb2.Reason.items()).get(info.reason, 0), dict(info.metadata)
+            elif detail.Unpack(bad):
+                violations = [Violation(each.field, each.description) for each in bad.field_violations]
+            elif detail.Unpack(retry):
+                retry_after = max(0.0, retry.retry_delay.ToMilliseconds() / 1000)
+        kind = next((kind for kind in cls.__subclasses__() if kind.code == status.code), Internal)
+        return kind(
+            reason_pb2.Reason.ValueType(reason),
+            status.message,
+            violations=violations,
+            metadata=metadata,
+            retry_after=retry_after,
+        )
+
 
 class InvalidArgument(ServiceError):
     code = code_pb2.INVALID_ARGUMENT
+
+
+class Unauthenticated(ServiceError):
+    code = code_pb2.UNAUTHENTICATED
+
+
+class PermissionDenied(ServiceError):
+    code = code_pb2.PERMISSION_DENIED
 
 
 class NotFound(ServiceError):
@@ -126,6 +165,10 @@ class OutOfRange(ServiceError):
 
 class ResourceExhausted(ServiceError):
     code = code_pb2.RESOURCE_EXHAUSTED
+
+
+class DeadlineExceeded(ServiceError):
+    code = code_pb2.DEADLINE_EXCEEDED
 
 
 class Unavailable(ServiceError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["sync_folder", "write_durably"]
+__all__ = ["rename_durably", "sync_folder", "write_durably"]
 
 
 def write_durably(path: Path, content: bytes, *, mode: int = 0o666) -> None:
@@ -17,9 +17,17 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     temporary.unlink(missing_ok=True)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    rename_durably(temporary, path)
+
+
+def rename_durably(written: Path, path: Path) -> None:
+    """Give a file of the same folder its name, once what it holds is on disk."""
+    descriptor = os.open(written, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    written.replace(path)
     sync_folder(path.parent)
 
 

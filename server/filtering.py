@@ -1,7 +1,9 @@
 """Judging posts: from messages to columns, one pass of the engine, and back.
 
-`FilterService` is free of any transport: it takes parsed posts and gives results, or raises ServiceError. Each call
-takes one snapshot of the rule set and one view of the sellers' standing, and uses nothing else.
+`FilterService` is free of any transport. Its `..._bytes` methods take requests as bytes and give answers as bytes,
+which the engine does for whatever is ordinary. The others take parsed posts and give results: they answer the rest,
+make all errors, and are what the engine's bytes are held equal to. Each call takes one snapshot of the rule set and
+one view of the sellers' standing, and uses nothing else.
 """
 
 from __future__ import annotations
@@ -11,21 +13,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fairpost.engine.dates import day_of_seconds
-from fairpost.engine.vocabulary import SELLER_NOT_FOUND, SELLER_UNAVAILABLE, SEVERITIES, Action, Status
-from fairpost.server import messages, offences
+from fairpost.engine.exchange import result_count
+from fairpost.engine.vocabulary import SELLER_NOT_FOUND, SELLER_UNAVAILABLE, Status
+from fairpost.engine.wire import CHECK_POST, CHECK_POSTS, STREAM_CHECK
+from fairpost.engine.wire_desk import WireTerms
+from fairpost.server import messages, offences, wire
+from fairpost.server.counts import Counts
 from fairpost.server.errors import InvalidArgument, ServiceError, Violation, invalid_fields
+from fairpost.server.posts import PostColumns, named, post_fault
+from fairpost.server.verdicts import BatchReader
 from fairpost.v1 import filter_pb2, post_pb2, reason_pb2, verdict_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence, Sized
+    from collections.abc import Collection, Iterable, Sequence
 
     from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
-    from fairpost.engine import RuleSet, StandingView, Verdict, VerdictBatch
+    from fairpost.engine import RuleSet, VerdictBatch
+    from fairpost.engine.decision_ids import DecisionIds
+    from fairpost.engine.offending import Held, Offending, Refused
+    from fairpost.engine.vocabulary import Action
     from fairpost.server.activation import RuleSets
-    from fairpost.server.decisions import DecisionIds
+    from fairpost.server.observe.traces import Traces
     from fairpost.server.registry.violations import Violations
+    from fairpost.server.reviews.intake import Intake
     from fairpost.server.table import SellerTable
     from fairpost.server.wire import PostOrError
 
@@ -40,14 +51,6 @@ _UNITS: dict[int, str] = {
     post_pb2.SPAN_UNIT_UTF8_BYTES: "utf8",
     post_pb2.SPAN_UNIT_UTF16_UNITS: "utf16",
 }
-_MAX_ID, _MAX_SELLER_ID, _MAX_WORD, _MAX_EXTRA_TEXTS = 256, 128, 64, 100
-_LIMITS = (("id", _MAX_ID), ("seller_id", _MAX_SELLER_ID), ("channel", _MAX_WORD), ("language", _MAX_WORD))
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # years 1 and 9999, as Timestamp allows
-_BOUNDS = (
-    (1, verdict_pb2.BOUND_MATCHES),
-    (2, verdict_pb2.BOUND_WORK),
-    (4, verdict_pb2.BOUND_EVIDENCE),
-)
 _POLICIES: dict[str, verdict_pb2.FailPolicy.ValueType] = {
     "neutral": verdict_pb2.FAIL_POLICY_NEUTRAL,
     "unregistered": verdict_pb2.FAIL_POLICY_UNREGISTERED,
@@ -57,8 +60,10 @@ _POLICIES: dict[str, verdict_pb2.FailPolicy.ValueType] = {
 class FilterService:
     """Judges posts by the active rule set and the sellers' standing. Thread-safe.
 
-    violations: where posts with SHIELD or BLOCK go; None: they are not recorded. on_unavailable: what a post is judged
-    as whose seller the registry could not tell anything about, "neutral" or "unregistered".
+    violations: where posts with SHIELD or BLOCK go; None: they are not recorded. reviews: where posts with one of the
+    actions `held` go, for people to look at; None: nowhere. on_unavailable: what a post is judged
+    as whose seller the registry could not tell anything about, "neutral" or "unregistered". traces: where
+    spans of judged messages go; None: nowhere.
     """
 
     def __init__(
@@ -68,17 +73,79 @@ class FilterService:
         decisions: DecisionIds,
         *,
         violations: Violations | None = None,
+        reviews: Intake | None = None,
+        held: Collection[Action] = (),
         on_unavailable: str = "neutral",
         max_posts: int = 10_000,
         max_characters: int = 100_000,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces
         self._rule_sets = rule_sets
         self._table = table
         self._decisions = decisions
         self._violations = violations
+        self._reviews = reviews if held else None
+        self._held = np.array(sorted(held), np.uint8)
         self._fail_policy = _POLICIES[on_unavailable]
         self._max_posts = max_posts
         self._max_characters = max_characters
+        self._terms = WireTerms(
+            decisions,
+            policy=self._fail_policy,
+            judge_unavailable_as_not_found=self._fail_policy == verdict_pb2.FAIL_POLICY_UNREGISTERED,
+            max_posts=max_posts,
+            max_characters=max_characters,
+            held=held,
+        )
+        self._path: _BytePath | None = None
+        self.counts = Counts()
+        """What all posts came to, on whichever path."""
+
+    # ---- bytes -> bytes -------------------------------------------------------------------------------------
+
+    def check_post_bytes(self, content: bytes) -> bytes:
+        """CheckPost. Like all methods here: ServiceError says what is wrong with the request."""
+        return self._answered(CHECK_POST, content)
+
+    def check_posts_bytes(self, content: bytes) -> bytes:
+        """CheckPosts."""
+        return self._answered(CHECK_POSTS, content)
+
+    def stream_check_bytes(self, content: bytes) -> bytes:
+        """One batch of StreamCheck."""
+        return self._answered(STREAM_CHECK, content)
+
+    def _answered(self, kind: int, content: bytes) -> bytes:
+        traces = self._traces
+        began = time.time_ns() if traces is not None else 0
+        rule_set = self._rule_sets.snapshot()
+        path = self._path
+        if path is None or path.rule_set is not rule_set:
+            path = self._path = _BytePath(self, rule_set)
+        answer = path.answer(kind, content)
+        if answer is None:
+            answer = self.answer_by_messages(kind, content)
+        if traces is not None:
+            traces.judged(1 if kind == CHECK_POST else result_count(answer), str(rule_set.revision), began)
+        return answer
+
+    def answer_by_messages(self, kind: int, content: bytes) -> bytes:
+        """The same as the engine's answer, but for the decisions' ids, whatever the request looks like."""
+        response: filter_pb2.CheckPostsResponse | filter_pb2.StreamCheckResponse
+        if kind == CHECK_POST:
+            return self.check_post(wire.parse(filter_pb2.CheckPostRequest, content)).SerializeToString()
+        if kind == CHECK_POSTS:
+            batch, posts = wire.parse_batch(filter_pb2.CheckPostsRequest, content)
+            response = filter_pb2.CheckPostsResponse()
+            response.revision = self.check_posts(posts, batch, response.results)
+            return response.SerializeToString()
+        part, posts = wire.parse_batch(filter_pb2.StreamCheckRequest, content)
+        response = filter_pb2.StreamCheckResponse(sequence=part.sequence)
+        response.revision = self.check_posts(posts, part, response.results)
+        return response.SerializeToString()
+
+    # ---- messages -> messages -------------------------------------------------------------------------------
 
     def check_post(self, request: filter_pb2.CheckPostRequest) -> filter_pb2.CheckPostResponse:
         """One post; whatever is wrong with it is raised."""
@@ -87,7 +154,7 @@ class FilterService:
             raise invalid_fields([Violation("post", "is required")])
         result = verdict_pb2.CheckResult()
         for error in self._judge(rule_set, [request.post], request, [result], "post").values():
-            raise _named(error, request.post)
+            raise named(error, request.post)
         return filter_pb2.CheckPostResponse(verdict=result.verdict)
 
     def check_posts(self, posts: Sequence[PostOrError], request: Request, results: Results) -> str:
@@ -107,7 +174,7 @@ class FilterService:
         # Verdicts are written where they are sent from: copying messages costs as much as filling them.
         places = [results.add() for _ in posts]
         for i, error in self._judge(rule_set, posts, request, places, "posts[{}]").items():
-            places[i].error.CopyFrom(_named(error, posts[i]).to_status())
+            places[i].error.CopyFrom(named(error, posts[i]).to_status())
         return str(rule_set.revision)
 
     def _judge(
@@ -130,21 +197,29 @@ class FilterService:
                 errors[i] = post
             else:
                 sound.append(i)
-        columns = _Columns([posts[i] for i in sound])  # type: ignore[misc]
+        columns = PostColumns([posts[i] for i in sound])  # type: ignore[misc]
         if columns.have_faults():
             for i, post in zip(sound, columns.posts, strict=True):
-                if fault := _post_fault(post, path.format(i)):
+                if fault := post_fault(post, path.format(i)):
                     errors[i] = fault
             sound = [i for i in sound if i not in errors]
-            columns = _Columns([posts[i] for i in sound])  # type: ignore[misc]
+            columns = PostColumns([posts[i] for i in sound])  # type: ignore[misc]
+        refused = len(errors)
+        counts = self.counts.of(rule_set)
         if sound:
-            self._judge_columns(rule_set, columns, sound, unit, places, path, errors, record=not request.dry_run)
+            batch = self._judge_columns(
+                rule_set, columns, sound, unit, places, path, errors, record=not request.dry_run
+            )
+            counts.add(batch)
+        counts.refuse(refused)
+        if errors:
+            self.counts.fault(errors.values())
         return errors
 
     def _judge_columns(
         self,
         rule_set: RuleSet,
-        columns: _Columns,
+        columns: PostColumns,
         sound: list[int],
         unit: str,
         places: Sequence[verdict_pb2.CheckResult],
@@ -152,7 +227,7 @@ class FilterService:
         errors: dict[int, ServiceError],
         *,
         record: bool,
-    ) -> None:
+    ) -> VerdictBatch:
         """One pass of the engine. `sound` are the posts' indexes in the request."""
         view = self._table.view(columns.seller_ids)
         batch = rule_set.check_batch(
@@ -168,12 +243,13 @@ class FilterService:
         )
         standings = messages.seller_standings(columns.seller_ids, view, self._fail_policy)
         decision_ids = self._decisions.take(len(sound))
-        reader = _BatchReader(batch, rule_set.revision)
+        reader = BatchReader(batch, rule_set.revision)
         for k, (i, post_id, standing, decision_id) in enumerate(
             zip(sound, columns.ids, standings, decision_ids, strict=True)
         ):
             if reader.status[k]:
-                errors[i] = self._refusal(columns.posts[k], path.format(i), batch, k)
+                part, offset = int(batch.status_text[k]), int(batch.status_offset[k])
+                errors[i] = self.refusal(columns.posts[k], path.format(i), reader.status[k], part, offset)
                 continue
             message = places[i].verdict
             message.post_id = post_id
@@ -182,7 +258,13 @@ class FilterService:
                 message.seller_standing.CopyFrom(standing)
             reader.fill(message, k)
         if record and self._violations is not None:
-            self._record(self._violations, rule_set, columns, view, batch, decision_ids)
+            found = offences.offending_posts(batch, view, decision_ids)
+            self._record(self._violations, rule_set, [(one, columns.posts[one.index]) for one in found])
+        if record and self._reviews is not None:
+            posts = columns.posts
+            handed = offences.held_posts(batch, view, decision_ids, self._held)
+            self._reviews.take(rule_set, [(posts[one.post].SerializeToString(), False, one) for one in handed])
+        return batch
 
     def _judged_as(self, sellers: np.ndarray) -> np.ndarray:
         if self._fail_policy == verdict_pb2.FAIL_POLICY_UNREGISTERED:
@@ -190,47 +272,20 @@ class FilterService:
         return sellers
 
     def _record(
-        self,
-        violations: Violations,
-        rule_set: RuleSet,
-        columns: _Columns,
-        view: StandingView,
-        batch: VerdictBatch,
-        decision_ids: Sequence[str],
+        self, violations: Violations, rule_set: RuleSet, found: Iterable[tuple[Offending, post_pb2.Post]]
     ) -> None:
         """Hand over what counts against a seller. Never fails."""
-        found = []
-        for k in offences.offending_posts(batch, view.sellers):
-            post, seconds = columns.posts[k], columns.seconds[k]
-            texts = (post.text, *(extra.text for extra in post.extra_texts))
-            if violations.is_recorded(post.seller_id, post.id, texts):
-                continue
-            charges = offences.charges_of(rule_set, batch, k, post.channel)
-            found.append(
-                offences.Offence(
-                    seller_id=post.seller_id,
-                    post_id=post.id,
-                    texts=texts,
-                    # One that the rules do not name is judged as the default.
-                    channel=post.channel if rule_set.channel_id(post.channel) else "",
-                    language=post.language,
-                    created_at=seconds,
-                    day=batch.day(k),
-                    action=Action(int(batch.action[k])).name,
-                    charges=charges,
-                    rules=offences.rules_of(batch, k),
-                    concerned=offences.rules_of(batch, k, [charge.category for charge in charges]),
-                    seller=offences.standing_of_case(view.standings[view.sellers[k]]),
-                    decision_id=decision_ids[k],
-                    revision=str(rule_set.revision),
-                )
-            )
-        if found:
-            violations.record(found)
+        violations.record(
+            [
+                offences.offence_of(rule_set, offending, post)
+                for offending, post in found
+                if not violations.is_recorded(post.seller_id, post.id, offences.texts_of(post))
+            ]
+        )
 
-    def _refusal(self, post: post_pb2.Post, path: str, batch: VerdictBatch, k: int) -> InvalidArgument:
+    def refusal(self, post: post_pb2.Post, path: str, status: int, part: int, offset: int) -> InvalidArgument:
+        """What is wrong with the texts of a post, by what the engine says (`VerdictBatch.status` and its like)."""
         metadata = {}
-        status, part = int(batch.status[k]), int(batch.status_text[k])
         field = f"{path}.text" if part == 0 else f"{path}.extra_texts[{part - 1}].text"
         if status == Status.TOO_LONG:
             reason = reason_pb2.REASON_TEXT_TOO_LONG
@@ -241,151 +296,62 @@ class FilterService:
             reason, what = reason_pb2.REASON_EMPTY_TEXT, "is empty; a post needs at least one character to be judged"
         else:
             reason, what = reason_pb2.REASON_INVALID_UTF8, "is not valid UTF-8"
-            metadata["offset"] = str(int(batch.status_offset[k]))
+            metadata["offset"] = str(offset)
         return InvalidArgument(reason, f"{field}: {what}", violations=[Violation(field, what)], metadata=metadata)
 
 
-class _BatchReader:
-    """Columns of a batch as Python lists, which are read faster item by item, and verdict messages from them."""
+class _BytePath:
+    """The way from bytes to bytes with one rule set."""
 
-    def __init__(self, batch: VerdictBatch, revision: str) -> None:
-        self._batch = batch
-        self._revision = revision
-        self.status = batch.status.tolist()
-        self._action = batch.action.tolist()
-        self._risk = batch.risk.tolist()
-        self._commerce = batch.commerce.tolist()
-        self._exposure = batch.exposure.tolist()
-        self._flags = batch.flags.tolist()
-        self._evidence_begin = batch.evidence_begin.tolist()
-        self._label_begin = batch.label_begin.tolist()
+    __slots__ = ("_counts", "_service", "_wire", "rule_set")
 
-    def fill(self, message: verdict_pb2.Verdict, k: int) -> None:
-        """Everything that post `k`'s verdict has from the engine."""
-        message.action = self._action[k] + 1
-        message.risk = self._risk[k]
-        message.commerce = self._commerce[k]
-        message.exposure = self._exposure[k]
-        message.revision = self._revision
-        if flags := self._flags[k]:
-            message.bounds_reached.extend(bound for bit, bound in _BOUNDS if flags & bit)
-        has_labels = self._label_begin[k] != self._label_begin[k + 1]
-        if has_labels or self._evidence_begin[k] != self._evidence_begin[k + 1]:
-            # Only now the engine makes objects: most posts have nothing to show.
-            _explain(message, self._batch[k], self._batch, self._evidence_begin[k])
+    def __init__(self, service: FilterService, rule_set: RuleSet) -> None:
+        self.rule_set = rule_set
+        self._service = service
+        self._wire = rule_set.wire
+        self._counts = service.counts.of(rule_set)
 
-
-def _explain(message: verdict_pb2.Verdict, verdict: Verdict, batch: VerdictBatch, first: int) -> None:
-    """Labels and evidence; `first` is where the post's evidence begins in the batch's columns."""
-    for label in verdict.labels:
-        message.labels.add(
-            category=label.category,
-            score=label.score,
-            severity=SEVERITIES.index(label.severity) + 1,
-        )
-    for row, evidence in enumerate(verdict.evidence, first):
-        rule = int(batch.evidence_rule[row])
-        message.evidence.add(
-            rule=evidence.rule,
-            category=evidence.category,
-            text_index=evidence.text,
-            begin=evidence.begin,
-            end=evidence.end,
-            matched=evidence.matched,
-            folded=evidence.folded,
-            basis=evidence.basis,
-            message=verdict_pb2.LocalisedText(zh=evidence.message, en=batch.ruleset.message(rule, "en")),
-            shadow=evidence.shadow,
+    def answer(self, kind: int, content: bytes) -> bytes | None:
+        """None: the messages are to answer."""
+        service = self._service
+        table = service._table
+        record = None if service._violations is None else self._record
+        hand_over = None if service._reviews is None else self._hand_over
+        return self._wire.answer(
+            kind, content, service._terms, table.engine_table, table.day, self._counts, self._refuse, record, hand_over
         )
 
+    def _refuse(self, content: bytes, refused: list[Refused]) -> list[bytes] | None:
+        """The results of posts that the engine could not judge; None if there is nothing wrong with one of them."""
+        errors: list[ServiceError] = []
+        results: list[bytes] = []
+        for one in refused:
+            path = f"posts[{one.index}]"
+            post = wire.parse_post(content[one.begin : one.end], one.index)
+            error: ServiceError | None
+            if isinstance(post, ServiceError):
+                error = post
+            else:
+                error = post_fault(post, path)
+                if error is None and not one.status:
+                    return None
+                error = error or self._service.refusal(post, path, one.status, one.part, one.offset)
+            errors.append(error)
+            results.append(verdict_pb2.CheckResult(error=named(error, post).to_status()).SerializeToString())
+        self._service.counts.fault(errors)
+        return results
 
-def _named(error: ServiceError, post: PostOrError) -> ServiceError:
-    """The error with the post's id, so that callers need not count."""
-    if isinstance(post, post_pb2.Post) and 0 < len(post.id) <= _MAX_ID:
-        error.metadata["post_id"] = post.id
-    return error
+    def _record(self, kind: int, content: bytes, found: list[Offending]) -> None:
+        violations = self._service._violations
+        assert violations is not None
+        if kind == CHECK_POST:
+            posts = [filter_pb2.CheckPostRequest.FromString(content).post]
+        else:
+            posts = [post_pb2.Post.FromString(content[one.begin : one.end]) for one in found]
+        self._service._record(violations, self.rule_set, zip(found, posts, strict=True))
 
-
-def _post_fault(post: post_pb2.Post, path: str) -> InvalidArgument | None:
-    """What is wrong with a post apart from its text."""
-    violations = []
-    for field, limit in _LIMITS:
-        if len(value := getattr(post, field)) > limit:
-            description = f"has {len(value)} characters; at most {limit} are taken"
-            violations.append(Violation(f"{path}.{field}", description))
-    if len(post.extra_texts) > _MAX_EXTRA_TEXTS:
-        description = f"has {len(post.extra_texts)} entries; at most {_MAX_EXTRA_TEXTS} are taken"
-        violations.append(Violation(f"{path}.extra_texts", description))
-    if violations:
-        return invalid_fields(violations)
-    if post.HasField("created_at") and not _FIRST_SECOND <= post.created_at.seconds <= _LAST_SECOND:
-        field, description = f"{path}.created_at", "is outside the years 1 to 9999"
-        return InvalidArgument(
-            reason_pb2.REASON_INVALID_TIME, f"{field}: {description}", violations=[Violation(field, description)]
-        )
-    return None
-
-
-class _Columns:
-    """Posts as the engine's columns. Every field of a message is read once: reading makes a new object each time.
-
-    texts: list[str], all texts in a row; segments: int64[n + 1], where each post's texts begin, or None if every post
-    has exactly one; channels, languages: list[str], one for all, or None; days: dates in China since 1970,
-    today where a post does not say, int32[n] or one for all.
-    """
-
-    def __init__(self, posts: Sequence[post_pb2.Post]) -> None:
-        self.posts = posts
-        self.ids = [post.id for post in posts]
-        self.seller_ids = [post.seller_id for post in posts]
-        self._channels = [post.channel for post in posts]
-        self._languages = [post.language for post in posts]
-        self._extras = [post.extra_texts for post in posts]
-        self.seconds = [post.created_at.seconds if post.HasField("created_at") else None for post in posts]
-        self.texts, self.segments = self._flat()
-
-    def have_faults(self) -> bool:
-        """Whether any post has a fault outside of its text; then each is to be looked at."""
-        return (
-            _longest(self.ids) > _MAX_ID
-            or _longest(self.seller_ids) > _MAX_SELLER_ID
-            or _longest(self._channels) > _MAX_WORD
-            or _longest(self._languages) > _MAX_WORD
-            or (self.segments is not None and _longest(self._extras) > _MAX_EXTRA_TEXTS)
-            or any(at is not None and not _FIRST_SECOND <= at <= _LAST_SECOND for at in self.seconds)
-        )
-
-    @property
-    def channels(self) -> list[str] | str | None:
-        return _words(self._channels)
-
-    @property
-    def languages(self) -> list[str] | str | None:
-        return _words(self._languages)
-
-    @property
-    def days(self) -> np.ndarray | int:
-        today = day_of_seconds(int(time.time()))
-        if not any(at is not None for at in self.seconds):
-            return today
-        return np.array([today if at is None else day_of_seconds(at) for at in self.seconds], np.int32)
-
-    def _flat(self) -> tuple[list[str], np.ndarray | None]:
-        if not any(self._extras):
-            return [post.text for post in self.posts], None
-        texts: list[str] = []
-        segments = [0]
-        for post, extras in zip(self.posts, self._extras, strict=True):
-            texts.append(post.text)
-            texts.extend(extra.text for extra in extras)
-            segments.append(len(texts))
-        return texts, np.array(segments, np.int64)
-
-
-def _longest(column: Sequence[Sized]) -> int:
-    return max(map(len, column), default=0)
-
-
-def _words(words: list[str]) -> list[str] | str | None:
-    """A column of words in the shortest form that the engine takes."""
-    return words if len(set(words)) > 1 else words[0] or None
+    def _hand_over(self, kind: int, content: bytes, found: list[Held]) -> None:
+        reviews = self._service._reviews
+        assert reviews is not None
+        whole = kind == CHECK_POST
+        reviews.take(self.rule_set, [(content if whole else content[one.begin : one.end], whole, one) for one in found])

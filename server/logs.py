@@ -12,16 +12,33 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from fairpost.server.observe.access import name_call
+
 if TYPE_CHECKING:
     from fairpost.server.config import Config
 
 __all__ = ["configure"]
 
 
+_process = ""
+
+
+def name_process(name: str) -> None:
+    """Let each line of this process tell which of a server's processes it is from."""
+    global _process
+    _process = name
+
+
+def _add_process(_logger: Any, _method: str, event: Any) -> Any:
+    return {"process": _process, **event} if _process else event
+
+
 def configure(config: Config) -> None:
-    """Set up structlog for this process."""
+    """Set up structlog for this process; may be done again when settings have changed."""
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        name_call,
+        _add_process,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -37,6 +54,8 @@ def configure(config: Config) -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, config.log_level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        # One write for each line: several processes share standard error.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        # Not cached: the level may change.
+        cache_logger_on_first_use=False,
     )

@@ -158,6 +158,7 @@ def event(seller_id: str, record: EventRecord, gone: Collection[int]) -> seller_
     )
     message.recorded_at.FromMilliseconds(record.recorded_at)
     body, kind = record.body, record.kind
+    message.must_acknowledge.extend(body.get("must_acknowledge", ()))
     if kind == "registration":
         message.registration.state = REGISTRATION.index(body["state"]) + 1  # type: ignore[assignment]
     elif kind == "verification":
@@ -183,6 +184,8 @@ def event(seller_id: str, record: EventRecord, gone: Collection[int]) -> seller_
         message.appeal.MergeFrom(seller_event_pb2.AppealStep(**body))
     elif kind == "turned":
         message.turned.changes.extend(body["changes"])
+    elif kind == "acknowledgement":
+        message.acknowledgement.MergeFrom(seller_event_pb2.Acknowledgement(**body))
     elif kind in ("erasure", "export"):
         getattr(message, kind).fields.extend(body["fields"])
     else:

@@ -1,4 +1,4 @@
-"""Judged posts that count against their seller: what the registry records of them."""
+"""Judged posts that count against their seller, or that people are to look at: what is recorded of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fairpost.engine.offending import Held, Offending
 from fairpost.engine.vocabulary import (
     CATEGORIES,
     ENFORCEMENT,
@@ -15,13 +16,15 @@ from fairpost.engine.vocabulary import (
     REGISTRATION,
     Action,
 )
+from fairpost.server.posts import made_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fairpost.engine import RuleSet, VerdictBatch
+    from fairpost.engine import RuleSet, StandingView, VerdictBatch
+    from fairpost.v1 import post_pb2
 
-__all__ = ["Charge", "Offence", "charges_of", "offending_posts", "standing_of_case"]
+__all__ = ["Charge", "Offence", "held_posts", "offence_of", "offending_posts", "standing_of_case", "texts_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +65,86 @@ class Offence:
         return max((c for c in self.charges if c.action == self.action), key=lambda c: c.score).category
 
 
-def offending_posts(batch: VerdictBatch, sellers: np.ndarray) -> list[int]:
-    """Indexes of the judged posts of known sellers whose action is SHIELD or BLOCK. sellers: int32[n], rows of the
-    standings."""
-    found = (batch.action >= Action.SHIELD) & (batch.status == 0) & (sellers >= 0)
-    return np.flatnonzero(found).tolist()
+def offending_posts(batch: VerdictBatch, view: StandingView, decision_ids: Sequence[str]) -> list[Offending]:
+    """The judged posts of known sellers whose action is SHIELD or BLOCK."""
+    found = (batch.action >= Action.SHIELD) & (batch.status == 0) & (view.sellers >= 0)
+    offending = []
+    for k in np.flatnonzero(found).tolist():
+        labels = slice(int(batch.label_begin[k]), int(batch.label_begin[k + 1]))
+        rows = slice(int(batch.evidence_begin[k]), int(batch.evidence_begin[k + 1]))
+        rules = batch.evidence_rule[rows][batch.evidence_shadow[rows] == 0].tolist()
+        offending.append(
+            Offending(
+                index=k,
+                day=batch.day(k),
+                action=Action(int(batch.action[k])),
+                labels=tuple(
+                    zip(batch.label_category[labels].tolist(), batch.label_score[labels].tolist(), strict=True)
+                ),
+                rules=tuple(dict.fromkeys(rules)),
+                standing=view.standings[view.sellers[k]],
+                decision_id=decision_ids[k],
+            )
+        )
+    return offending
 
 
-def charges_of(rule_set: RuleSet, batch: VerdictBatch, index: int, channel: str) -> tuple[Charge, ...]:
+def held_posts(batch: VerdictBatch, view: StandingView, decision_ids: Sequence[str], actions: np.ndarray) -> list[Held]:
+    """The judged posts with one of the actions, for people to look at."""
+    found = np.isin(batch.action, actions) & (batch.status == 0)
+    held = []
+    for k in np.flatnonzero(found).tolist():
+        seller = int(view.sellers[k])
+        standing = view.standings[seller].tobytes() if seller >= 0 else b""
+        held.append(Held(k, batch.day(k), seller, standing, decision_ids[k], 0, 0))
+    return held
+
+
+def offence_of(rule_set: RuleSet, offending: Offending, post: post_pb2.Post) -> Offence:
+    """What the registry records of an offending post."""
+    charges = _charges_of(rule_set, offending, post.channel)
+    return Offence(
+        seller_id=post.seller_id,
+        post_id=post.id,
+        texts=texts_of(post),
+        # One that the rules do not name is judged as the default.
+        channel=post.channel if rule_set.channel_id(post.channel) else "",
+        language=post.language,
+        created_at=made_at(post),
+        day=offending.day,
+        action=offending.action.name,
+        charges=charges,
+        rules=_rules_of(rule_set, offending),
+        concerned=_rules_of(rule_set, offending, [charge.category for charge in charges]),
+        seller=standing_of_case(offending.standing),
+        decision_id=offending.decision_id,
+        revision=rule_set.revision,
+    )
+
+
+def texts_of(post: post_pb2.Post) -> tuple[str, ...]:
+    """All texts of a post, the main one first."""
+    return (post.text, *(extra.text for extra in post.extra_texts))
+
+
+def _charges_of(rule_set: RuleSet, offending: Offending, channel: str) -> tuple[Charge, ...]:
     """The labels of a post by themselves, as far as they lead to SHIELD or BLOCK in its channel."""
     thresholds = rule_set.thresholds(channel)
-    begin, end = int(batch.label_begin[index]), int(batch.label_begin[index + 1])
     found = []
-    for category, score in zip(batch.label_category[begin:end], batch.label_score[begin:end], strict=True):
+    for category, score in offending.labels:
         # As the engine does it: float32 against float32, the most severe action that the score reaches.
         for action in (Action.BLOCK, Action.SHIELD):
-            if score >= thresholds[category, action]:
-                found.append(Charge(CATEGORIES[category], float(score), action.name))
+            if np.float32(score) >= thresholds[category, action]:
+                found.append(Charge(CATEGORIES[category], score, action.name))
                 break
     return tuple(found)
 
 
-def rules_of(batch: VerdictBatch, index: int, categories: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Ids of the enforced rules in a post's evidence, of some categories or of all, each once."""
-    begin, end = int(batch.evidence_begin[index]), int(batch.evidence_begin[index + 1])
-    rule_set = batch.ruleset
-    numbers = batch.evidence_rule[begin:end][batch.evidence_shadow[begin:end] == 0].tolist()
+def _rules_of(rule_set: RuleSet, offending: Offending, categories: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Ids of the enforced rules in a post's evidence, of some categories or of all."""
     return tuple(
         rule_set.rule_ids[number]
-        for number in dict.fromkeys(numbers)
+        for number in offending.rules
         if categories is None or rule_set.rule_category(number) in categories
     )
 

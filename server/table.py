@@ -49,6 +49,16 @@ class SellerTable:
     def available(self, value: bool) -> None:
         self._table.available = value
 
+    @property
+    def engine_table(self) -> StandingTable:
+        """What answers lookups without the GIL, at present."""
+        return self._table
+
+    @property
+    def day(self) -> int:
+        """Today, in days since 1970."""
+        return day_of_date(self._clock())
+
     def view(self, seller_ids: Sequence[str]) -> StandingView:
         """What one batch sees: `sellers` int32[n] (row, or SELLER_NONE for "", SELLER_NOT_FOUND, SELLER_UNAVAILABLE),
         `standings` STANDING_DTYPE[m], `sequence`."""

@@ -1,284 +1,176 @@
-"""The grpcio side: bytes in, bytes out, statuses, streams. Nothing is decided here.
+"""grpcio's calls as ours, and our errors as its statuses. Nothing is decided here.
 
 Handlers take the request's bytes (`request_deserializer=None`): a request that is no message gets our error with a
-Reason, where the runtime's own deserialisation would give INTERNAL, and hot methods can later go from bytes to bytes.
+Reason, where the runtime's own deserialisation would give INTERNAL, and hot methods go from bytes to bytes. All of them
+take an iterator of requests, also where there is one (the same on the wire): so a call is known, and can be refused or
+ended, before its request has come.
 """
 
 from __future__ import annotations
 
-import secrets
-import threading
-import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import groupby
+from typing import TYPE_CHECKING, NoReturn
 
 import grpc
-import structlog
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
 
-from fairpost.server import wire
-from fairpost.server.errors import Internal, ResourceExhausted, ServiceError, Unavailable
-from fairpost.v1 import appeal_pb2, complaint_pb2, filter_pb2, reason_pb2, registry_pb2, rules_pb2
+from fairpost.server.access.pool import queued
+from fairpost.server.access.unread import LARGE
+from fairpost.server.calls.call import Kind
+from fairpost.server.calls.waits import PROBES
+from fairpost.server.errors import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import ThreadPoolExecutor
 
-    from google.protobuf.message import Message
+    from grpc_health.v1 import health
 
-    from fairpost.server.filtering import FilterService
-    from fairpost.server.registry import Registry
-    from fairpost.server.rules import RulesService
+    from fairpost.server.access.unread import Unread
+    from fairpost.server.calls.call import Method
+    from fairpost.server.calls.dispatch import Dispatcher
+    from fairpost.server.calls.waits import Waits
 
-__all__ = ["APPEALS", "COMPLAINTS", "FILTER", "REGISTRY", "RULES", "Streams", "handlers"]
+__all__ = ["handlers", "health_handler"]
 
-Result = TypeVar("Result")
-log = structlog.get_logger(__name__)
-
-APPEALS = appeal_pb2.DESCRIPTOR.services_by_name["AppealService"].full_name
-COMPLAINTS = complaint_pb2.DESCRIPTOR.services_by_name["ComplaintService"].full_name
-FILTER = filter_pb2.DESCRIPTOR.services_by_name["FilterService"].full_name
-REGISTRY = registry_pb2.DESCRIPTOR.services_by_name["RegistryService"].full_name
-RULES = rules_pb2.DESCRIPTOR.services_by_name["RulesService"].full_name
-
-_IDLE_SECONDS = 0.5
+_NAMES = ("x509_subject_alternative_name", "x509_common_name")
 
 
-@dataclass(slots=True)
-class _Stream:
-    context: grpc.ServicerContext
-    waiting_since: float | None = None
+class _GrpcCall:
+    """A grpcio call as a `Call`."""
 
+    __slots__ = ("_context",)
 
-class Streams:
-    """Open streams: how many there may be, and how they end when the server stops."""
+    def __init__(self, context: grpc.ServicerContext) -> None:
+        self._context = context
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._streams: dict[int, _Stream] = {}
-        self._lock = threading.Lock()
-        self._draining = False
+    def metadata(self) -> Mapping[str, str]:
+        return {key: value for key, value in self._context.invocation_metadata() if isinstance(value, str)}
 
-    def run(
-        self, context: grpc.ServicerContext, requests: Iterator[bytes], answer: Callable[[bytes], bytes]
-    ) -> Iterator[bytes]:
-        """Answer the requests of one stream, one by one.
+    def authorization(self) -> str | None:
+        found = None
+        for key, value in self._context.invocation_metadata():
+            if key == "authorization":
+                found = value
+        return found if isinstance(found, str) or found is None else ""
 
-        Raises:
-            ResourceExhausted: too many streams are open; each would hold a thread.
-            Unavailable: the server is stopping.
-        """
-        stream = _Stream(context)
-        with self._lock:
-            if self._draining:
-                raise _draining()
-            if len(self._streams) >= self._limit:
-                raise ResourceExhausted(
-                    reason_pb2.REASON_TOO_MANY_STREAMS,
-                    f"{self._limit} streams are open already, as many as are served at a time; try again later, or "
-                    "use CheckPosts",
-                    metadata={"limit": str(self._limit)},
-                    retry_after=1.0,
-                )
-            self._streams[id(stream)] = stream
-        try:
-            while True:
-                stream.waiting_since = time.monotonic()
-                content = next(requests, None)
-                stream.waiting_since = None
-                if content is None:
-                    return
-                if self._draining:
-                    raise _draining()
-                yield answer(content)
-        finally:
-            with self._lock:
-                del self._streams[id(stream)]
+    def queued(self) -> tuple[float, int]:
+        return queued()
 
-    def drain(self) -> None:
-        """Let no stream begin another batch."""
-        with self._lock:
-            self._draining = True
+    def peer(self) -> str:
+        return str(self._context.peer())
 
-    def end_idle(self) -> None:
-        """End streams whose caller has sent nothing for a while; their threads wait and cannot end them."""
-        now = time.monotonic()
-        with self._lock:
-            for stream in self._streams.values():
-                since = stream.waiting_since
-                if since is not None and now - since > _IDLE_SECONDS:
-                    stream.context.cancel()  # type: ignore[no-untyped-call]
+    def identities(self) -> Sequence[str]:
+        known: Mapping[str, Sequence[bytes]] = self._context.auth_context()  # type: ignore[assignment]
+        for name in _NAMES:
+            if found := known.get(name):
+                return [value.decode(errors="replace") for value in found]
+        return []
+
+    def time_left(self) -> float | None:
+        return self._context.time_remaining()
+
+    def is_active(self) -> bool:
+        return self._context.is_active()
+
+    def cancel(self) -> None:
+        self._context.cancel()  # type: ignore[no-untyped-call]
 
 
 def handlers(
-    filtering: FilterService,
-    registry: Registry,
-    rules: RulesService,
-    streams: Streams,
-    changes: ThreadPoolExecutor,
+    methods: Iterable[Method],
+    dispatcher: Dispatcher,
+    unread: Unread,
     *,
-    max_request_bytes: int,
-    max_bundle_bytes: int,
+    streams: ThreadPoolExecutor,
+    watchers: ThreadPoolExecutor,
 ) -> list[grpc.GenericRpcHandler[bytes, bytes]]:
-    """All methods of fairpost.v1.
+    """grpcio's handlers of the methods.
 
     Args:
-        changes: threads of their own for streams of the registry, which last for as long as their callers like.
+        streams, watchers: threads of their own for Kind.STREAM and Kind.PARTS, whose callers send or listen for as long
+            as they like: otherwise they would hold the few threads that answer calls.
     """
+    made = []
+    for service, group in groupby(methods, lambda method: method.service):
+        found = {method.name: _handler(method, dispatcher, unread, streams, watchers) for method in group}
+        made.append(grpc.method_handlers_generic_handler(service, found))
+    return made
 
-    def check_posts(content: bytes) -> Message:
-        request, posts = wire.parse_batch(filter_pb2.CheckPostsRequest, content)
-        response = filter_pb2.CheckPostsResponse()
-        response.revision = filtering.check_posts(posts, request, response.results)
-        return response
 
-    def stream_check(content: bytes) -> bytes:
-        _limit(content, max_request_bytes)
-        request, posts = wire.parse_batch(filter_pb2.StreamCheckRequest, content)
-        response = filter_pb2.StreamCheckResponse(sequence=request.sequence)
-        response.revision = filtering.check_posts(posts, request, response.results)
-        return response.SerializeToString()
+def _handler(
+    method: Method, dispatcher: Dispatcher, unread: Unread, streams: ThreadPoolExecutor, watchers: ThreadPoolExecutor
+) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def unary(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        call = _GrpcCall(context)
+        try:
+            answer = dispatcher.unary(method, call, requests)
+        except ServiceError as error:
+            _end(context, error)
+        if len(answer) >= LARGE:
+            unread.add(call, len(answer), context.add_callback)
+        return answer
 
     def stream(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        answers = streams.run(context, requests, stream_check)
-        while True:
-            # The answer is computed under _guarded, and yielded outside of it: what the caller of this generator
-            # throws in (a cancelled call) is no fault of ours.
-            answer = _guarded(lambda: next(answers, None), context)
-            if answer is None:
-                return
-            yield answer
+        try:
+            yield from dispatcher.stream(method, _GrpcCall(context), requests)
+        except ServiceError as error:
+            _end(context, error)
 
-    def unary(
-        request_type: Any, call: Callable[[Any], Message | bytes], limit: int = max_request_bytes
-    ) -> grpc.RpcMethodHandler[bytes, bytes]:
-        return _unary(lambda content: call(wire.parse(request_type, content)), limit)
+    def parts(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        try:
+            yield from dispatcher.parts(method, _GrpcCall(context), requests)
+        except ServiceError as error:
+            _end(context, error)
 
-    filter_methods = {
-        "CheckPost": unary(filter_pb2.CheckPostRequest, filtering.check_post),
-        "CheckPosts": _unary(check_posts, max_request_bytes),
-        "StreamCheck": grpc.stream_stream_rpc_method_handler(stream),
-    }
-    registry_methods = {
-        "RegisterSeller": unary(registry_pb2.RegisterSellerRequest, registry.sellers.register),
-        "UpdateSeller": unary(registry_pb2.UpdateSellerRequest, registry.sellers.update),
-        "ListSellers": unary(registry_pb2.ListSellersRequest, registry.sellers.search),
-        "ListEvents": unary(registry_pb2.ListEventsRequest, registry.sellers.events),
-        "WatchSellers": _parts(registry_pb2.WatchSellersRequest, registry.mirrors.watch, changes, max_request_bytes),
-        "GetSnapshot": _parts(
-            registry_pb2.GetSnapshotRequest,
-            lambda request, _: registry.mirrors.snapshot(request),
-            changes,
-            max_request_bytes,
-        ),
-        "DiffSellers": unary(registry_pb2.DiffSellersRequest, registry.mirrors.diff),
-        "GetSeller": unary(registry_pb2.GetSellerRequest, registry.sellers.get),
-        "LookupSeller": unary(registry_pb2.LookupSellerRequest, registry.lookups.lookup),
-        "BatchLookupSellers": unary(registry_pb2.BatchLookupSellersRequest, registry.lookups.serialised_batch),
-        "RecordEvent": unary(registry_pb2.RecordEventRequest, registry.decisions.record_event),
-        "ExportPerson": unary(registry_pb2.ExportPersonRequest, registry.erasure.export),
-        "ErasePerson": unary(registry_pb2.ErasePersonRequest, registry.erasure.erase),
-    }
-    complaints, appeals = registry.complaints, registry.appeals
-    complaint_methods = {
-        "FileComplaint": unary(complaint_pb2.FileComplaintRequest, complaints.file),
-        "AssignComplaint": unary(complaint_pb2.AssignComplaintRequest, complaints.assign),
-        "AnswerComplaint": unary(complaint_pb2.AnswerComplaintRequest, complaints.answer),
-        "ResolveComplaint": unary(complaint_pb2.ResolveComplaintRequest, complaints.resolve),
-        "WithdrawComplaint": unary(complaint_pb2.WithdrawComplaintRequest, complaints.withdraw),
-        "GetComplaint": unary(complaint_pb2.GetComplaintRequest, complaints.get),
-        "ListComplaints": unary(complaint_pb2.ListComplaintsRequest, complaints.search),
-    }
-    appeal_methods = {
-        "FileAppeal": unary(appeal_pb2.FileAppealRequest, appeals.file),
-        "DecideAppeal": unary(appeal_pb2.DecideAppealRequest, appeals.decide),
-        "GetAppeal": unary(appeal_pb2.GetAppealRequest, appeals.get),
-        "ListAppeals": unary(appeal_pb2.ListAppealsRequest, appeals.search),
-    }
-    rules_methods = {
-        "ActivateBundle": unary(rules_pb2.ActivateBundleRequest, rules.activate, max_bundle_bytes),
-        "RollBack": unary(rules_pb2.RollBackRequest, rules.roll_back),
-        "GetStatus": unary(rules_pb2.GetStatusRequest, rules.status),
-        "ListRevisions": unary(rules_pb2.ListRevisionsRequest, rules.revisions),
-    }
-    return [
-        grpc.method_handlers_generic_handler(FILTER, filter_methods),
-        grpc.method_handlers_generic_handler(REGISTRY, registry_methods),
-        grpc.method_handlers_generic_handler(COMPLAINTS, complaint_methods),
-        grpc.method_handlers_generic_handler(APPEALS, appeal_methods),
-        grpc.method_handlers_generic_handler(RULES, rules_methods),
-    ]
+    if method.kind is Kind.UNARY:
+        return grpc.stream_unary_rpc_method_handler(unary)
+    if method.kind is Kind.STREAM:
+        stream.experimental_thread_pool = streams  # type: ignore[attr-defined]
+        return grpc.stream_stream_rpc_method_handler(stream)
+    parts.experimental_thread_pool = watchers  # type: ignore[attr-defined]
+    return grpc.stream_stream_rpc_method_handler(parts)
 
 
-def _unary(call: Callable[[bytes], Message | bytes], limit: int) -> grpc.RpcMethodHandler[bytes, bytes]:
-    def behaviour(content: bytes, context: grpc.ServicerContext) -> bytes:
-        def work() -> bytes:
-            _limit(content, limit)
-            answer = call(content)
-            return answer if isinstance(answer, bytes) else answer.SerializeToString()
+def health_handler(
+    servicer: health.HealthServicer, probes: ThreadPoolExecutor, waits: Waits
+) -> grpc.GenericRpcHandler[bytes, bytes]:
+    """grpc.health.v1 by its own threads; a watch holds none."""
 
-        return _guarded(work, context)
+    def receive(requests: Iterator[bytes], context: grpc.ServicerContext) -> health_pb2.HealthCheckRequest:
+        wait = waits.begin(_GrpcCall(context), waits.receive_seconds, lends=PROBES)
+        try:
+            return health_pb2.HealthCheckRequest.FromString(next(requests, b""))
+        except DecodeError:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is no HealthCheckRequest")
+        finally:
+            waits.end(wait)
 
-    return grpc.unary_unary_rpc_method_handler(behaviour)
+    def check(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        answer: bytes = servicer.Check(receive(requests, context), context).SerializeToString()
+        return answer
 
+    def watch(requests: Iterator[bytes], context: grpc.ServicerContext, send: Callable[[bytes | None], None]) -> None:
+        def send_message(message: health_pb2.HealthCheckResponse | None) -> None:
+            send(None if message is None else message.SerializeToString())
 
-def _parts(
-    request_type: Any,
-    call: Callable[[Any, Callable[[], bool]], Iterator[Message]],
-    pool: ThreadPoolExecutor,
-    limit: int,
-) -> grpc.RpcMethodHandler[bytes, bytes]:
-    """A method that answers one request with a stream. `call` gets the request, and whether anybody still listens."""
+        servicer.Watch(receive(requests, context), context, send_message)
 
-    def behaviour(content: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        def begin() -> Iterator[Message]:
-            _limit(content, limit)
-            return iter(call(wire.parse(request_type, content), context.is_active))
-
-        parts = _guarded(begin, context)
-        while True:
-            part = _guarded(lambda: next(parts, None), context)
-            if part is None:
-                return
-            yield part.SerializeToString()
-
-    # Otherwise whoever watches would hold one of the few threads that answer calls.
-    behaviour.experimental_thread_pool = pool  # type: ignore[attr-defined]
-    return grpc.unary_stream_rpc_method_handler(behaviour)
-
-
-def _guarded(work: Callable[[], Result], context: grpc.ServicerContext) -> Result:
-    """The result of `work`, or the call ended with the status of its error."""
-    refusal: ServiceError
-    try:
-        return work()
-    except ServiceError as error:
-        refusal = error
-    except grpc.RpcError:  # the caller is gone; grpcio ends the call
-        raise
-    except Exception:
-        incident = secrets.token_hex(6)
-        log.exception("unexpected error", incident=incident)
-        refusal = Internal(
-            reason_pb2.REASON_INTERNAL,
-            f"the server failed; its log has the details under incident {incident}",
-            metadata={"incident": incident},
-        )
-    return context.abort_with_status(rpc_status.to_status(refusal.to_status()))  # raises
-
-
-def _limit(content: bytes, limit: int) -> None:
-    if len(content) > limit:
-        raise ResourceExhausted(
-            reason_pb2.REASON_REQUEST_TOO_LARGE,
-            f"the request has {len(content)} bytes; at most {limit} are taken. Send fewer posts in one message",
-            metadata={"limit": str(limit), "size": str(len(content))},
-        )
-
-
-def _draining() -> Unavailable:
-    return Unavailable(
-        reason_pb2.REASON_DRAINING,
-        "the server is shutting down; send what was not answered to another",
-        retry_after=1.0,
+    check.experimental_thread_pool = probes  # type: ignore[attr-defined]
+    watch.experimental_thread_pool = probes  # type: ignore[attr-defined]
+    watch.experimental_non_blocking = True  # type: ignore[attr-defined]
+    service: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+    return grpc.method_handlers_generic_handler(
+        service,
+        {
+            "Check": grpc.stream_unary_rpc_method_handler(check),
+            "Watch": grpc.stream_stream_rpc_method_handler(watch),
+        },
     )
+
+
+def _end(context: grpc.ServicerContext, error: ServiceError) -> NoReturn:
+    context.abort_with_status(rpc_status.to_status(error.to_status()))
+    raise AssertionError("abort_with_status raises")

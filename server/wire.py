@@ -19,7 +19,7 @@ from fairpost.v1 import filter_pb2, post_pb2, reason_pb2
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PostOrError", "parse", "parse_batch", "varint"]
+__all__ = ["PostOrError", "parse", "parse_batch", "parse_post", "varint"]
 
 PostOrError = post_pb2.Post | InvalidArgument
 Request = TypeVar("Request", bound=Message)
@@ -60,14 +60,15 @@ def parse_batch(request_type: type[Batch], content: bytes) -> tuple[Batch, list[
     try:
         for number, kind, value in _fields(content):
             if number == _POSTS and kind == _LENGTH_DELIMITED:
-                posts.append(_parse_post(value, len(posts)))
+                posts.append(parse_post(value, len(posts)))
         rest = request_type.FromString(_without_posts(content))
     except DecodeError:
         raise _malformed(request_type.DESCRIPTOR.name) from None
     return rest, posts
 
 
-def _parse_post(content: bytes, index: int) -> PostOrError:
+def parse_post(content: bytes, index: int) -> PostOrError:
+    """Post number `index` of a batch, or what is wrong with its bytes."""
     try:
         return post_pb2.Post.FromString(content)
     except DecodeError:
@@ -82,10 +83,17 @@ def _parse_post(content: bytes, index: int) -> PostOrError:
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, int, Any]]:
-    """Top-level fields in wire order. A message type without fields keeps everything as unknown, unvalidated."""
+    """Top-level fields in wire order. A message type without fields keeps everything as unknown, unvalidated; only it
+    takes the number 0.
+
+    Raises:
+        DecodeError: the bytes are no message.
+    """
     unknown = UnknownFieldSet(empty_pb2.Empty.FromString(content))
     for i in range(len(unknown)):
         field = unknown[i]
+        if field.field_number == 0:
+            raise DecodeError("field number 0")
         yield field.field_number, field.wire_type, field.data
 
 
