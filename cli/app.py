@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fairpost.cli import appeal as appeal_commands
+from fairpost.cli import audit as audit_commands
+from fairpost.cli import bulletin as bulletin_commands
 from fairpost.cli import complaint as complaint_commands
-from fairpost.cli import posts, seller_decisions
+from fairpost.cli import decisions as decisions_commands
+from fairpost.cli import keys as keys_commands
+from fairpost.cli import posts, remote, seller_decisions
 from fairpost.cli import registry as registry_commands
+from fairpost.cli import review as review_commands
 from fairpost.cli import rules as rules_commands
 from fairpost.cli import seller as seller_commands
 from fairpost.cli import serve as serve_command
@@ -45,7 +50,13 @@ seller_decisions.add_to(seller_commands.app)
 app.add_typer(seller_commands.app, name="seller")
 app.add_typer(complaint_commands.app, name="complaint")
 app.add_typer(appeal_commands.app, name="appeal")
+app.add_typer(review_commands.app, name="review")
+app.add_typer(bulletin_commands.app, name="bulletin")
 app.add_typer(registry_commands.app, name="registry")
+app.add_typer(decisions_commands.app, name="decisions")
+app.command("replay", epilog=decisions_commands.REPLAY_EPILOG)(decisions_commands.replay)
+app.add_typer(keys_commands.app, name="keys")
+app.add_typer(audit_commands.app, name="audit")
 app.command("serve", epilog=serve_command.EPILOG)(serve_command.serve)
 
 
@@ -58,8 +69,20 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File with the API key for calls to servers (FAIRPOST_API_KEY_FILE; FAIRPOST_API_KEY holds one).",
+        ),
+    ] = None,
+    tls_ca: Annotated[
+        str | None,
+        typer.Option(metavar="PEM", help="Call servers over TLS; roots of their certificates, or 'system'."),
+    ] = None,
 ) -> None:
     """Options of every command."""
+    remote.use(api_key_file, tls_ca)
 
 
 def open_rules(path: Path | None) -> RuleSet:

@@ -13,23 +13,29 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
 from rich.rule import Rule
 from rich.text import Text
 
 from fairpost.cli import render
 from fairpost.cli.errors import CommandError
 from fairpost.cli.gallery import Sample, show_kinds, show_samples
-from fairpost.engine.dates import today
+from fairpost.cli.samples import (
+    check_held,
+    file_appeals,
+    file_complaints,
+    publish_documents,
+    read_samples,
+    register_sellers,
+    sample_request,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from fairpost.server import Client
+    from fairpost.client import Client
 
 __all__ = ["run"]
 
@@ -65,20 +71,24 @@ class Server:
 
     process: subprocess.Popen[bytes]
     target: str
+    pages: str
+    """Address of the public pages and the console."""
     folder: Path
     log: Path
+    api_key: str
 
 
 def run(*, keep: bool) -> int:
     """Run the demo and return the exit status: 0 if every request was answered and the rules were swapped."""
-    from fairpost.server import Client
+    from fairpost.client import Client
 
     console = render.make_console()
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(_server(console, keep=keep))
-        client = stack.enter_context(Client(server.target))
+        client = stack.enter_context(Client(server.target, api_key=server.api_key))
         _register_sellers(client, console)
         as_expected = _judge_samples(client, console)
+        _fill_pages(client, server, console)
         failures = _swap(client, server, console)
         if keep:
             _how_to_call(server, console)
@@ -91,9 +101,10 @@ def run(*, keep: bool) -> int:
 def _server(console: Console, *, keep: bool) -> Iterator[Server]:
     """Start the server on a free loopback port with an empty registry; stop it after the block unless `keep`."""
     folder = Path(tempfile.mkdtemp(prefix="fairpost-demo-"))
-    port_file, log = folder / "port", folder / "server.log"
+    port_file, http_port_file, log = folder / "port", folder / "http-port", folder / "server.log"
     command = [sys.executable, "-m", "fairpost.cli", "serve", "--port", "0"]
     command += ["--port-file", str(port_file), "--data-dir", str(folder / "registry")]
+    command += ["--http-port", "0", "--http-port-file", str(http_port_file)]
     console.print(Rule("[bold]fairpost demo", align="left", style="dim"))
     started = time.perf_counter()
     with log.open("wb") as sink:
@@ -107,12 +118,29 @@ def _server(console: Console, *, keep: bool) -> Iterator[Server]:
             f"Server: [bold]127.0.0.1:{port}[/], up in {time.perf_counter() - started:.1f} s; "
             "registry: an empty SQLite file; rules: the shipped packs"
         )
-        yield Server(process, f"127.0.0.1:{port}", folder, log)
+        # Written before the other one.
+        pages = f"http://127.0.0.1:{int(http_port_file.read_text())}"
+        yield Server(process, f"127.0.0.1:{port}", pages, folder, log, _make_key(folder, console))
         done = True
     finally:
         if not (keep and done):
             _stop(process)
             _remove(folder)
+
+
+def _make_key(folder: Path, console: Console) -> str:
+    """A key for what nobody may do without one, even on this machine: activate rules, work in the console. By the
+    command that a user would type."""
+    url, file = f"sqlite:///{folder / 'registry' / 'registry.sqlite'}", folder / "demo.key"
+    command = ["keys", "create", "demo", "--expires", "1d", "--registry", url, "-o", str(file)]
+    for role in ("checker", "registrar", "moderator", "publisher", "ops", "auditor"):
+        command += ["--role", role]
+    made = subprocess.run([sys.executable, "-m", "fairpost.cli", *command], capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise CommandError(f"fairpost keys create failed:\n{made.stderr}", status=1)
+    how = "[bold]fairpost keys create demo --role publisher ...[/]"
+    console.print(f"Key: made with {how}; activating rules and the console need one")
+    return file.read_text().strip()
 
 
 def _wait_for_port(process: subprocess.Popen[bytes], port_file: Path, log: Path) -> int:
@@ -146,28 +174,11 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def samples_folder() -> Path:
-    """Where the sample posts and sellers are."""
-    from fairpost.rules import shipped_packs
-
-    return shipped_packs().parent / "samples"
-
-
-def _load(name: str) -> Any:
-    return yaml.load((samples_folder() / name).read_text(encoding="utf-8"), Loader=_Loader)
-
-
-class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
-    """Safe YAML, the quick one where libyaml is there."""
-
-
 def _register_sellers(client: Client, console: Console) -> None:
     """Register the sample sellers; events with dates in the past bring each to its standing."""
-    sellers = _load("sellers.yaml")["sellers"]
-    for seller in sellers:
-        register_sample(client, seller)
+    count = register_sellers(client)
     shown = ["seller-food", "seller-lapsed", "seller-blacklisted", "seller-suspended", "seller-unknown"]
-    console.print(f"\n{len(sellers)} sellers registered over gRPC, with licences, strikes and penalties; among them:")
+    console.print(f"\n{count} sellers registered over gRPC, with licences, strikes and penalties; among them:")
     from fairpost.cli.seller import standing_text
 
     for answer in client.lookup_many(shown):
@@ -176,90 +187,16 @@ def _register_sellers(client: Client, console: Console) -> None:
         console.print(line)
 
 
-def register_sample(client: Client, seller: dict[str, Any]) -> None:
-    """Register one seller of samples/sellers.yaml and record the events that its standing needs."""
-    from fairpost.cli.seller import KINDS
-    from fairpost.v1 import registry_pb2, seller_pb2
-
-    client.register(
-        registry_pb2.RegisterSellerRequest(
-            seller_id=seller["id"],
-            kind=KINDS[seller["kind"]],  # type: ignore[arg-type]
-            name=seller["name"],
-            identity_number=seller.get("identity_number", ""),
-            credit_code=seller.get("credit_code", ""),
-            categories=seller["categories"],
-            licences=[
-                seller_pb2.Licence(
-                    scope=licence["scope"],
-                    number=licence["number"],
-                    valid_from=str(licence["valid_from"]),
-                    valid_until=str(licence["valid_until"] or ""),
-                )
-                for licence in seller["licences"]
-            ],
-            exempt_reason=seller.get("exempt_reason", ""),
-        )
-    )
-    for event in _events(seller["standing"]):
-        event.actor, event.reason = "demo", "sample seller"
-        client.record_event(seller["id"], event)
-
-
-def _events(standing: dict[str, Any]) -> Iterator[Any]:
-    from fairpost.engine.vocabulary import ENFORCEMENT, LISTING, REGISTRATION
-    from fairpost.v1 import seller_event_pb2
-
-    def number(words: tuple[str, ...], word: str) -> Any:
-        return words.index(word) + 1  # 0 is "unspecified" in the API
-
-    # No event turns an admitted seller back into one that hands papers in; such a seller is incomplete by its record.
-    if standing["registration"] != "pending":
-        since = today() - timedelta(days=standing["tenure_days"])
-        active = seller_event_pb2.RegistrationChange(state=number(REGISTRATION, "active"))
-        yield seller_event_pb2.SellerEvent(registration=active, effective=since.isoformat())
-        if standing["registration"] != "active":
-            state = seller_event_pb2.RegistrationChange(state=number(REGISTRATION, standing["registration"]))
-            yield seller_event_pb2.SellerEvent(registration=state)
-    if standing["enforcement"] != "none":
-        yield seller_event_pb2.SellerEvent(
-            enforcement=seller_event_pb2.EnforcementChange(state=number(ENFORCEMENT, standing["enforcement"]))
-        )
-    if standing["listing"] != "none":
-        yield seller_event_pb2.SellerEvent(
-            listing=seller_event_pb2.ListingChange(
-                state=number(LISTING, standing["listing"]), permanent=standing["listing"] == "blacklisted"
-            )
-        )
-    # What the ladder made of the strikes is over.
-    long_ago = (today() - timedelta(days=100)).isoformat()
-    for category, count in standing["strikes"].items():
-        for _ in range(count):
-            yield seller_event_pb2.SellerEvent(strike=seller_event_pb2.Strike(category=category), effective=long_ago)
-
-
-def sample_request(post: dict[str, Any]) -> Any:
-    """A post of samples/posts.yaml as a message."""
-    from fairpost.v1 import post_pb2
-
-    return post_pb2.Post(
-        id=post["id"],
-        seller_id=post.get("seller") or "",
-        text=post["text"],
-        channel=post.get("channel") or "",
-        language=post.get("language") or "",
-    )
-
-
 def _judge_samples(client: Client, console: Console) -> bool:
     """Stream the sample posts, print some verdicts of every kind, and count those that are as expected."""
     # A server whose registry is up cannot show what happens when it is not.
-    posts = [post for post in _load("posts.yaml") if post.get("registry") != "unavailable"]
+    posts = [post for post in read_samples("posts.yaml") if post.get("registry") != "unavailable"]
     started = time.perf_counter()
     results = list(client.check_many(map(sample_request, posts), batch=BATCH))
     seconds = time.perf_counter() - started
-    samples = [Sample.of(post, result.verdict) for post, result in zip(posts, results, strict=True)]
-    refused = sum(result.WhichOneof("outcome") != "verdict" for result in results)
+    judged = zip(posts, results, strict=True)
+    samples = [Sample.of(post, result.verdict) for post, result in judged if result.error is None]
+    refused = sum(result.error is not None for result in results)
     show_kinds(samples, console)
     other = [sample for sample in samples if not sample.as_expected]
     wrong = [sample.id for sample in other if not sample.missed]
@@ -276,6 +213,16 @@ def _judge_samples(client: Client, console: Console) -> bool:
     else:
         console.print("[green]every verdict is the expected one[/]")
     return not refused
+
+
+def _fill_pages(client: Client, server: Server, console: Console) -> None:
+    """Publish the sample documents, file the sample complaints and appeals, and say where they can be seen."""
+    documents, complaints, appeals = publish_documents(client), file_complaints(client), file_appeals(client)
+    check_held(client)
+    console.print(
+        f"\n{documents} documents in the bulletin, {complaints} complaints and {appeals} appeals filed. Public pages: "
+        f"[bold]{server.pages}/[/], console: [bold]{server.pages}/console[/]"
+    )
 
 
 @dataclass
@@ -304,9 +251,9 @@ class Checker(threading.Thread):
 
 def _swap(client: Client, server: Server, console: Console) -> list[str]:
     """Activate a second rule set while posts are being checked; returns the failed requests."""
+    from fairpost.client import Client
     from fairpost.rules import compile_packs, shipped_packs
-    from fairpost.server import Client
-    from fairpost.v1 import post_pb2
+    from fairpost.v1 import bulletin_pb2, post_pb2
 
     console.print()
     console.print(
@@ -315,12 +262,15 @@ def _swap(client: Client, server: Server, console: Console) -> list[str]:
         )
     )
     post = post_pb2.Post(id="quantum-cup", text=SWAP_POST, seller_id="seller-new")
-    before = client.check(post)
+    before = client.check(post).verdict
     pack = server.folder / "demo-quantum.yaml"
     pack.write_text(SWAP_PACK, encoding="utf-8")
     with console.status("compiling the shipped packs and the new one"):
         bundle = compile_packs([shipped_packs(), pack])
-    with Client(server.target) as second:
+        kind = bulletin_pb2.DOCUMENT_KIND_RULE_CHANGE
+        notice = client.publish(document_id="quantum-rule", kind=kind, bundle=bundle, actor="demo").document
+    console.print(f"Its notice, made from the difference of the two rule sets: {notice.content.title.zh}")
+    with Client(server.target, api_key=server.api_key) as second:
         checker = Checker(second, post)
         checker.start()
         _until(lambda: checker.answers[before.revision] >= 50 or bool(checker.failures))
@@ -330,7 +280,7 @@ def _swap(client: Client, server: Server, console: Console) -> list[str]:
         _until(lambda: checker.answers[revision] >= 50 or bool(checker.failures))
         checker.stop.set()
         checker.join(10)
-    after = client.check(post)
+    after = client.check(post).verdict
     show_samples(
         [
             Sample.of({"id": f"{when} {verdict.revision}", "text": SWAP_POST}, verdict)
@@ -364,13 +314,16 @@ def _how_to_call(server: Server, console: Console) -> None:
 
     console.print(Rule("[bold]The server keeps running", align="left", style="dim"))
     console.print(
-        f"""It listens on {server.target}; its log is {server.log}.
+        f"""The public pages are at {server.pages}/
+The console is at {server.pages}/console; log in with the key in {server.folder / "demo.key"}
+
+It listens on {server.target}; its log is {server.log}.
 
 From Python ({here("python")}):
 
-    from fairpost.server import Client
+    from fairpost.client import Client
     client = Client("{server.target}")
-    print(client.check("本品根治糖尿病，无效退款，加微信 abc12345"))
+    print(client.check("本品根治糖尿病，无效退款，加微信 abc12345").verdict)
 
 With any gRPC client (reflection is on), for example grpcurl:
 
@@ -380,6 +333,10 @@ From the command line:
 
     {here("fairpost")} seller lookup seller-food --server {server.target}
     {here("fairpost")} check posts.csv --seller-column seller --registry {server.target}
+
+Who has changed what:
+
+    {here("fairpost")} audit list --registry sqlite:///{server.folder / "registry" / "registry.sqlite"}
 
 Stop it with:
 

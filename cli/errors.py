@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Iterable
 from types import ModuleType
 
-__all__ = ["CommandError", "nearest", "require"]
+__all__ = ["CommandError", "nearest", "require", "require_installed"]
 
 USAGE = 2
 """Exit status for a wrong call, an unreadable file, a damaged bundle, an unreachable server."""
@@ -38,7 +39,21 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "fairpost":
             raise
-        raise CommandError(
-            f"{purpose} needs the package {error.name.partition('.')[0]!r}, which is not installed: "
-            f"pip install 'fairpost[{extra}]'"
-        ) from None
+        raise _missing(error.name, extra, purpose) from None
+
+
+def require_installed(module: str, extra: str, purpose: str) -> None:
+    """Say how to get what only an extra brings, without importing it.
+
+    Raises:
+        CommandError: the module is not installed.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise _missing(module, extra, purpose)
+
+
+def _missing(module: str, extra: str, purpose: str) -> CommandError:
+    return CommandError(
+        f"{purpose} needs the package {module.partition('.')[0]!r}, which is not installed: "
+        f"pip install 'fairpost[{extra}]'"
+    )

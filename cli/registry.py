@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fairpost.server.registry.importing import Imported, ImportRow
     from fairpost.server.store import Store
 
-__all__ = ["app", "open_core"]
+__all__ = ["Url", "app", "open_core", "warnings_to_stderr"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -54,7 +54,7 @@ KeyFile = Annotated[
 
 
 @contextlib.contextmanager
-def _warnings_to_stderr() -> Iterator[None]:
+def warnings_to_stderr() -> Iterator[None]:
     """What the server would log is no output of a command: warnings go to standard error, the rest nowhere."""
     import structlog
 
@@ -71,13 +71,15 @@ def _warnings_to_stderr() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_core(url: str, key_file: Path | None) -> Iterator[Core]:
-    """The registry behind a URL, without a server. A running server may go on working with it.
+def open_core(url: str, key_file: Path | None, command: str) -> Iterator[Core]:
+    """The registry behind a URL, without a server. A running server may go on working with it. command: which one it
+    is, for the audit log.
 
     Raises:
         CommandError: no registry there, of another revision, or no keys.
     """
     require("sqlalchemy", "server", "registry")
+    from fairpost.server import audit
     from fairpost.server.errors import ServiceError
     from fairpost.server.registry import KeyFileError, Keys
     from fairpost.server.registry.core import Core
@@ -88,7 +90,7 @@ def open_core(url: str, key_file: Path | None) -> Iterator[Core]:
         store = Store.open(url, create=False, migrate=False)
     except StoreError as error:
         raise CommandError(f"--registry {error}") from None
-    with store, _warnings_to_stderr():
+    with store, warnings_to_stderr(), audit.acting(f"fairpost {command}", actor=audit.COMMAND):
         path = key_path(store, key_file)
         if not path.exists() and not os.environ.get(ENVIRONMENT):
             raise CommandError(f"--key-file {path}: no such file; take the one that the servers use")
@@ -140,7 +142,7 @@ def import_(
     console, errors = render.make_console(), render.make_console(stderr=True)
     report = _Report(refused, errors)
     verify_by = today() + timedelta(days=verification_days)
-    with open_core(registry, key_file) as core, report, _bar(errors) as bar:
+    with open_core(registry, key_file, "registry import") as core, report, _bar(errors) as bar:
         counts = [rows_of(path) for path in files]
         task = bar.add_task("sellers", total=None if None in counts else sum(filter(None, counts)))
         for path in files:
@@ -245,7 +247,7 @@ def migrate(registry: Url, key_file: KeyFile = None) -> None:
     from fairpost.server.store.upgrade import newest
 
     try:
-        with _warnings_to_stderr(), Store.open(registry, create=False, migrate=True) as store:
+        with warnings_to_stderr(), Store.open(registry, create=False, migrate=True) as store:
             waiting = underived(store)
     except StoreError as error:
         raise CommandError(f"--registry {error}") from None
@@ -254,7 +256,7 @@ def migrate(registry: Url, key_file: KeyFile = None) -> None:
     console = render.make_console()
     console.print(f"the registry is at revision {newest()}")
     if waiting:
-        with open_core(registry, key_file) as core:
+        with open_core(registry, key_file, "registry migrate") as core:
             console.print(f"standings derived: {turn_days(core):,}", highlight=False)
 
 
@@ -267,7 +269,7 @@ def verify(registry: Url, key_file: KeyFile = None) -> None:
     from fairpost.server.registry.verify import verify as look
 
     errors = render.make_console(stderr=True)
-    with open_core(registry, key_file) as core, _bar(errors) as bar:
+    with open_core(registry, key_file, "registry verify") as core, _bar(errors) as bar:
         task = bar.add_task("sellers", total=None)
         found = look(core, after_part=lambda verified: bar.update(task, completed=verified.sellers))
     console = render.make_console()
@@ -302,7 +304,7 @@ def run_jobs(
     for name in names or []:
         if name not in JOBS:
             raise CommandError(f"{name}: no job; one of {', '.join(JOBS)}{nearest(name, JOBS)}")
-    with open_core(registry, key_file) as core:
+    with open_core(registry, key_file, "registry run-jobs") as core:
         reports = run(core, names or [])
     console = render.make_console()
     for report in reports:
@@ -321,7 +323,7 @@ def rotate_key(registry: Url, key_file: KeyFile = None) -> None:
     """
     from fairpost.server.registry.rotation import rotate
 
-    with open_core(registry, key_file) as core:
+    with open_core(registry, key_file, "registry rotate-key") as core:
         written = rotate(core, key_path(core.store, key_file))
     console = render.make_console()
     for column, count in sorted(written.items()):

@@ -1,4 +1,4 @@
-"""`fairpost rules`: check, test, compile and compare rule packs."""
+"""`fairpost rules`: check, test, compile, compare, sign and send rule packs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from fairpost.cli import render, rules_backtest, rules_explain, rules_mutate, rules_stats, rules_train
+from fairpost.cli import (
+    render,
+    rules_backtest,
+    rules_coming,
+    rules_explain,
+    rules_mutate,
+    rules_server,
+    rules_signing,
+    rules_stats,
+    rules_train,
+)
 from fairpost.cli.errors import CommandError
 from fairpost.cli.rule_sets import open_bundle
 
@@ -25,7 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "write_bundle"]
 
-app = typer.Typer(no_args_is_help=True, help="Work with rule packs: YAML in, one compiled and tested bundle out.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Work with rule packs: YAML in, one compiled and tested bundle out, signed, and sent to servers.",
+)
 
 Packs = Annotated[
     list[Path] | None,
@@ -172,6 +185,16 @@ app.command("mutate", epilog=rules_mutate.EPILOG)(rules_mutate.mutate)
 app.command("stats", epilog=rules_stats.EPILOG)(rules_stats.stats)
 app.command("explain", epilog=rules_explain.EPILOG)(rules_explain.explain)
 app.command("train", epilog=rules_train.EPILOG)(rules_train.train)
+app.command("keygen", epilog=rules_signing.KEYGEN_EPILOG)(rules_signing.keygen)
+app.command("sign", epilog=rules_signing.SIGN_EPILOG)(rules_signing.sign)
+app.command("verify", epilog=rules_signing.VERIFY_EPILOG)(rules_signing.verify)
+app.command("push", epilog=rules_server.PUSH_EPILOG)(rules_server.push)
+app.command("activate", epilog=rules_server.ACTIVATE_EPILOG)(rules_server.activate)
+app.command("rollback", epilog=rules_server.ROLLBACK_EPILOG)(rules_server.rollback)
+app.command("status")(rules_server.status)
+app.command("keep", epilog=rules_coming.KEEP_EPILOG)(rules_coming.keep)
+app.command("compare", epilog=rules_coming.COMPARE_EPILOG)(rules_coming.compare)
+app.command("shadows", epilog=rules_coming.SHADOWS_EPILOG)(rules_coming.shadows)
 
 
 def open_model(path: str) -> TextModel | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from fairpost.cli.errors import CommandError, require
-from fairpost.cli.remote import failure
+from fairpost.cli.remote import credentials, failure
 from fairpost.engine.vocabulary import (
     CATEGORIES,
     LICENCES,
@@ -45,14 +45,18 @@ class Remote:
     BATCH: Final = 1000
 
     def __init__(self, target: str) -> None:
-        require("grpc", "server", f"--registry {target}")
-        from fairpost.server import Client
+        require("grpc", "client", f"--registry {target}")
+        require("grpc_status", "client", f"--registry {target}")
+        from fairpost.client import Client
 
         self._target = target
-        self._client = Client(target)
+        try:
+            self._client = Client(target, **credentials())
+        except ValueError as error:
+            raise CommandError(f"--registry {error}") from None
 
     def lookup(self, ids: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[Any]]:
-        from fairpost.server import CallFailed
+        from fairpost.client import CallFailed
 
         rows: list[int] = []
         standings: list[NDArray[Any]] = []
