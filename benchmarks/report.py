@@ -75,6 +75,7 @@ SUITES = {
     "standings": Suite("Standing table: one change, one file", "sellers", _each),
     "standing bytes": Suite("Standing table: bytes a seller", "sellers", _bytes),
     "registry": Suite("The registry, acknowledged when on disk", "", _each),
+    "wire": Suite("A server's answer to a batch of 64 posts without a network, ns a post", "posts", _nanoseconds),
     "serving": Suite("A server on the same machine, posts/s", "rules", _rate),
 }
 

@@ -113,7 +113,7 @@ def test_batch_lookup(
     content = registry_pb2.BatchLookupSellersRequest(seller_ids=ids).SerializeToString()
 
     def answer() -> bytes:
-        return registry.lookups.serialised_batch(registry_pb2.BatchLookupSellersRequest.FromString(content))
+        return registry.lookups.batch_bytes(content)
 
     found = registry_pb2.BatchLookupSellersResponse.FromString(
         measure("registry", "BatchLookupSellers, 1,000 ids", "SQLite", answer)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from peers import Posts
+from serving import serving
 
+from fairpost.client import Client
 from fairpost.engine import RuleSet
-from fairpost.server import Client
 from fairpost.v1 import post_pb2
 
 pytestmark = pytest.mark.benchmark(timer=time.perf_counter)  # a caller mostly waits
@@ -24,18 +20,8 @@ pytestmark = pytest.mark.benchmark(timer=time.perf_counter)  # a caller mostly w
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client of `fairpost serve` with the shipped packs."""
-    folder = tmp_path_factory.mktemp("server")
-    command = [sys.executable, "-m", "fairpost.cli", "serve", "--port", "0", "--port-file", str(folder / "port")]
-    process = subprocess.Popen(
-        [*command, "--data-dir", str(folder / "data")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 60
-    while not (folder / "port").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    with contextlib.ExitStack() as stack:
-        stack.callback(process.wait, 30)
-        stack.callback(process.send_signal, signal.SIGTERM)
-        yield stack.enter_context(Client(f"127.0.0.1:{Path(folder / 'port').read_text().strip()}"))
+    with serving(tmp_path_factory.mktemp("server")) as server, Client(f"127.0.0.1:{server.port}") as client:
+        yield client
 
 
 def test_check_post(measure: Callable[..., Any], client: Client, shipped: RuleSet, posts: Posts) -> None:
