@@ -1,4 +1,4 @@
-"""Imports between the folders go one way: cli -> server -> rules -> engine; server -> v1."""
+"""Imports between the folders go one way: cli -> server -> rules -> engine; server -> v1; cli -> client -> v1."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ FOLDERS = {
     "rules": ROOT / "rules",
     "v1": ROOT / "proto" / "fairpost" / "v1",
     "server": ROOT / "server",
+    "client": ROOT / "client",
     "cli": ROOT / "cli",
 }
 MAY_IMPORT = {
@@ -26,11 +27,14 @@ MAY_IMPORT = {
     "rules": {"rules", "engine"},
     "v1": {"v1"},
     "server": {"server", "rules", "engine", "v1"},
-    "cli": {"cli", "server", "rules", "engine", "v1"},
+    "client": {"client", "v1"},
+    "cli": {"cli", "client", "server", "rules", "engine", "v1"},
 }
 # What only an extra brings: commands import it when they run.
 ONLY_WITH_EXTRA = {"grpc", "google", "grpc_health", "grpc_reflection", "grpc_status", "sqlalchemy", "structlog"}
 ONLY_WITH_EXTRA |= {"stdnum", "pydantic_settings", "pyarrow", "alembic", "cryptography", "psycopg"}
+ONLY_WITH_EXTRA |= {"prometheus_client", "opentelemetry", "orjson"}
+ONLY_WITH_EXTRA |= {"starlette", "uvicorn", "httpx", "fsspec", "jinja2", "markupsafe", "multipart"}
 
 CIMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(?P<source>[.\w]+)[ \t]+c?import\b|c?import[ \t]+(?P<plain>[.\w]+))", re.M)
 
@@ -104,8 +108,10 @@ def test_base_install_suffices_to_import() -> None:
         (["rules", "backtest", "shipped", "shipped", "posts.txt"], "bulk"),
         (["rules", "stats", "--posts", "posts.txt"], "bulk"),
         (["serve"], "server"),
-        (["seller", "lookup", "somebody"], "server"),
+        (["seller", "lookup", "somebody"], "client"),
         (["demo"], "server"),
+        (["decisions", "export", "decisions/", "-o", "out.parquet"], "bulk"),
+        (["replay", "--all", "--log", "decisions/"], "server"),
     ],
 )
 def test_commands_name_the_extra_they_need(arguments: list[str], extra: str) -> None:

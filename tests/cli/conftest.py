@@ -7,12 +7,16 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fairpost.cli import main
+
+if TYPE_CHECKING:
+    from fairpost.server import Server
 
 PACK = """\
 pack: probe
@@ -95,3 +99,24 @@ def bundle(pack: Path) -> Path:
     path = pack.with_name("probe.fpb")
     path.write_bytes(compile_packs([pack]))
     return path
+
+
+@pytest.fixture
+def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Starts servers; the environment has a key with all roles."""
+    from fairpost.server import Config, Server
+    from fairpost.server.access import keys
+    from fairpost.server.access.roles import ROLES
+
+    started: list[Server] = []
+
+    def start(**settings: Any) -> str:
+        config = Config(port=0, data_dir=tmp_path / "data", no_rules=True, **settings)
+        started.append(Server(config).start())
+        api_key, _ = keys.create(started[-1].registry.core.store, "test", ROLES)
+        monkeypatch.setenv("FAIRPOST_API_KEY", api_key)
+        return started[-1].address
+
+    yield start
+    for server in started:
+        server.stop(0)

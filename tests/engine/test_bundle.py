@@ -82,6 +82,26 @@ def test_damage_is_refused(
     assert str(path) in str(error.value)
 
 
+def test_what_was_checked_is_not_checked_again(tmp_path: Path, sample_bundle: bytes) -> None:
+    """Another process's word counts for the very content it was given for; the seal is looked at in any case."""
+    forged = bytearray(sample_bundle)
+    section(forged, "RULE")["category"] = 77
+    path = tmp_path / "rules.fpb"
+    path.write_bytes(seal(forged))
+    good, bad = digest(sample_bundle).hex(), digest(forged).hex()
+    for checked in ("", good):
+        with pytest.raises(InvalidBundle, match="section RULE"):
+            Image.open(path, checked=checked)
+    assert Image.open(path, checked=bad).digest == bad
+    path.write_bytes(sample_bundle)
+    opened = RuleSet.open(path, checked=good)
+    assert opened.check("根治糖尿病").action.name == "SHIELD"
+    assert opened.meta == RuleSet.open(path).meta
+    path.write_bytes(sample_bundle[:-1] + b"x")
+    with pytest.raises(InvalidBundle, match="checksum"):
+        RuleSet.open(path, checked=good)
+
+
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rules.fpb"
     path.touch()

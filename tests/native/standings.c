@@ -36,8 +36,9 @@ static seller_ids_t some_ids(size_t first, size_t count) {
     return (seller_ids_t){bytes, ends + first, ends + first + 1, count};
 }
 
-static void open_table(standings_t *table, hash_group_t *hash_group, uint64_t placement) {
-    if (standings_open(table, (const uint8_t *)"0123456789abcdef", hash_group, placement)) fail("no memory");
+static void open_table(standings_t *table, const path_t *path, uint64_t placement) {
+    const uint8_t *key = (const uint8_t *)"0123456789abcdef";
+    if (standings_open(table, key, path->hash_group, path->find_standings, placement)) fail("no memory");
 }
 
 /* Let `count` sellers have `number` as licences, and some of them strikes. */
@@ -53,6 +54,29 @@ static void put(standings_t *table, size_t first, size_t count, uint32_t number,
     if (standings_apply(table, sequence, &ids, records, &removed, changes, &removals)) fail("a change failed");
 }
 
+/* The same from the last to the first, as where ids lie anywhere in a request, and some posts name nobody. */
+static void look_back(standings_t *table, const uint32_t *wanted) {
+    static int64_t begins[IDS], behind[IDS];
+    static int32_t sellers[IDS];
+    static standing_t standings[IDS];
+    int64_t sequence;
+    for (int k = 0; k < IDS; k++) {
+        begins[k] = k % 7 == 5 ? 0 : ends[IDS - 1 - k];
+        behind[k] = k % 7 == 5 ? 0 : ends[IDS - k];
+    }
+    for (size_t count = 1; count <= IDS; count += 1 + count / 2) {
+        seller_ids_t ids = {bytes, begins, behind, count};
+        size_t found = standings_look_up(table, &ids, 0, sellers, standings, &sequence), known = 0;
+        for (size_t k = 0; k < count; k++) {
+            uint32_t number = k % 7 == 5 ? 0 : wanted[IDS - 1 - k];
+            int32_t row = number ? (int32_t)known : k % 7 == 5 ? SELLER_IS_NONE : SELLER_IS_UNKNOWN;
+            if (sellers[k] != row) fail("a wrong row, from behind");
+            if (number && standings[known++].licences != number) fail("a wrong standing, from behind");
+        }
+        if (found != known) fail("a wrong count, from behind");
+    }
+}
+
 static void steps(const path_t *path, uint64_t placement) {
     static uint32_t wanted[IDS];
     static int32_t sellers[IDS];
@@ -61,7 +85,7 @@ static void steps(const path_t *path, uint64_t placement) {
     uint64_t state = 88172645463325252u;
     int64_t sequence;
     memset(wanted, 0, sizeof wanted);
-    open_table(&table, path->hash_group, placement);
+    open_table(&table, path, placement);
     for (uint32_t step = 1; step <= 100; step++) {
         size_t first = chance(&state) % IDS, count = chance(&state) % BATCH, gone = chance(&state) % 3 ? 0 : count / 2;
         if (count > IDS - first) count = IDS - first;
@@ -78,6 +102,7 @@ static void steps(const path_t *path, uint64_t placement) {
             if (standing->licences != wanted[k] || standing->strikes[wanted[k] % 32] != k % 5) fail("a wrong standing");
         }
         if (found != known || found != table.content->rows.count || sequence != step) fail("a wrong count");
+        look_back(&table, wanted);
     }
     standings_close(&table);
 }
@@ -102,7 +127,7 @@ static void *read_all(void *first) {
 
 static void threads(const path_t *path) {
     pthread_t readers[3];
-    open_table(&shared, path->hash_group, ~0ull);
+    open_table(&shared, path, ~0ull);
     put(&shared, 0, 2 * BATCH, 0, 0, 0);
     for (int k = 0; k < 3; k++)
         if (pthread_create(&readers[k], NULL, read_all, (void *)(uintptr_t)(k * BATCH / 2))) fail("no thread");

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,7 @@ __all__ = [
     "sellers",
     "sources",
     "texts",
+    "thinned",
     "weighted",
     "words",
 ]
@@ -384,9 +386,18 @@ def posts(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+def _times() -> int:
+    return int(os.environ.get("FAIRPOST_EXAMPLES", "1"))
+
+
+def thinned(items: Sequence[Any], step: int) -> Sequence[Any]:
+    """Every `step`-th of what a slow reference has to judge; FAIRPOST_EXAMPLES=20 takes twenty times as many."""
+    return items[:: max(1, step // _times())]
+
+
 def examples(count: int) -> settings:
     """The same examples in every run; FAIRPOST_EXAMPLES=20 tries twenty times as many, others each time."""
-    times = int(os.environ.get("FAIRPOST_EXAMPLES", "1"))
+    times = _times()
     return settings(
         max_examples=count * times,
         derandomize=times == 1,

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from running import Running
 
+from fairpost.client import Client
 from fairpost.engine.build import build
 from fairpost.engine.folds import DEFAULT
 from fairpost.engine.source import Instruction, Op, Pattern, Policy, Rule, RuleSetSource
 from fairpost.engine.vocabulary import CATEGORIES, MAX_CATEGORIES, RECOGNISERS
-from fairpost.server import Client, Config, Server
+from fairpost.server import Config, Server
+from fairpost.server.access import keys
+from fairpost.server.access.roles import ROLES
 from fairpost.server.run import StartError
 from fairpost.v1 import registry_pb2, seller_pb2
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-_START_SECONDS = 60.0  # the first start with the shipped packs compiles them
 _MEDICAL, _UNREGISTERED = CATEGORIES.index("MEDICAL"), CATEGORIES.index("UNREGISTERED")
 _LAWS = {
     "cn.advertising-law": {
@@ -80,72 +78,23 @@ def make_bundle(words: Mapping[str, float], *, name: str = "test", seller_rules:
 
 
 @dataclass
-class Running:
-    """A server process and a client of it."""
-
-    data_dir: Path
-    options: dict[str, Any] = field(default_factory=dict)
-    port: int = 0
-
-    def start(self, *, expect_status: int | None = None) -> Running:
-        port_file = self.data_dir.with_name(f"{self.data_dir.name}.port")
-        port_file.unlink(missing_ok=True)
-        self.log = self.data_dir.with_name(f"{self.data_dir.name}.log")
-        settings = {
-            "port": 0,
-            "port_file": port_file,
-            "data_dir": self.data_dir,
-            "no_rules": True,
-            "log_format": "json",
-        }
-        settings |= self.options
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("FAIRPOST_")}
-        environment |= {f"FAIRPOST_{name.upper()}": str(value) for name, value in settings.items()}
-        program = "import sys; from fairpost.server import Config, serve; sys.exit(serve(Config()))"
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", program], env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
-        if expect_status is not None:
-            assert self.process.wait(_START_SECONDS) == expect_status
-            return self
-        deadline = time.monotonic() + _START_SECONDS
-        while not port_file.exists():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, "the server did not come up"
-            time.sleep(0.02)
-        self.port = int(port_file.read_text())
-        self.client = Client(f"127.0.0.1:{self.port}")
-        return self
-
-    def stop(self) -> int:
-        """SIGTERM; gives the exit status."""
-        self.client.close()
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self.client.close()
-        self.process.kill()
-        self.process.wait(20)
-
-    def printed(self) -> str:
-        return self.log.read_text(encoding="utf-8")
-
-
-@dataclass
 class Inside:
     """The same server inside this process: no second to start it. `refused` is the message of a StartError."""
 
     data_dir: Path
     options: dict[str, Any] = field(default_factory=dict)
+    api_key: str = ""
+
+    def make_key(self, *roles: str, **fields: Any) -> str:
+        """A key of the server's registry, by default with all roles."""
+        return keys.create(self.server.registry.core.store, "test", roles or ROLES, **fields)[0]
 
     def start(self) -> Inside:
         settings = {"port": 0, "data_dir": self.data_dir, "no_rules": True, "drain_seconds": 1} | self.options
         self.server = Server(Config(**settings))
         self.server.start()
-        self.client = Client(self.server.address)
+        self.api_key = self.api_key or self.make_key()
+        self.client = Client(f"127.0.0.1:{self.server.port}", api_key=self.api_key)
         return self
 
     def refused(self) -> str:
@@ -195,14 +144,38 @@ def server(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
 
 @pytest.fixture(scope="module")
+def module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Running]]:
+    """Makes servers for all tests of a module."""
+    started: list[Running] = []
+
+    def make(name: str = "data", **options: Any) -> Running:
+        started.append(Running(tmp_path_factory.mktemp("module") / name, options))
+        return started[-1]
+
+    yield make
+    for running in started:
+        if hasattr(running, "process") and running.process.poll() is None:
+            running.kill()
+
+
+@pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One server for the tests of a module, with a small rule set active."""
     running = Running(
-        tmp_path_factory.mktemp("shared") / "data", {"max_request_bytes": 1 << 20, "max_posts": 500}
+        tmp_path_factory.mktemp("shared") / "data", {"max_request_bytes": 1 << 20, "max_posts": 500, "max_streams": 3}
     ).start()
     running.client.activate(make_bundle({"根治": 0.97, "特效": 0.65, "疗效": 0.4, "cure": 0.85}), source="test rules")
     yield running
     running.kill()
+
+
+@pytest.fixture(scope="session")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
+    """One server inside this process, with a small rule set active, for all tests that change nothing."""
+    running = Inside(tmp_path_factory.mktemp("refusing") / "data").start()
+    running.client.activate(make_bundle({"根治": 0.97, "特效": 0.65}))
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")

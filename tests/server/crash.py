@@ -32,7 +32,9 @@ from typing import TYPE_CHECKING, Any
 from cluster import Cluster
 from stdnum.cn import uscc
 
-from fairpost.server import CallFailed, Client
+from fairpost.client import CallFailed, Client
+from fairpost.server.access import keys
+from fairpost.server.audit.reading import verify as verify_chain
 from fairpost.server.registry import Keys, Registry
 from fairpost.server.registry.verify import verify
 from fairpost.server.store import Store
@@ -62,11 +64,16 @@ class Server:
         port_file.unlink(missing_ok=True)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FAIRPOST_")}
         environment |= {"FAIRPOST_REGISTRY": self.registry}
-        command = [Path(sys.executable).with_name("fairpost"), "serve", "--no-rules", "--port", "0"]
+        command = [Path(sys.executable).with_name("fairpost"), "serve", "--workers", "1", "--no-rules", "--port", "0"]
         command += ["--port-file", port_file, "--data-dir", self.folder / "data"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*map(str, command)], env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                [*map(str, command)],
+                env=environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                process_group=0,
             )
         deadline = time.monotonic() + _SECONDS
         while not port_file.exists():
@@ -77,7 +84,7 @@ class Server:
         return self
 
     def kill(self) -> None:
-        self.process.kill()
+        os.killpg(self.process.pid, signal.SIGKILL)  # with its workers
         self.process.wait()
 
     def client(self) -> Client:
@@ -215,11 +222,14 @@ def look(server: Server, written: Written, counts: Counter[str]) -> None:
 
 
 def verified(server: Server, counts: Counter[str]) -> None:
-    keys = Keys.open(server.folder / "data" / "identity.key")
+    registry_keys = Keys.open(server.folder / "data" / "identity.key")
     with Store.open(server.registry, create=False) as store:
-        found = verify(Registry(store, keys).core)
+        found = verify(Registry(store, registry_keys).core)
+        chain = verify_chain(store)
     assert not found.differences, "\n".join(map(str, found.differences[:20]))
+    assert not chain.faults, "\n".join(chain.faults)
     counts["sellers verified"] += found.sellers
+    counts["audit entries verified"] += chain.entries
 
 
 def strike_down(
@@ -266,7 +276,9 @@ def rounds(store: str, number: int, seed: int, report: Any) -> Counter[str]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fairpost-crash-")))
         for server in servers(folder, cluster, number):
             stack.callback(server.kill)
-            with server.client() as client:
+            with Store.open(server.registry, create=False) as opened:
+                api_key, _ = keys.create(opened, "crash-test", ["publisher"])
+            with Client(f"127.0.0.1:{server.port}", api_key=api_key) as client:
                 client.activate(bundle(), source="crash test")
             for _ in range(min(PER_STORE, number - counts["rounds"])):
                 one_round(server, cluster, chance, counts)

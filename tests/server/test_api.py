@@ -11,7 +11,7 @@ import pytest
 from google.protobuf import descriptor_pb2
 
 from fairpost.engine import vocabulary
-from fairpost.server.decisions import DecisionIds
+from fairpost.engine.decision_ids import DecisionIds
 from fairpost.v1 import (
     appeal_pb2,
     complaint_pb2,

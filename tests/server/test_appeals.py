@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from fairpost.cli.app import app
+from fairpost.client import CallFailed
 from fairpost.rules import compile_packs, load_packs
-from fairpost.server import CallFailed
 from fairpost.server.errors import ServiceError
 from fairpost.server.registry import Keys, Registry, log
 from fairpost.server.registry.days import turn_days
@@ -393,7 +393,7 @@ def test_any_text_survives_the_form(texts: list[str], channel: str) -> None:
         "rules": ["a.b", "a.c"],
         "seller": {"registration": "active", "licences": [], "strikes": {"MEDICAL": 2}, "tenure_days": 0},
     }
-    found = yaml.safe_load(case_pack("12ab", 7, post))
+    found = yaml.safe_load(case_pack("appeal-12ab", {"zh": "甲", "en": "a"}, post))
     (case,) = found["cases"]["a.b"]["pass"]
     assert [case["text"], *case.get("extra_texts", [])] == [text for text in texts if text]
     assert case.get("channel", "") == channel

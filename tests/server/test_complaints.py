@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairpost.server import CallFailed
+from fairpost.client import CallFailed
 from fairpost.server.errors import ServiceError
 from fairpost.server.registry import Keys, Registry, log
 from fairpost.server.registry.clocks import answer_due, clocks, handling_due, is_working_day, late, next_due

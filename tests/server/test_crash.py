@@ -22,14 +22,14 @@ def crash() -> Any:
 
 
 def test_sqlite(crash: Any) -> None:
-    counts = crash.rounds("sqlite", 4, 5, lambda counts: None)
-    assert counts["killed server"] == 4
-    assert counts["acknowledged"] >= 8
+    counts = crash.rounds("sqlite", 2, 5, lambda counts: None)
+    assert counts["killed server"] == 2
+    assert counts["acknowledged"] >= 4
 
 
 def test_postgresql(crash: Any, postgresql: Any) -> None:
     """One of each: the server, a backend, the database server."""
-    counts = crash.rounds("postgresql", 4, 1, lambda counts: None)
-    assert counts["rounds"] == 4
+    counts = crash.rounds("postgresql", 3, 1, lambda counts: None)
+    assert counts["rounds"] == 3
     assert {"killed server", "killed backend", "killed postgresql"} <= counts.keys()
     assert counts["acknowledged"] >= 8

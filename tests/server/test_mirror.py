@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fairpost.server import CallFailed
-from fairpost.server.mirror import SellerMirror
+from fairpost.client import CallFailed
+from fairpost.client.mirror import SellerMirror
 from fairpost.v1 import registry_pb2, seller_event_pb2, standing_pb2
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from fairpost.client import CallFailed
 from fairpost.engine.dates import LAW_ZONE
 from fairpost.engine.vocabulary import LICENCES
-from fairpost.server import CallFailed
 from fairpost.server.registry import Keys, Registry
 from fairpost.server.store import Store
 from fairpost.v1 import registry_pb2, seller_event_pb2, seller_pb2, standing_pb2

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fairpost.client import CallFailed
 from fairpost.engine import RuleSet
-from fairpost.server import CallFailed
 from fairpost.v1 import rules_pb2, verdict_pb2
 
 if TYPE_CHECKING:
@@ -91,15 +93,13 @@ def test_pages_of_revisions(inside: Any, bundle: Any) -> None:
     for i in range(5):
         client.activate(bundle(WORDS, name=f"n{i}"))
     request = rules_pb2.ListRevisionsRequest(page_size=2)
-    page = client.rules.ListRevisions(request)
+    page = client.call("ListRevisions", request)
     assert [revision.name for revision in page.revisions] == ["n4", "n3"]
     request.page_token = page.next_page_token
-    page = client.rules.ListRevisions(request)
+    page = client.call("ListRevisions", request)
     assert ([revision.name for revision in page.revisions], page.next_page_token) == (["n2"], "")
     assert len(list((running.data_dir / "rules").glob("*.fpb"))) == 3
-    with pytest.raises(Exception) as caught:  # noqa: PT011
-        client.rules.ListRevisions(rules_pb2.ListRevisionsRequest(page_token="forged"))
-    found = CallFailed.of(caught.value)  # type: ignore[arg-type]
+    found = failure(client.call, "ListRevisions", rules_pb2.ListRevisionsRequest(page_token="forged"))
     assert (found.code, found.reason) == ("INVALID_ARGUMENT", "REASON_INVALID_PAGE_TOKEN")
 
 
@@ -113,7 +113,11 @@ def test_refused_bundles_leave_the_active_one(inside: Any, bundle: Any) -> None:
     version = bytearray(good)
     version[8] ^= 0x7F
     cases = [
-        (b"", "REASON_INVALID_FIELD", "bundle: is required: the bytes that `fairpost rules compile` wrote"),
+        (
+            b"",
+            "REASON_INVALID_FIELD",
+            "bundle: is required: the bytes that `fairpost rules compile` wrote; or revision, of one that is kept here",
+        ),
         (b"no bundle at all", "REASON_INVALID_BUNDLE", "bundle: 16 bytes is shorter than a bundle's header (64 bytes)"),
         (good[:1000], "REASON_INVALID_BUNDLE", f"bundle: truncated: 1000 bytes, the header says {len(good)}"),
         (bytes(flipped), "REASON_INVALID_BUNDLE", None),
@@ -130,7 +134,21 @@ def test_refused_bundles_leave_the_active_one(inside: Any, bundle: Any) -> None:
             failed = status.last_failure
             assert (failed.reason, failed.message, failed.source) == (reason, found.message, "bad")
         assert client.check("根治").revision == revision
-    assert [path.name for path in (running.data_dir / "rules").glob("*.fpb*")] == [f"{revision}.fpb"]
+    assert sorted(path.name for path in (running.data_dir / "rules").iterdir()) == [
+        f"{revision}.fpb",
+        "activations.json",
+    ]
+
+
+def test_what_a_dead_worker_was_receiving_is_removed(inside: Any, bundle: Any) -> None:
+    running = inside().start()
+    folder = running.data_dir / "rules"
+    abandoned, recent = folder / "arriving-abandoned", folder / "arriving-recent"
+    for path in (abandoned, recent):
+        path.write_bytes(b"half a bundle")
+    os.utime(abandoned, (time.time() - 4000, time.time() - 4000))
+    running.client.activate(bundle(WORDS))
+    assert (abandoned.exists(), recent.exists()) == (False, True)  # the other may be another worker's of now
 
 
 def test_empty_and_shrunk_rule_sets_need_force(inside: Any, bundle: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,3 +132,34 @@ def test_a_folder_that_takes_no_snapshot(
     registry.close()
     assert "snapshot not written" in capsys.readouterr().out
     assert standings(opened())[0] == (2, 0, 1)
+
+
+def test_one_snapshot_is_written_at_a_time(
+    opened: Any, registration: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = opened()
+    registry.sellers.register(registration("s-1"))
+    snapshots = registry.lookups._snapshots
+    begun, may_end = threading.Event(), threading.Event()
+    save = type(registry.lookups.table).save
+    saved: list[int] = []
+
+    def slow(table: Any, path: Path) -> None:
+        begun.set()
+        assert may_end.wait(10)
+        saved.append(table.sequence)
+        save(table, path)
+
+    monkeypatch.setattr(type(registry.lookups.table), "save", slow)
+    writing = threading.Thread(target=snapshots.save, args=(registry.lookups.table,))
+    writing.start()
+    assert begun.wait(10)
+    snapshots.save(registry.lookups.table, wait=False)  # leaves it at that
+    at_the_end = threading.Thread(target=snapshots.save, args=(registry.lookups.table,))
+    at_the_end.start()
+    may_end.set()
+    writing.join(10)
+    at_the_end.join(10)
+    assert saved == [1]
+    assert len(list(tmp_path.glob("standings-1-*.snapshot"))) == 1
+    assert "snapshot not written" not in capsys.readouterr().out

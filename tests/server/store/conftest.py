@@ -28,6 +28,12 @@ class Clock:
         self.day += timedelta(days=days)
 
 
+@pytest.fixture(autouse=True)
+def _frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who follows the log until there is nothing more waits for an empty part."""
+    monkeypatch.setattr("fairpost.server.registry.watching._CHECKPOINT_SECONDS", 0.1)
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

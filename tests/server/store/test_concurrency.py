@@ -13,8 +13,8 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from fairpost.client import CallFailed
 from fairpost.engine.dates import today
-from fairpost.server import CallFailed
 from fairpost.server.errors import Aborted, ServiceError, Unavailable
 from fairpost.server.registry import Keys, Registry
 from fairpost.server.store import Store, StoreError, schema

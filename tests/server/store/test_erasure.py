@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from fairpost.server import CallFailed
+from fairpost.client import CallFailed
 from fairpost.server.errors import ServiceError
 from fairpost.server.registry import Registry
 from fairpost.server.registry.erasure import kept_until

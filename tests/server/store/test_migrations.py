@@ -191,7 +191,10 @@ def test_the_revisions_make_the_schema(store_url: str, begin: str) -> None:
             connection.execute(sa.text("INSERT INTO store VALUES (1, '0a1b2c3d', 0)"))
     Store.open(store_url, migrate=True).close()
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        # The search index is what each store has for it: no table that both could have.
+        opts: dict[str, Any] = {"include_name": lambda name, *_: not str(name).startswith("document_search")}
+        opts |= {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, schema.metadata) == []
         inspector = sa.inspect(connection)
         for table in schema.metadata.sorted_tables:
@@ -213,9 +216,9 @@ def test_the_revisions_make_the_schema(store_url: str, begin: str) -> None:
 
 def test_revisions_are_one_line() -> None:
     scripts = list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())
-    assert [script.revision for script in reversed(scripts)] == [
-        f"{number:04}" for number in range(1, len(scripts) + 1)
-    ]
+    line = [script.revision for script in reversed(scripts)]
+    assert line == sorted(set(line))
+    assert [script.down_revision for script in reversed(scripts)] == [None, *line[:-1]]
     assert scripts[0].revision == newest()
 
 
