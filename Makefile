@@ -25,7 +25,7 @@ NATIVE := $(wildcard engine/*.pyx engine/*.pxd engine/kernels/*.h)
 CYTHON := $(wildcard engine/*.pyx engine/*.pxd)
 PYTEST := $(BIN)/pytest
 
-.PHONY: help setup build demo test crash mutate fuzz lint format types stubs check-stubs bench instructions eval readme clean distclean
+.PHONY: help setup build demo test crash soak mutate fuzz lint format types stubs check-stubs bench load pages instructions pictures eval readme clean distclean
 
 help: ## this list
 	@echo "fairpost: judges social-commerce posts"
@@ -36,11 +36,15 @@ demo: $(VENV)/.installed build/.native ## set up, start the server, judge the sa
 
 test: $(VENV)/.installed-dev build/.native ## set up and run the tests on all cores (ARGS='-k name' picks some; JOBS=0: in one process)
 	@.ci/system --optional pg_ctlcluster postgresql
+	@.ci/system --optional chromium
 	$(PYTEST) -n $(or $(JOBS),auto) --dist worksteal $(ARGS)
 
 crash: $(VENV)/.installed-dev build/.native ## kill a server under write load, 200 times on each store, and look what is left (ARGS='--rounds 20 --store sqlite')
 	@.ci/system --optional pg_ctlcluster postgresql
 	PYTHONPATH=tests $(BIN)/python tests/server/crash.py $(ARGS)
+
+soak: $(VENV)/.installed-dev build/.native ## 1,000 activations of alternating rule sets under load, then a worker killed every second for a minute (ARGS='--activations 100')
+	$(BIN)/python benchmarks/soak.py $(ARGS)
 
 mutate: $(VENV)/.installed-dev build/.native ## what the shipped rules find when their cases are written by evaders; fails below a floor (ARGS='--pairs --lost 3')
 	$(BIN)/fairpost rules mutate $(ARGS)
@@ -62,7 +66,7 @@ format: $(VENV)/.installed-dev ## let ruff format the Python files
 	$(BIN)/ruff format .
 
 types: $(VENV)/.installed-dev build/.native ## mypy, on the symlink view that shows folders as packages
-	$(BIN)/mypy -p fairpost.engine -p fairpost.rules -p fairpost.server -p fairpost.cli
+	$(BIN)/mypy -p fairpost.engine -p fairpost.rules -p fairpost.server -p fairpost.client -p fairpost.cli
 
 stubs: $(VENV)/.installed-dev ## generate the committed protobuf stubs
 	$(BIN)/python proto/generate.py
@@ -75,8 +79,19 @@ bench: $(VENV)/.installed-bench build/.native ## benchmarks beside other matcher
 	$(PYTEST) benchmarks -q --benchmark-enable --benchmark-quiet --benchmark-disable-gc --benchmark-timer=time.process_time --benchmark-json=build/bench.json $(ARGS)
 	$(BIN)/python benchmarks/report.py build/bench.json $(if $(ARGS),,--write)
 
+load: $(VENV)/.installed-dev build/.native ## a server under load from the C++ client that FAIRPOST_LOADGEN names (ARGS='--workers 1,2'; docs/capacity.md)
+	PYTHONPATH=tests $(BIN)/python benchmarks/load.py $(ARGS)
+
+pages: $(VENV)/.installed-dev build/.native ## the public pages with 10,000 documents on each store, and under a flood of checks (ARGS='--stores sqlite')
+	@.ci/system --optional pg_ctlcluster postgresql
+	PYTHONPATH=tests $(BIN)/python benchmarks/pages.py $(ARGS)
+
 instructions: $(VENV)/.installed-dev build/.native ## instructions a post on the scalar path, compared with benchmarks/instructions.json (ARGS=--store: stored anew)
 	PYTHONPATH=tests $(BIN)/python benchmarks/instructions.py $(ARGS)
+
+pictures: $(VENV)/.installed-dev build/.native ## pictures of every page into docs/pictures, at 390 and 1280 pixels, in Chinese and English (ARGS='home rules' picks some)
+	@.ci/system --optional chromium chromium fonts-noto-cjk
+	PYTHONPATH=tests $(BIN)/python -m browser.pictures $(ARGS)
 
 eval: $(VENV)/.installed-dev build/.native ## how well the shipped rules judge: unseen posts, and real ones where the corpora are (ARGS='--only unseen --show 20')
 	$(BIN)/python benchmarks/evaluate.py $(FAIRPOST_CORPORA) $(ARGS)

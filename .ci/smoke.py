@@ -28,6 +28,15 @@ def run(*arguments: str, status: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+def assert_pages() -> None:
+    """Templates, messages and static files of the pages are in the wheel."""
+    from importlib import resources
+
+    web = resources.files("fairpost.server.web")
+    for path in ("templates/base.html", "templates/console/layout.html", "messages/zh/common.yaml", "static/site.css"):
+        assert web.joinpath(path).is_file(), f"the wheel has no {path}"
+
+
 def main(extras: str) -> None:
     """Walk through the commands that need no server."""
     installed = Path(fairpost.engine.__file__)
@@ -51,6 +60,7 @@ def main(extras: str) -> None:
             assert [row["action"] for row in rows] == [rules.check(text).action.name for text in (GOOD, BAD)]
             run("check", str(posts), "-o", str(Path(folder) / "out.parquet"))
             assert "no request failed" in run("demo")
+            assert_pages()
     print(f"wheel works ({extras})")
 
 
