@@ -25,7 +25,7 @@ __all__ = ["Running", "alive", "until"]
 _START_SECONDS = 60.0  # the first start with the shipped packs compiles them
 
 
-def until(holds: Callable[[], object], seconds: float = 20.0) -> None:
+def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for what is to come to pass."""
     deadline = time.monotonic() + seconds
     while not holds():
@@ -106,13 +106,13 @@ class Running:
         """SIGTERM; gives the exit status."""
         self.client.close()
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         """SIGKILL, to the supervisor and all its children."""
         self.client.close()
         self.kill_now()
-        self.process.wait(20)
+        self.process.wait(60)
 
     def kill_now(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -122,7 +122,7 @@ class Running:
         lines = [json.loads(line) for line in self.printed().splitlines() if line.startswith("{")]
         return {line["child"]: line["pid"] for line in lines if line.get("event") == "child serves"}
 
-    def wait_logged(self, event: str, count: int = 1, seconds: float = 20.0, **entries: Any) -> list[dict[str, Any]]:
+    def wait_logged(self, event: str, count: int = 1, seconds: float = 60.0, **entries: Any) -> list[dict[str, Any]]:
         """Lines of the log with this event and these entries, once there are so many."""
         deadline = time.monotonic() + seconds
         while True:

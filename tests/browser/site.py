@@ -151,4 +151,4 @@ class Site:
             self.running.client.close()
         if self.running.process.poll() is None:
             self.running.kill_now()
-            self.running.process.wait(20)
+            self.running.process.wait(60)

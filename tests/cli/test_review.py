@@ -40,7 +40,7 @@ def packed(folder: Path, more: str = "") -> bytes:
 
 def queued(client: Client, count: int) -> list[review_pb2.Review]:
     """The queue, once it has so many."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(found := list(client.reviews())) < count:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -114,19 +114,19 @@ def test_what_has_no_request_id_is_never_sent_twice(scripted: Scripted, make: An
 
 
 def test_the_deadline_bounds_everything(scripted: Scripted, make: Any, slept: Any) -> None:
-    client = make(scripted.target, timeout=0.3)
-    scripted.script += [Delay(5)]
+    client = make(scripted.target, timeout=10)
+    client.lookup("s")  # connected
+    scripted.script += [Delay(60)]
     begun = time.monotonic()
     with pytest.raises(CallFailed) as caught:
-        client.lookup("s")
-    assert (caught.value.code, len(scripted.calls)) == ("DEADLINE_EXCEEDED", 1)
-    assert 0.25 < time.monotonic() - begun < 2
+        client.with_options(timeout=0.6).lookup("s")
+    assert (caught.value.code, len(scripted.calls)) == ("DEADLINE_EXCEEDED", 2)
+    assert 0.5 < time.monotonic() - begun < 10
     # A pause that would reach the deadline is not begun; the failure is the server's.
-    scripted.script += [Fail("RESOURCE_EXHAUSTED", retry_after=0.4)]
+    scripted.script += [Fail("RESOURCE_EXHAUSTED", retry_after=10)]
     with pytest.raises(CallFailed) as caught:
         client.lookup("s")
-    assert (caught.value.code, caught.value.retry_after, slept.pauses) == ("RESOURCE_EXHAUSTED", 0.4, [])
-    client.with_options(timeout=1.0).lookup("s")
+    assert (caught.value.code, caught.value.retry_after, slept.pauses) == ("RESOURCE_EXHAUSTED", 10, [])
     with pytest.raises(ValueError, match="every call has a deadline"):
         client.with_options(timeout=0)
 
@@ -148,18 +148,18 @@ def test_the_budget_bounds_retries(scripted: Scripted, make: Any) -> None:
 
 def test_hedging(scripted: Scripted, make: Any) -> None:
     client = make(scripted.target, hedge_after=0.05)
-    scripted.script += [Delay(20)]
+    scripted.script += [Delay(60)]
     begun = time.monotonic()
     client.lookup("s")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     assert [call.method for call in scripted.calls] == ["LookupSeller"] * 2
-    assert scripted.calls[0].cancelled.wait(5), "the late one goes on"
+    assert scripted.calls[0].cancelled.wait(20), "the late one goes on"
     assert client._caller.budget.tokens == pytest.approx(99.1)  # one for the hedge, a tenth back for the answer
 
 
 def test_a_hedge_that_fails_leaves_the_first(scripted: Scripted, make: Any) -> None:
     client = make(scripted.target, hedge_after=0.05)
-    scripted.script += [Delay(0.4), Fail("UNAVAILABLE")]
+    scripted.script += [Delay(1.5), Fail("UNAVAILABLE")]
     client.lookup("s")
     assert len(scripted.calls) == 2
     # A refusal is the answer, whichever says it.

@@ -40,14 +40,15 @@ def test_check_batch(scripted: Scripted, make: Any) -> None:
     assert repr(bad) == "Checked(error=INVALID_ARGUMENT: scripted bad post)"
 
 
-@pytest.mark.parametrize("fail", [Fail("UNAVAILABLE"), Fail("RESOURCE_EXHAUSTED", retry_after=60.0), Delay(20)])
+@pytest.mark.parametrize("fail", [Fail("UNAVAILABLE"), Fail("RESOURCE_EXHAUSTED", retry_after=60.0), Delay(60)])
 @pytest.mark.parametrize(
     ("policy", "action", "exposure"),
     [("allow", verdict_pb2.ACTION_ALLOW, 1.0), ("review", verdict_pb2.ACTION_REVIEW, 0.0)],
 )
 def test_declared_verdicts(scripted: Scripted, make: Any, fail: Any, policy: Any, action: int, exposure: float) -> None:
     scripted.script += [fail] * 2
-    client = make(scripted.target, on_failure=policy, timeout=0.2, retry=Retry(attempts=1))
+    timeout = 0.3 if isinstance(fail, Delay) else 30
+    client = make(scripted.target, on_failure=policy, timeout=timeout, retry=Retry(attempts=1))
     code = "DEADLINE_EXCEEDED" if isinstance(fail, Delay) else fail.code
     for checked in (client.check("好茶", id="p"), client.check_batch([post_pb2.Post(id="p")])[0]):
         assert (checked.degraded, checked.why.code) == (True, code)
@@ -78,7 +79,7 @@ def test_nothing_is_declared_unasked(scripted: Scripted, make: Any) -> None:
 
 def test_options_share_connections(scripted: Scripted, make: Any) -> None:
     client = make(scripted.target)
-    quick = client.with_options(timeout=0.1)
+    quick = client.with_options(timeout=10)
     quick.check("好茶")
     client.check("好茶")
     assert len({call.peer for call in scripted.calls}) == 1
@@ -122,14 +123,13 @@ def many(client: Any, number: int, **options: Any) -> list[Any]:
 
 
 def test_posts_travel_together(scripted: Scripted, make: Any) -> None:
-    got = many(make(scripted.target), 20, max_posts=8, max_wait=0.3)
+    got = many(make(scripted.target), 24, max_posts=8, max_wait=30)
     assert [found.post_id for found in got if not isinstance(found, CallFailed)] == [
-        str(i) for i in range(20) if i != 3
+        str(i) for i in range(24) if i != 3
     ]
     assert got[3].code == "INVALID_ARGUMENT"  # its own error, and nobody else's
     assert {call.method for call in scripted.calls} == {"CheckPosts"}
-    assert sorted(len(call.request.posts) for call in scripted.calls)[-2:] == [8, 8]
-    assert sum(len(call.request.posts) for call in scripted.calls) == 20
+    assert [len(call.request.posts) for call in scripted.calls] == [8, 8, 8]
 
 
 def test_a_batch_is_bounded_by_bytes(scripted: Scripted, make: Any) -> None:
@@ -152,7 +152,7 @@ def test_a_lonely_post_waits_for_nobody_long(scripted: Scripted, make: Any) -> N
     begun = time.monotonic()
     (got,) = many(make(scripted.target), 1, max_wait=0.05)
     assert got.post_id == "0"
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 15
     with pytest.raises(ValueError, match="max_wait is -1"):
         make(scripted.target).batched(max_wait=-1)
 
@@ -160,7 +160,7 @@ def test_a_lonely_post_waits_for_nobody_long(scripted: Scripted, make: Any) -> N
 def test_a_cancelled_task_takes_nobody_with_it(scripted: Scripted) -> None:
     async def run() -> list[Any]:
         async with AsyncClient(scripted.target) as client:
-            batcher = client.batched(max_wait=0.1)
+            batcher = client.batched(max_wait=0.5)
             checks = [asyncio.create_task(batcher.check("x", id=str(i))) for i in range(4)]
             await asyncio.sleep(0.02)
             checks[0].cancel()

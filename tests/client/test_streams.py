@@ -10,6 +10,7 @@ import pytest
 from client.scripted import Delay, Fail, Leave, Lie, Scripted
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from running import until
 
 from fairpost.client import CallFailed, Client, Retry
 from fairpost.client.batches import Filling, batches
@@ -105,29 +106,29 @@ def test_an_answer_to_another_batch_is_refused(scripted: Scripted, make: Any) ->
 
 
 def test_an_answer_that_does_not_come(scripted: Scripted, make: Any) -> None:
-    scripted.script += [Delay(20, after=1)]
-    stream = make(scripted.target, timeout=0.3).check_many(some_posts(6), batch=2)
+    scripted.script += [Delay(60, after=1)]
+    stream = make(scripted.target, timeout=1.5).check_many(some_posts(6), batch=2)
     assert [next(stream).post_id, next(stream).post_id] == ["0", "1"]
     begun = time.monotonic()
-    with pytest.raises(CallFailed, match=r"DEADLINE_EXCEEDED: no answer within 0.3 s"):
+    with pytest.raises(CallFailed, match=r"DEADLINE_EXCEEDED: no answer within 1.5 s"):
         next(stream)
-    assert 0.2 < time.monotonic() - begun < 5
+    assert 1.4 < time.monotonic() - begun < 15
 
 
 def test_who_takes_his_time_is_not_late(scripted: Scripted, make: Any) -> None:
     """Neither a slow reader nor a slow iterable is the server's fault."""
 
     def slowly() -> Any:
-        for post in some_posts(3):
-            time.sleep(0.4)
+        for post in some_posts(2):
+            time.sleep(1.2)
             yield post
 
-    client = make(scripted.target, timeout=0.25)
-    assert len(ids(client.check_many(slowly(), batch=1))) == 3
-    for number, _ in enumerate(client.check_many(some_posts(8), batch=2, in_flight=1)):
-        if number % 2:
-            time.sleep(0.4)
-    assert number == 7
+    client = make(scripted.target, timeout=1.0)
+    assert len(ids(client.check_many(slowly(), batch=1))) == 2
+    for number, _ in enumerate(client.check_many(some_posts(6), batch=2, in_flight=1)):
+        if number in (1, 3):
+            time.sleep(1.2)
+    assert number == 5
 
 
 def test_back_pressure(scripted: Scripted, make: Any) -> None:
@@ -154,9 +155,9 @@ def test_a_stream_left_early_ends_at_the_server(scripted: Scripted, make: Any) -
     stream = make(scripted.target).check_many(some_posts(1000), batch=1, in_flight=1)
     next(stream)
     stream.close()
-    assert scripted.calls[0].cancelled.wait(5)
-    time.sleep(0.1)
-    assert not [t for t in threading.enumerate() if t.name in ("fairpost-feeder", "fairpost-watchdog")]
+    assert scripted.calls[0].cancelled.wait(20)
+    ours = ("fairpost-feeder", "fairpost-watchdog")
+    until(lambda: not [t for t in threading.enumerate() if t.name in ours])
 
 
 def test_what_the_iterable_raises_comes_after_the_answers(scripted: Scripted, make: Any) -> None:
@@ -171,24 +172,32 @@ def test_what_the_iterable_raises_comes_after_the_answers(scripted: Scripted, ma
 
 
 def test_a_declared_verdict_for_what_no_server_answered(scripted: Scripted, make: Any) -> None:
-    scripted.script += [Fail("UNAVAILABLE", after=1), Fail("UNAVAILABLE"), Fail("UNAVAILABLE")]
+    scripted.script += [Fail("UNAVAILABLE")] * 3
     client = make(scripted.target, on_failure="review", retry=Retry(attempts=3))
     got = list(client.check_many(some_posts(12), batch=2, in_flight=2))
     assert ids(got) == [str(i) for i in range(12)]
     lost = [checked for checked in got if checked.degraded]
-    assert ids(lost) == ["2", "3", "4", "5"]  # the two batches that were on their way
+    # One or two batches were on their way, as the iterable was read before or after the failures.
+    assert ids(lost) in (["0", "1"], ["0", "1", "2", "3"])
     assert {checked.action for checked in lost} == {verdict_pb2.ACTION_REVIEW}
     assert all(checked.why is not None and checked.why.code == "UNAVAILABLE" for checked in lost)
     assert {checked.action for checked in got if not checked.degraded} == {verdict_pb2.ACTION_LIMIT}
-    # Late answers, too; the stream goes on.
-    scripted.script += [Delay(20)]
-    got = list(client.with_options(timeout=0.2).check_many(some_posts(4), batch=2, in_flight=1))
+
+
+def test_a_declared_verdict_for_late_answers(scripted: Scripted, make: Any) -> None:
+    """The stream goes on."""
+    scripted.script += [Delay(60)]
+    client = make(scripted.target, on_failure="review", timeout=3.0)
+    got = list(client.check_many(some_posts(4), batch=2, in_flight=1))
     assert [checked.degraded for checked in got] == [True, True, False, False]
     assert got[0].why.code == "DEADLINE_EXCEEDED"
-    # A refusal is no outage.
-    scripted.script += [Fail("UNAUTHENTICATED")]
-    with pytest.raises(CallFailed):
-        list(client.check_many(some_posts(4)))
+
+
+def test_a_refusal_is_no_outage(scripted: Scripted, make: Any) -> None:
+    scripted.script += [Fail("UNAUTHENTICATED")] * 6  # grpc.aio may lose the status, and then it is asked for again
+    with pytest.raises(CallFailed) as caught:
+        list(make(scripted.target, on_failure="review").check_many(some_posts(4)))
+    assert caught.value.code == "UNAUTHENTICATED"
 
 
 def test_batches_by_number_and_bytes() -> None:

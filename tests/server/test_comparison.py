@@ -37,7 +37,7 @@ def compare(running: Any, **fields: Any) -> rules_pb2.CompareRulesResponse:
 
 def check(running: Any, *posts: post_pb2.Post) -> None:
     running.client.call("CheckPosts", filter_pb2.CheckPostsRequest(posts=posts))
-    assert running.server.reviews.intake.wait(10)
+    assert running.server.reviews.intake.wait(60)
 
 
 def decide_all(running: Any, decisions: dict[str, int]) -> None:

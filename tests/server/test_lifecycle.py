@@ -128,16 +128,28 @@ def test_sigterm_drains(server: Any, bundle: Any) -> None:
     begun = time.monotonic()
     running.client.check_batch(posts)
     usual = time.monotonic() - begun
-    got: list[int] = []
-    caller = threading.Thread(target=lambda: got.append(len(running.client.check_batch(posts))))
-    caller.start()
-    time.sleep(usual / 2)  # in its midst
+    got: list[int | str] = []
+    client = running.client.with_options(retry=None)
+
+    def call() -> None:
+        try:
+            got.append(len(client.check_batch(posts)))
+        except CallFailed as failure:
+            got.append("late" if failure.reason == "REASON_DRAINING" or failure.unsent else str(failure))
+
+    callers = [threading.Thread(target=call) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    time.sleep(usual / 2)  # in their midst
     begun = time.monotonic()
     running.process.send_signal(signal.SIGTERM)
-    caller.join()
-    assert running.process.wait(15) == 0
-    assert got == [5_000]
-    assert time.monotonic() - begun < 9, "the drain waited for nothing"
+    for caller in callers:
+        caller.join()
+    assert running.process.wait(60) == 0
+    # On a busy machine one may come after the signal, and is told so.
+    assert 5_000 in got
+    assert set(got) <= {5_000, "late"}
+    assert time.monotonic() - begun < 9 + 4 * usual, "the drain waited for nothing"
     assert "drain" in running.printed()
 
 
@@ -148,7 +160,7 @@ def test_sigterm_ends_idle_streams_soon(server: Any, bundle: Any) -> None:
 
     def batches() -> Any:
         yield [post_pb2.Post(text="好茶")]
-        more.wait(20)
+        more.wait(60)
 
     stream = running.client.with_options(retry=None).stream(batches())
     assert len(next(stream).results) == 1
@@ -157,7 +169,7 @@ def test_sigterm_ends_idle_streams_soon(server: Any, bundle: Any) -> None:
         next(stream)
     assert caught.value.code in ("CANCELLED", "UNAVAILABLE")
     more.set()
-    assert running.process.wait(10) == 0
+    assert running.process.wait(60) == 0
 
 
 def test_sigterm_ends_a_busy_stream_between_batches(server: Any, bundle: Any) -> None:
@@ -181,7 +193,7 @@ def test_sigterm_ends_a_busy_stream_between_batches(server: Any, bundle: Any) ->
     assert (caught.value.code, caught.value.reason) == ("UNAVAILABLE", "REASON_DRAINING")
     assert caught.value.message == "the server is shutting down; send what was not answered to another"
     assert answered == list(range(1, len(answered) + 1))
-    assert running.process.wait(10) == 0
+    assert running.process.wait(60) == 0
 
 
 def test_port_in_use(server: Any) -> None:

@@ -56,7 +56,7 @@ def check(running: Any, *posts: post_pb2.Post | str, **fields: Any) -> list[Any]
     given = [post_pb2.Post(text=post) if isinstance(post, str) else post for post in posts]
     request = filter_pb2.CheckPostsRequest(posts=given, **fields)
     results = running.client.call("CheckPosts", request).results
-    assert running.server.reviews.intake.wait(10)
+    assert running.server.reviews.intake.wait(60)
     return [result.verdict for result in results]
 
 
@@ -132,7 +132,7 @@ def test_every_way_to_be_checked_hands_over_the_same(started: Any, by_messages: 
     check(running, post("beside"), post_pb2.Post(id="bad"))
     content = filter_pb2.CheckPostsRequest(posts=[post("plain", "疗效", extra_texts=[post_pb2.ExtraText(text="特效")])])
     client.call("CheckPosts", content)
-    assert running.server.reviews.intake.wait(10)
+    assert running.server.reviews.intake.wait(60)
     assert posts_of(listed(running)) == ["one", "streamed", "beside", "plain"]
     whole = {each.post_id: call(running, "GetReview", review_id=each.review_id).review for each in listed(running)}
     assert [(e.begin, e.end) for e in whole["one"].verdict.evidence] == [(0, 2)]
@@ -180,7 +180,7 @@ def test_the_queue_is_bounded_and_counts_what_it_leaves_out(started: Any) -> Non
         for number in range(20):
             running.client.call("CheckPost", filter_pb2.CheckPostRequest(post=post(str(number))))
         assert intake.lost >= 15
-    assert intake.wait(10)
+    assert intake.wait(60)
     there = len(listed(running))
     assert there + intake.lost == 20
     assert call(running, "GetReviewQueue").lost == intake.lost
@@ -346,7 +346,7 @@ def test_upholding_is_a_violation_with_one_strike(started: Any, registration: An
     # The same words as a graver verdict later: recorded already.
     running.client.activate(bundle({"特效": 0.97}), force=True)
     check(running, post("1", seller_id="s1"))
-    assert running.server.registry.violations.wait(10)
+    assert running.server.registry.violations.wait(60)
     assert sum(event.WhichOneof("change") == "strike" for event in events(running, "s1")) == 1
     # The seller appeals; somebody else decides, and all of it is undone, with a case for the rule.
     appeal = running.client.call(
@@ -411,7 +411,7 @@ def test_overturning_gives_a_regression_case(started: Any, registration: Any, bu
     # The very post, judged more severely later, is no violation: somebody has looked at it.
     running.client.activate(bundle({"特效": 0.97}), force=True)
     check(running, post("1", "他说：“特效”", seller_id="s1", language="zh"), post("9", "特效", seller_id="s1"))
-    assert running.server.registry.violations.wait(10)
+    assert running.server.registry.violations.wait(60)
     found = [e.violation.post_id for e in events(running, "s1") if e.WhichOneof("change") == "violation"]
     assert found == ["9"]
 
@@ -421,7 +421,7 @@ def test_overturning_a_recorded_violation_undoes_it(started: Any, registration: 
     running = started(review_actions="REVIEW,SHIELD")
     running.client.register(registration("s1"))
     check(running, post("1", "奇效", seller_id="s1"), post("2", "奇效", seller_id="s1"))
-    assert running.server.registry.violations.wait(10)
+    assert running.server.registry.violations.wait(60)
     one, two = listed(running)
     answer = decide(running, one.review_id, OVERTURNED)
     assert [(each.category, each.count) for each in answer.standing.strikes] == [("MEDICAL", 1)]

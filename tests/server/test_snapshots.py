@@ -146,14 +146,14 @@ def test_one_snapshot_is_written_at_a_time(
 
     def slow(table: Any, path: Path) -> None:
         begun.set()
-        assert may_end.wait(10)
+        assert may_end.wait(60)
         saved.append(table.sequence)
         save(table, path)
 
     monkeypatch.setattr(type(registry.lookups.table), "save", slow)
     writing = threading.Thread(target=snapshots.save, args=(registry.lookups.table,))
     writing.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     snapshots.save(registry.lookups.table, wait=False)  # leaves it at that
     at_the_end = threading.Thread(target=snapshots.save, args=(registry.lookups.table,))
     at_the_end.start()

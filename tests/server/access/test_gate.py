@@ -176,13 +176,13 @@ def test_threads_that_wait_for_callers_are_replaced() -> None:
 
     def held() -> None:
         wait = waits.begin(Call(), 60.0, lends=CALLS)
-        release.wait(10)
+        release.wait(60)
         waits.end(wait)
 
     for _ in range(5):
         pool.submit(held)
     pool.submit(done.set)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not done.is_set():
         assert time.monotonic() < deadline, "the last call starves"
         pool.lend(waits.sweep()[CALLS])
@@ -193,9 +193,9 @@ def test_threads_that_wait_for_callers_are_replaced() -> None:
     for _ in range(50):
         finished = threading.Event()
         pool.submit(finished.set)
-        assert finished.wait(5)
+        assert finished.wait(60)
     while pool.size > 2:
-        assert time.monotonic() < deadline + 10
+        assert time.monotonic() < deadline + 60
         pool.submit(lambda: None)
         time.sleep(0.01)
     pool.shutdown()
@@ -208,10 +208,10 @@ def test_a_call_knows_how_long_it_waited() -> None:
     pool.submit(time.sleep, 0.1)
     pool.submit(lambda: seen.append(queued()))
     pool.submit(done.set).add_done_callback(lambda _: seen.append("told"))
-    assert done.wait(5)
+    assert done.wait(60)
     pool.shutdown()
     waited, behind = seen[0]
-    assert 0.05 < waited < 2.0
+    assert 0.05 < waited < 60
     assert behind == 1
     assert seen[1] == "told"
     assert queued() == (0.0, 0)

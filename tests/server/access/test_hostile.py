@@ -72,12 +72,12 @@ def test_calls_of_which_nothing_comes(running: Any, path: str) -> None:
             raw.call(path)
         raw.flush()
         time.sleep(0.15)
-        answered(running, within=3.0)  # while they are open
-        deadline = time.monotonic() + 25
+        answered(running, within=20.0)  # while they are open
+        deadline = time.monotonic() + 60
         while resets(raw.events) < 40:
             assert time.monotonic() < deadline, resets(raw.events)
             raw.read(0.5)
-    answered(running, within=3.0)
+    answered(running, within=20.0)
     assert list(running.client.check_many([post_pb2.Post(text="好茶")] * 10))
 
 
@@ -87,8 +87,8 @@ def test_half_a_message(running: Any) -> None:
         for stream in streams:
             raw.connection.send_data(stream, b"\0\0\0\1\0" + b"x" * 100)  # 100 of 256
         raw.flush()
-        answered(running, within=3.0)
-        deadline = time.monotonic() + 10
+        answered(running, within=20.0)
+        deadline = time.monotonic() + 60
         while resets(raw.events) < 8:
             assert time.monotonic() < deadline
             raw.read(0.5)
@@ -99,7 +99,7 @@ def test_a_silent_stream_ends_as_cancelled(running: Any) -> None:
 
     def requests() -> Iterator[filter_pb2.StreamCheckRequest]:
         yield filter_pb2.StreamCheckRequest(posts=[post_pb2.Post(text="好茶")], sequence=1)
-        silent.wait(20)
+        silent.wait(60)
 
     call = stub(running).StreamCheck(requests())
     assert next(call).sequence == 1
@@ -107,7 +107,7 @@ def test_a_silent_stream_ends_as_cancelled(running: Any) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         next(call)
     assert caught.value.code() is grpc.StatusCode.CANCELLED
-    assert 1.0 < time.monotonic() - began < 5.0
+    assert 1.0 < time.monotonic() - began < 30
     silent.set()
 
 
@@ -119,7 +119,7 @@ def test_answers_that_are_not_read(running: Any) -> None:
         size = len(running.client.channel.unary_unary(f"/{CHECKS}")(request, timeout=20))
         assert size > 64 * 1024
         refused = False
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not refused:
             assert time.monotonic() < deadline, "answers without end are taken in"
             for _ in range(8):
@@ -131,7 +131,7 @@ def test_answers_that_are_not_read(running: Any) -> None:
             except CallFailed as error:
                 refused = error.reason == "REASON_ANSWERS_UNREAD"
         assert rss(running) - before < 60 * MIB
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:  # they are ended after stream_idle_seconds
             try:
                 running.client.check("好茶")
@@ -139,7 +139,7 @@ def test_answers_that_are_not_read(running: Any) -> None:
             except CallFailed:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-    answered(running, within=3.0)
+    answered(running, within=20.0)
 
 
 def test_a_stream_whose_answers_are_not_read(running: Any) -> None:
@@ -162,7 +162,7 @@ def test_a_stream_whose_answers_are_not_read(running: Any) -> None:
         except (TimeoutError, ConnectionError, h2.exceptions.StreamClosedError):
             pass
         assert rss(running) - before < 60 * MIB
-        answered(running, within=3.0)
+        answered(running, within=20.0)
 
 
 def test_a_flood_of_tiny_messages(running: Any) -> None:
@@ -190,7 +190,7 @@ def test_giant_messages(running: Any) -> None:
         assert below.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "at most 4194304 are taken" in below.details()
     assert rss(running) - before < 120 * MIB
-    answered(running, within=3.0)
+    answered(running, within=20.0)
 
 
 def test_streams_opened_and_reset_at_once(running: Any) -> None:
@@ -206,7 +206,7 @@ def test_streams_opened_and_reset_at_once(running: Any) -> None:
                 raw.read(0.001)
         except (ConnectionError, TimeoutError, h2.exceptions.ProtocolError):
             pass
-        answered(running, within=5.0)
+        answered(running, within=20.0)
     assert rss(running) - before < 60 * MIB
 
 
@@ -214,7 +214,7 @@ def test_cancelled_streams(running: Any) -> None:
     for _ in range(100):
         call = stub(running).StreamCheck(iter([filter_pb2.StreamCheckRequest(sequence=1)] * 3))
         call.cancel()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     checked = 0
     while not checked and time.monotonic() < deadline:
         with contextlib.suppress(CallFailed):  # as long as the server has not heard of all of it
@@ -224,7 +224,7 @@ def test_cancelled_streams(running: Any) -> None:
 
 def test_connections_that_say_nothing(running: Any) -> None:
     silent = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(200)]
-    answered(running, within=3.0)
+    answered(running, within=20.0)
     for each in silent:
         each.close()
 
@@ -237,14 +237,14 @@ def test_pings_without_end(running: Any) -> None:
                 raw.flush()
         raw.read(2.0, h2.events.ConnectionTerminated)
         assert any(isinstance(event, h2.events.ConnectionTerminated) for event in raw.events)
-    answered(running, within=3.0)
+    answered(running, within=20.0)
 
 
 def test_metadata_without_end(running: Any) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{running.port}") as channel:
         call = channel.unary_unary(f"/{STATUS}").future(b"", metadata=[("x", "y" * 60_000)], timeout=5)
         assert call.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL)
-    answered(running, within=3.0)
+    answered(running, within=20.0)
 
 
 def test_more_calls_than_a_connection_may_have_wait_at_the_client(running: Any) -> None:

@@ -201,12 +201,12 @@ def test_a_running_server_sees_changes(inside: Callable[..., Any]) -> None:
         keys.revoke(running.server.registry.core.store, text[3:11])
         revoked = time.monotonic()
         with pytest.raises(CallFailed) as caught:  # noqa: PT012  (until it does)
-            while time.monotonic() - revoked < 2.5:
+            while time.monotonic() - revoked < 30:
                 client.status()
                 time.sleep(0.05)
         assert caught.value.reason == "REASON_KEY_REVOKED"
         assert caught.value.message == f"authorization: key {text[3:11]} was revoked"
-        thread.join(5)
+        thread.join(60)
         assert [error.reason for error in ended] == ["REASON_KEY_REVOKED"]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from running import until
 
 from fairpost.server.errors import Unavailable
 from fairpost.server.registry import Registry, jobs
@@ -52,13 +53,13 @@ def test_a_lease_keeps_others_out(registries: Callable[..., Registry]) -> None:
     def part(_core: Any) -> tuple[Counter[str], bool]:
         ran.append("first")
         inside.set()
-        assert leave.wait(20)
+        assert leave.wait(60)
         return Counter(), False
 
     job = Job("slow", lambda core: True, part)
     holder = threading.Thread(target=lambda: Jobs(first.core).run(job))
     holder.start()
-    assert inside.wait(20)
+    assert inside.wait(60)
     other = Job("slow", lambda core: True, lambda core: (Counter({"x": 1}), False))
     assert Jobs(second.core).run(other).state == "held"
     # A dead holder's lease ends by itself.
@@ -127,7 +128,8 @@ def test_the_thread_runs_what_is_due(registries: Callable[..., Registry], monkey
     both = [Jobs(registries().core, jobs=each) for _ in range(2)]
     for one in both:
         one.start()
-    time.sleep(0.5)
+    until(lambda: ran)
+    time.sleep(0.3)  # whatever would come twice has come
     for one in both:
         one.close()
     assert len(ran) == 1

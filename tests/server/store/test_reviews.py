@@ -57,7 +57,7 @@ def hand_over(reviews: Reviews, rule_set: RuleSet, *posts: post_pb2.Post) -> Non
         seller = SELLER_NOT_FOUND if post.seller_id else SELLER_NONE
         handed.append((post.SerializeToString(), False, Held(number, DAY, seller, b"", f"decision-{number}", 0, 0)))
     reviews.intake.take(rule_set, handed)
-    assert reviews.intake.wait(20)
+    assert reviews.intake.wait(60)
 
 
 def listed(reviews: Reviews, order: int = 0, size: int = 1000, **conditions: Any) -> list[review_pb2.Review]:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,14 +38,14 @@ def test_a_child_is_the_supervisors(zygote: Zygote) -> None:
     def answer(question: str, content: Any) -> Any:
         assert question == "hello"
         asked.set()
-        answered.wait(10)
+        answered.wait(60)
         raise Refused("there is nothing to do")
 
     ours, theirs = socket.socketpair()
     with theirs:
         process = zygote.fork("worker", [theirs.fileno()])
     channel = Channel(ours, answer).start()
-    assert asked.wait(30)
+    assert asked.wait(60)
     status = dict(line.split(":\t") for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
     assert (int(status["PPid"]), status["Name"]) == (os.getpid(), "fairpost worker")
     # Its channel and the standard ones: nothing of the zygote's, nothing of ours.
@@ -61,9 +60,9 @@ def test_a_killed_child_says_so(zygote: Zygote) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         first = zygote.fork("worker", [theirs.fileno()])
-        begun = time.monotonic()
+        loaded = zygote._popen
         second = zygote.fork("web", [theirs.fileno(), 0])
-        assert time.monotonic() - begun < 1.0, "what was loaded is loaded again"
+        assert zygote._popen is loaded, "what was loaded is loaded again"
         for each in (first, second):
             each.kill()
             assert each.wait() == -signal.SIGKILL
