@@ -236,6 +236,7 @@ def test_envoy() -> None:
     # Deadlines are the caller's; only what reached no server is sent again.
     assert route["timeout"] == "0s"
     assert set(route["retry_policy"]["retry_on"].split(",")) == {"connect-failure", "refused-stream"}
+    assert cluster["health_checks"][0]["no_traffic_interval"] == cluster["health_checks"][0]["interval"]
     assert cluster["health_checks"][0]["grpc_health_check"]["service_name"] == "fairpost.v1.FilterService"
     assert connections["http_filters"][-1]["name"] == "envoy.filters.http.router"
     types = re.findall(r"type\.googleapis\.com/([\w.]+)", (DEPLOY / "envoy.yaml").read_text())
