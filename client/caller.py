@@ -7,6 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import grpc.aio
 
 from fairpost.client.catalogue import Repeat, Rpc
 from fairpost.client.connections import Process, Targets
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
     from fairpost.client.options import Options
 
-__all__ = ["Caller", "Link", "Shared", "expired", "with_request_id"]
+__all__ = ["FAULTS", "Caller", "Link", "Shared", "expired", "with_request_id"]
+
+FAULTS: Any = (grpc.RpcError, grpc.aio.UsageError, ValueError)
+"""What grpc raises of a call; the latter two, when its channel has been closed."""
+_CLOSED = "the client was closed"
 
 
 class Link:
@@ -57,7 +62,31 @@ class Shared:
         self.pace = pace
         self.budget = Budget(shape.budget, shape.gain)
         self.ring = Ring(len(links), pace.now)
-        self.process = Process()
+        self.closed = False
+        self._process = Process()
+
+    def require_usable(self) -> None:
+        """
+        Raises:
+            RuntimeError: this is a child that was forked off later.
+            CallFailed: the client was closed (code CANCELLED).
+        """
+        self._process.require_same()
+        if self.closed:
+            raise CallFailed("CANCELLED", _CLOSED)
+
+    def failure(self, error: Exception) -> CallFailed:
+        """What one of FAULTS means.
+
+        Raises:
+            CallFailed: the client was closed meanwhile (code CANCELLED), whatever else went wrong.
+            Exception: the fault itself, which is not of a call.
+        """
+        if self.closed:
+            raise CallFailed("CANCELLED", _CLOSED) from None
+        if isinstance(error, grpc.RpcError):
+            return CallFailed.of(error)
+        raise error
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         return self.targets.key.metadata() if self.targets.key is not None else ()
@@ -96,6 +125,7 @@ class Caller(Shared):
         super().__init__(targets, [Link(channel) for channel in channels], retry, pace)
 
     def close(self) -> None:
+        self.closed = True
         for link in self.links:
             link.channel.close()
 
@@ -104,7 +134,7 @@ class Caller(Shared):
         Raises:
             CallFailed: none of the targets can be reached within that time (code UNAVAILABLE).
         """
-        self.process.require_same()
+        self.require_usable()
         ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         futures = [grpc.channel_ready_future(link.channel) for link in self.links]
         for future in futures:
@@ -122,7 +152,7 @@ class Caller(Shared):
         Raises:
             CallFailed: refused, or not answered before the deadline.
         """
-        self.process.require_same()
+        self.require_usable()
         request = with_request_id(rpc, request)
         deadline = self.pace.now() + options.timeout
         attempts, index = 0, None
@@ -182,8 +212,8 @@ class Caller(Shared):
         """What target `index` answers; the ring is told how it went."""
         try:
             answer = result()
-        except grpc.RpcError as error:
-            failure = CallFailed.of(error)
+        except FAULTS as error:
+            failure = self.failure(error)
             self.ring.failed(index, failure)
             raise failure from None
         self.ring.answered(index)

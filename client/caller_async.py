@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 
-from fairpost.client.caller import Link, Shared, with_request_id
+from fairpost.client.caller import FAULTS, Link, Shared, with_request_id
 from fairpost.client.errors import CallFailed
 from fairpost.client.retrying import Pace, Retry, may_repeat
 
@@ -34,15 +34,26 @@ class AsyncCaller(Shared):
         super().__init__(targets, [Link(channel) for channel in channels], retry, pace)
 
     async def close(self) -> None:
+        self.closed = True
         for link in self.links:
             await link.channel.close()
+
+    def cancelled(self) -> None:
+        """To be asked before a CancelledError goes on: grpc.aio ends the calls of a closed channel with one, too.
+
+        Raises:
+            CallFailed: nobody cancelled this task, but the client was closed.
+        """
+        task = asyncio.current_task()
+        if self.closed and (task is None or not task.cancelling()):
+            self.require_usable()
 
     async def wait_ready(self, seconds: float) -> None:
         """
         Raises:
             CallFailed: none of the targets can be reached within that time (code UNAVAILABLE).
         """
-        self.process.require_same()
+        self.require_usable()
         waiting = [asyncio.ensure_future(link.channel.channel_ready()) for link in self.links]
         try:
             ready, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -58,7 +69,7 @@ class AsyncCaller(Shared):
         Raises:
             CallFailed: refused, or not answered before the deadline.
         """
-        self.process.require_same()
+        self.require_usable()
         request = with_request_id(rpc, request)
         deadline = self.pace.now() + options.timeout
         attempts, index = 0, None
@@ -83,10 +94,13 @@ class AsyncCaller(Shared):
     async def _once(self, rpc: Rpc, request: Message, index: int, left: float) -> Any:
         try:
             answer = await self.links[index].unary(rpc)(request, timeout=left, metadata=self.metadata())
-        except grpc.RpcError as error:
-            failure = CallFailed.of(error)
+        except FAULTS as error:
+            failure = self.failure(error)
             self.ring.failed(index, failure)
             raise failure from None
+        except asyncio.CancelledError:
+            self.cancelled()
+            raise
         self.ring.answered(index)
         return answer
 

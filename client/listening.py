@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import grpc
-
-from fairpost.client.caller import expired
+from fairpost.client.caller import FAULTS, expired
 from fairpost.client.catalogue import rpc
 from fairpost.client.errors import CallFailed
 from fairpost.client.streaming import stream_failure
@@ -83,7 +81,7 @@ def snapshot(caller: Caller, options: Options) -> Generator[registry_pb2.GetSnap
 
 def _parts(caller: Caller, rpc: Rpc, request: Any, index: int, silence: float) -> Iterator[Any]:
     """The parts of one call, with at most `silence` seconds before each."""
-    caller.process.require_same()
+    caller.require_usable()
     call = caller.links[index].parts(rpc)(request, metadata=caller.metadata())
     with Watchdog(silence, call.cancel, caller.pace.now) as watchdog:
         try:
@@ -93,8 +91,8 @@ def _parts(caller: Caller, rpc: Rpc, request: Any, index: int, silence: float) -
                 caller.ring.answered(index)
                 yield part
                 watchdog.wait()
-        except grpc.RpcError as error:
-            failure = stream_failure(CallFailed.of(error), expired(silence) if watchdog.bitten else None)
+        except FAULTS as error:
+            failure = stream_failure(caller.failure(error), expired(silence) if watchdog.bitten else None)
             caller.ring.failed(index, failure)
             raise failure from None
         finally:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import grpc.aio
-
-from fairpost.client.caller import expired
+from fairpost.client.caller import FAULTS, expired
 from fairpost.client.errors import CallFailed
 from fairpost.client.listening import GET_SNAPSHOT, SILENCE
 from fairpost.client.streaming import stream_failure
@@ -79,7 +78,7 @@ async def snapshot_async(
 
 async def _parts(caller: AsyncCaller, rpc: Rpc, request: Any, index: int, silence: float) -> AsyncIterator[Any]:
     """The parts of one call, with at most `silence` seconds before each."""
-    caller.process.require_same()
+    caller.require_usable()
     call = caller.links[index].parts(rpc)(request, metadata=caller.metadata())
     try:
         while True:
@@ -91,10 +90,13 @@ async def _parts(caller: AsyncCaller, rpc: Rpc, request: Any, index: int, silenc
             yield part
     except TimeoutError:
         raise expired(silence) from None
-    except grpc.RpcError as error:
-        failure = stream_failure(CallFailed.of(error), None)
+    except FAULTS as error:
+        failure = stream_failure(caller.failure(error), None)
         caller.ring.failed(index, failure)
         raise failure from None
+    except asyncio.CancelledError:
+        caller.cancelled()
+        raise
     finally:
         call.cancel()
 

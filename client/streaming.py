@@ -11,9 +11,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-import grpc
-
-from fairpost.client.caller import expired
+from fairpost.client.caller import FAULTS, expired
 from fairpost.client.catalogue import rpc
 from fairpost.client.errors import CallFailed
 from fairpost.client.verdicts import declares
@@ -165,7 +163,7 @@ def judge(caller: Caller, options: Options, requests: Iterable[Request], *, in_f
     """
     if in_flight < 1:
         raise ValueError(f"in_flight is {in_flight}; at least 1 batch must be on its way")
-    caller.process.require_same()
+    caller.require_usable()
     return _judged(caller, options, requests, _Outbox(in_flight))
 
 
@@ -197,8 +195,8 @@ def _judged(caller: Caller, options: Options, requests: Iterable[Request], outbo
                         caller.ring.answered(index)
                         yield request, response
                         outbox.reading()
-                except grpc.RpcError as error:
-                    failure = CallFailed.of(error)
+                except FAULTS as error:
+                    failure = caller.failure(error)
                 if failure is None and outbox.is_empty:
                     continue
                 failure = stream_failure(failure, expired(options.timeout) if watchdog.bitten else None)

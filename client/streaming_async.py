@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 
-from fairpost.client.caller import expired
+from fairpost.client.caller import FAULTS, expired
 from fairpost.client.errors import CallFailed
 from fairpost.client.streaming import STREAM_CHECK, check_answer, stream_failure
 from fairpost.client.verdicts import declares
@@ -142,7 +142,7 @@ def judge_async(
     """
     if in_flight < 1:
         raise ValueError(f"in_flight is {in_flight}; at least 1 batch must be on its way")
-    caller.process.require_same()
+    caller.require_usable()
     return _judged(caller, options, requests, in_flight)
 
 
@@ -173,8 +173,11 @@ async def _judged(
                     caller.ring.answered(index)
                     yield request, response
                     outbox.reading()
-            except grpc.RpcError as error:
-                failure = _unmasked(CallFailed.of(error))
+            except FAULTS as error:
+                failure = _unmasked(caller.failure(error))
+            except asyncio.CancelledError:
+                caller.cancelled()
+                raise
             except TimeoutError:
                 overdue = expired(options.timeout)
             finally:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from running import until
 
-from fairpost.client import CallFailed, Client, Retry
+from fairpost.client import AsyncClient, CallFailed, Client, Retry
 from fairpost.client.batches import Filling, batches
 from fairpost.v1 import post_pb2, verdict_pb2
 
@@ -244,6 +246,58 @@ def test_a_watch_that_cannot_go_on_fails(scripted: Scripted, make: Any) -> None:
     with pytest.raises(CallFailed) as caught:
         next(make(scripted.target, retry=Retry(attempts=6)).watch("10"))
     assert (caught.value.code, caught.value.attempts) == ("UNAVAILABLE", 6)
+
+
+@pytest.mark.parametrize("kind", ["watch", "stream", "call"])
+def test_a_client_closed_meanwhile(scripted: Scripted, kind: str) -> None:
+    """Whoever waits for an answer in another thread, or another task, learns why none will come."""
+    scripted.script += [Delay(60, after=0 if kind == "call" else 1)]
+    failures: list[CallFailed] = []
+
+    def work(client: Client) -> None:
+        calls: dict[str, Callable[[], Any]] = {
+            "watch": lambda: list(client.watch("10")),
+            "stream": lambda: list(client.check_many(some_posts(5), batch=1, in_flight=2)),
+            "call": lambda: client.check("好茶"),
+        }
+        with pytest.raises(CallFailed) as caught:
+            calls[kind]()
+        failures.append(caught.value)
+
+    client = Client(scripted.target, on_failure="review")
+    thread = threading.Thread(target=work, args=(client,))
+    thread.start()
+    until(lambda: scripted.calls)
+    client.close()
+    thread.join()
+    work(client)  # and whoever comes later
+
+    async def tasks() -> None:
+        client = AsyncClient(scripted.target, on_failure="review")
+
+        async def all_of(parts: Any) -> list[Any]:
+            return [part async for part in parts]
+
+        async def work() -> None:
+            calls: dict[str, Callable[[], Any]] = {
+                "watch": lambda: all_of(client.watch("10")),
+                "stream": lambda: all_of(client.check_many(some_posts(5), batch=1, in_flight=2)),
+                "call": lambda: client.check("好茶"),
+            }
+            with pytest.raises(CallFailed) as caught:
+                await calls[kind]()
+            failures.append(caught.value)
+
+        task = asyncio.create_task(work())
+        while len(scripted.calls) < 2:
+            await asyncio.sleep(0.01)
+        await client.close()
+        await task
+        await work()
+
+    scripted.script += [Delay(60, after=0 if kind == "call" else 1)]
+    asyncio.run(tasks())
+    assert [(failure.code, failure.message) for failure in failures] == [("CANCELLED", "the client was closed")] * 4
 
 
 def test_a_snapshot_is_one_or_none(scripted: Scripted, make: Any) -> None:
