@@ -27,6 +27,7 @@ import structlog
 
 from fairpost.server import logs
 from fairpost.server.config import StartError
+from fairpost.server.supervisor.signals import next_of
 from fairpost.server.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def serve(config: Config) -> int:
         print(f"fairpost serves on {supervisor.address}", flush=True)
         if supervisor.http_address:
             print(f"fairpost serves HTTP on http://{supervisor.http_address}", flush=True)
-        while events.get() == "reload":
+        while next_of(events) == "reload":
             # In a thread of its own: it may wait for workers, and a signal to stop must not wait for that.
             threading.Thread(target=supervisor.reload, name="reload", daemon=True).start()
         return supervisor.stop()

@@ -13,6 +13,7 @@ import structlog
 
 from fairpost.server.supervisor.channel import Channel, ChannelClosed, ChannelTimeout, Refused
 from fairpost.server.supervisor.forking import ZygoteError
+from fairpost.server.supervisor.signals import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,7 +92,7 @@ class Child:
     def wait_served(self) -> str:
         """Until it serves ("") or has ended; then why."""
         with self.changed:
-            self.changed.wait_for(lambda: self.serving or self.ends)
+            wait_until(lambda seconds: self.changed.wait_for(lambda: self.serving or self.ends, seconds))
             return "" if self.serving else self.fault or f"{self.name} ended before it served; its log says more"
 
     def ask(self, question: str, content: Any = None, *, timeout: float) -> Any:

@@ -16,6 +16,7 @@ from fairpost.server.errors import ServiceError
 from fairpost.server.run import Server, StartError
 from fairpost.server.supervisor.channel import ChannelClosed, ChannelTimeout, Refused
 from fairpost.server.supervisor.member import Member
+from fairpost.server.supervisor.signals import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,7 @@ def run(link: Link) -> int:
             return 1
         with contextlib.suppress(ChannelClosed, ChannelTimeout):
             link.serving()
-        link.stop.wait()
+        wait_until(link.stop.wait)
         server.stop(link.drain_seconds)
     return 0
 

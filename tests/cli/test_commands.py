@@ -38,7 +38,10 @@ def server(bundle: Path, folder: Path) -> Iterator[str]:
     assert port, process.stderr.read() if process.stderr else ""
     yield f"127.0.0.1:{port}"
     process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=30)
+    try:
+        _, log = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 0, log
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import json
 import os
+import platform
 import signal
 import threading
 import time
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from running import alive, until
 
 from fairpost.client import CallFailed, Client
@@ -148,6 +151,25 @@ def test_a_second_signal_ends_at_once(server: Any) -> None:
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(60) == 130
     until(lambda: not alive(worker))
+
+
+@pytest.mark.parametrize("role", ["supervisor", "worker"])
+def test_a_signal_that_another_thread_takes(server: Any, role: str) -> None:
+    """As the kernel may have it after SIGSTOP and SIGCONT, or where two signals come at once."""
+    number = {"x86_64": 234, "aarch64": 131}.get(platform.machine())
+    if number is None:
+        pytest.skip("the number of tgkill is not known here")
+    running = server(workers=1).start()
+    (worker,) = running.children().values()
+    pid = running.process.pid if role == "supervisor" else worker
+    other = max(int(path.name) for path in Path(f"/proc/{pid}/task").iterdir())
+    assert other != pid
+    assert ctypes.CDLL(None).syscall(number, pid, other, signal.SIGTERM) == 0
+    if role == "supervisor":
+        assert running.process.wait(60) == 0
+    else:
+        running.wait_logged("child serves", child="worker 0", count=2)  # it ended, and another one took its place
+        running.wait_logged("child ended", child="worker 0", status="status 0")
 
 
 def test_a_signal_while_it_starts(server: Any) -> None:
