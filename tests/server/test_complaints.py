@@ -102,6 +102,7 @@ def test_other_answers_are_due_by_policy() -> None:
         (date(2026, 3, 7), date(2026, 3, 17)),  # Saturday
         (date(2026, 9, 29), date(2026, 10, 14)),  # over the National Day holidays, and a working Saturday
         (date(2026, 2, 12), date(2026, 2, 28)),  # the Spring Festival, with working Saturdays before and after
+        (date(2026, 12, 28), date(2027, 1, 7)),  # over New Year
     ],
 )
 def test_handling_takes_seven_working_days(filed: date, due: date) -> None:
