@@ -103,6 +103,28 @@ def test_register(measure: Callable[..., Any], new_registry: Callable[[], Regist
     assert registry.lookups.table.sequence == 200 == answer.seller.version
 
 
+def test_another_server_follows(measure: Callable[..., Any], tmp_path: Path) -> None:
+    """One registration, until the standing table of another server on the same store has it."""
+    path, keys = tmp_path / "shared.sqlite", Keys.make()
+    writer, follower = (Registry(Store.open(f"sqlite:///{path}"), keys) for _ in range(2))
+    numbers, random_ = itertools.count(1), random.Random(1)
+
+    def written_and_seen() -> int:
+        answer = writer.sellers.register(request(next(numbers), random_))
+        while follower.lookups.table.sequence < writer.lookups.table.sequence:
+            time.sleep(0.0005)
+        return int(answer.seller.version)
+
+    try:
+        for each in (writer, follower):
+            each.start()
+        measure("registry", "RegisterSeller, until another server has it", "SQLite", written_and_seen, rounds=50)
+        assert follower.lookups.table.sequence == writer.lookups.table.sequence == next(numbers) - 1
+    finally:
+        for each in (writer, follower):
+            each.close()
+
+
 def test_batch_lookup(
     measure: Callable[..., Any], new_registry: Callable[[], Registry], sellers: list[ImportRow]
 ) -> None:
