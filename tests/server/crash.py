@@ -84,7 +84,9 @@ class Server:
         return self
 
     def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)  # with its workers
+        """With its workers; twice is no fault."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def client(self) -> Client:
