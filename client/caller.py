@@ -7,7 +7,6 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import grpc
-import grpc.aio
 
 from fairpost.client.catalogue import Repeat, Rpc
 from fairpost.client.connections import Process, Targets
@@ -24,9 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FAULTS", "Caller", "Link", "Shared", "expired", "with_request_id"]
 
-FAULTS: Any = (grpc.RpcError, grpc.aio.UsageError, ValueError)
-"""What grpc raises of a call; the latter two, when its channel has been closed."""
-_CLOSED = "the client was closed"
+FAULTS: Any = (grpc.RpcError, ValueError)
+"""What grpc raises of a call; the latter when its channel has been closed. `Shared.failure` says what one means."""
 
 
 class Link:
@@ -73,17 +71,16 @@ class Shared:
         """
         self._process.require_same()
         if self.closed:
-            raise CallFailed("CANCELLED", _CLOSED)
+            raise CallFailed("CANCELLED", "the client was closed") from None
 
-    def failure(self, error: Exception) -> CallFailed:
+    def failure(self, error: BaseException) -> CallFailed:
         """What one of FAULTS means.
 
         Raises:
             CallFailed: the client was closed meanwhile (code CANCELLED), whatever else went wrong.
-            Exception: the fault itself, which is not of a call.
+            BaseException: the fault itself, which is not of a call.
         """
-        if self.closed:
-            raise CallFailed("CANCELLED", _CLOSED) from None
+        self.require_usable()
         if isinstance(error, grpc.RpcError):
             return CallFailed.of(error)
         raise error

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 
-from fairpost.client.caller import FAULTS, Link, Shared, with_request_id
+from fairpost.client import caller
+from fairpost.client.caller import Link, Shared, with_request_id
 from fairpost.client.errors import CallFailed
 from fairpost.client.retrying import Pace, Retry, may_repeat
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from fairpost.client.connections import Targets
     from fairpost.client.options import Options
 
-__all__ = ["AsyncCaller"]
+__all__ = ["FAULTS", "AsyncCaller"]
+
+FAULTS: Any = (*caller.FAULTS, grpc.aio.UsageError, asyncio.CancelledError)
+"""As for threads; grpc.aio ends the calls of a closed channel with a CancelledError, too."""
 
 
 class AsyncCaller(Shared):
@@ -38,15 +42,11 @@ class AsyncCaller(Shared):
         for link in self.links:
             await link.channel.close()
 
-    def cancelled(self) -> None:
-        """To be asked before a CancelledError goes on: grpc.aio ends the calls of a closed channel with one, too.
-
-        Raises:
-            CallFailed: nobody cancelled this task, but the client was closed.
-        """
+    def failure(self, error: BaseException) -> CallFailed:
         task = asyncio.current_task()
-        if self.closed and (task is None or not task.cancelling()):
-            self.require_usable()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise error  # somebody cancelled this task
+        return super().failure(error)
 
     async def wait_ready(self, seconds: float) -> None:
         """
@@ -98,9 +98,6 @@ class AsyncCaller(Shared):
             failure = self.failure(error)
             self.ring.failed(index, failure)
             raise failure from None
-        except asyncio.CancelledError:
-            self.cancelled()
-            raise
         self.ring.answered(index)
         return answer
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fairpost.client.caller import FAULTS, expired
+from fairpost.client.caller import expired
+from fairpost.client.caller_async import FAULTS
 from fairpost.client.errors import CallFailed
 from fairpost.client.listening import GET_SNAPSHOT, SILENCE
 from fairpost.client.streaming import stream_failure
@@ -94,9 +94,6 @@ async def _parts(caller: AsyncCaller, rpc: Rpc, request: Any, index: int, silenc
         failure = stream_failure(caller.failure(error), None)
         caller.ring.failed(index, failure)
         raise failure from None
-    except asyncio.CancelledError:
-        caller.cancelled()
-        raise
     finally:
         call.cancel()
 

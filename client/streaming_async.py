@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 
-from fairpost.client.caller import FAULTS, expired
+from fairpost.client.caller import expired
+from fairpost.client.caller_async import FAULTS
 from fairpost.client.errors import CallFailed
 from fairpost.client.streaming import STREAM_CHECK, check_answer, stream_failure
 from fairpost.client.verdicts import declares
@@ -175,9 +176,6 @@ async def _judged(
                     outbox.reading()
             except FAULTS as error:
                 failure = _unmasked(caller.failure(error))
-            except asyncio.CancelledError:
-                caller.cancelled()
-                raise
             except TimeoutError:
                 overdue = expired(options.timeout)
             finally:

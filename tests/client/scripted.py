@@ -145,16 +145,22 @@ class Scripted:
             return self._written.setdefault(request.request_id, made)
         return rpc.response()
 
+    def _leaves(self, step: Any, answered: int, context: Any) -> bool:
+        """Do what the step says before the next answer of a stream; whether that is to end it in peace."""
+        if not isinstance(step, Fail | Leave | Delay) or step.after != answered:
+            return False
+        if isinstance(step, Fail):
+            step.abort(context)
+        if isinstance(step, Delay):
+            self._wait(step.seconds, context)
+        return isinstance(step, Leave)
+
     def _stream(self, requests: Any, context: Any) -> Any:
         step = self._begin("StreamCheck", None, context)
         answered = 0
         while True:
-            if isinstance(step, Fail) and step.after == answered:
-                step.abort(context)
-            if isinstance(step, Leave) and step.after == answered:
+            if self._leaves(step, answered, context):
                 return
-            if isinstance(step, Delay) and step.after == answered:
-                self._wait(step.seconds, context)
             request = next(requests, None)
             if request is None:
                 return
@@ -169,12 +175,8 @@ class Scripted:
         step = self._begin(rpc.name, request, context)
         answered = 0
         while True:
-            if isinstance(step, Fail) and step.after == answered:
-                step.abort(context)
-            if isinstance(step, Leave) and step.after == answered:
+            if self._leaves(step, answered, context):
                 return
-            if isinstance(step, Delay) and step.after == answered:
-                self._wait(step.seconds, context)
             if rpc.name == "GetSnapshot":
                 if answered == 3:
                     return
