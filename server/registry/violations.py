@@ -22,6 +22,7 @@ from fairpost.server import audit
 from fairpost.server.registry.ciphers import POST
 from fairpost.server.registry.decisions import add_strike
 from fairpost.server.registry.insist import Told, insist
+from fairpost.server.seldom import Seldom
 from fairpost.server.store import schema
 from fairpost.server.store.review_schema import reviews
 from fairpost.v1 import review_pb2
@@ -85,7 +86,7 @@ class Violations:
         self._known: dict[tuple[str, str], None] = {}
         self._open = False
         self._give_up = float("inf")
-        self._last_log = float("-inf")
+        self._warnings = Seldom(_LOG_SECONDS)
         self._writer: threading.Thread | None = None
         self.recorded = 0
         """Violations that this process has written."""
@@ -133,8 +134,7 @@ class Violations:
 
     def _lose(self, count: int, why: str) -> None:
         self.lost += count
-        if (now := time.monotonic()) - self._last_log >= _LOG_SECONDS:
-            self._last_log = now
+        if self._warnings.due():
             log.warning("violations not recorded until their posts are checked again", why=why, lost=self.lost)
 
     # ---- the store's side -------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from fairpost.server.giving_way import giving_way
 from fairpost.server.registry.insist import Told, insist
 from fairpost.server.reviews import rows
 from fairpost.server.reviews.judging import HandedOver, entry_of, kept_posts
+from fairpost.server.seldom import Seldom
 from fairpost.server.store import schema
 from fairpost.server.store.review_schema import review_rules, reviews
 
@@ -88,7 +89,7 @@ class Intake:
         self._stop = threading.Event()
         self._idle = threading.Event()
         self._give_up = float("inf")
-        self._last_log = float("-inf")
+        self._warnings = Seldom(_LOG_SECONDS)
         self._thread: threading.Thread | None = None
         self.queued = 0
         """Posts that this process has put into the queue."""
@@ -121,11 +122,7 @@ class Intake:
     def _lose(self, count: int, why: str) -> None:
         with self._lock:
             self.lost += count
-            now = time.monotonic()
-            quiet = now - self._last_log < _LOG_SECONDS
-            if not quiet:
-                self._last_log = now
-        if not quiet:
+        if self._warnings.due():
             log.warning("posts not queued for review until they are checked again", why=why, lost=self.lost)
 
     # ---- the store's side -------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import structlog
 
 from fairpost.server.observe.decisions.messages import have_decisions, opened
 from fairpost.server.observe.decisions.records import Recorder, line_of
+from fairpost.server.seldom import Seldom
 
 if TYPE_CHECKING:
     from fairpost.server.calls.call import Method
@@ -85,7 +86,7 @@ class DecisionLog:
         self._written = 0
         self._sampled_out = 0
         self._dropped: Counter[str] = Counter({"queue_full": 0, "write_failed": 0, "unreadable": 0})
-        self._last_log = float("-inf")
+        self._warnings = Seldom(_LOG_SECONDS)
         self._thread = threading.Thread(target=self._run, name="decision-log", daemon=True)
 
     # ---- the calls' side --------------------------------------------------------------------------------
@@ -113,11 +114,8 @@ class DecisionLog:
     def _drop(self, messages: int, reason: str, **what: str) -> None:
         with self._lock:
             self._dropped[reason] += messages
-            total, now = self._dropped[reason], time.monotonic()
-            quiet = now - self._last_log < _LOG_SECONDS
-            if not quiet:
-                self._last_log = now
-        if not quiet:
+            total = self._dropped[reason]
+        if self._warnings.due():
             log.warning("decisions not logged", why=reason, messages=total, **what)
 
     # ---- the file's side --------------------------------------------------------------------------------
