@@ -7,12 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from fairpost.client import Client
+import grpc
+
+from fairpost.client import CallFailed, Client
 from fairpost.server.access import keys
 from fairpost.server.access.roles import ROLES
 from fairpost.server.store import Store
@@ -20,17 +23,20 @@ from fairpost.server.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Running", "alive", "until"]
+__all__ = ["Running", "alive", "stop_in_the_midst", "until"]
+
+T = TypeVar("T")
 
 _START_SECONDS = 60.0  # the first start with the shipped packs compiles them
 
 
-def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait for what is to come to pass."""
+def until(holds: Callable[[], T], what: str = "it did not come to pass", seconds: float = 60.0) -> T:
+    """Wait for what is to come to pass, and give it; what: said if it does not."""
     deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to pass"
+    while not (found := holds()):
+        assert time.monotonic() < deadline, what
         time.sleep(0.01)
+    return found
 
 
 def alive(pid: int) -> bool:
@@ -135,3 +141,42 @@ class Running:
 
     def printed(self) -> str:
         return self.log.read_text(encoding="utf-8")
+
+
+def stop_in_the_midst(
+    running: Running, calls: Callable[[], list[Callable[[], Any]]], usual: float
+) -> tuple[list[Any], float]:
+    """SIGTERM while calls are under way: what each gave, or how it failed, and the seconds until the server ended.
+
+    On a busy machine a call may come after the signal and be told so: then all are made anew, of the server started
+    again.
+
+    Args:
+        calls: makes the calls, of the server as it runs now. usual: seconds that one takes.
+    """
+    for _ in range(5):
+        got: list[Any] = []
+
+        def call(made: Callable[[], Any], got: list[Any] = got) -> None:
+            try:
+                got.append(made())
+            except grpc.RpcError as error:
+                got.append(CallFailed.of(error))
+            except CallFailed as failure:
+                got.append(failure)
+
+        threads = [threading.Thread(target=call, args=(made,)) for made in calls()]
+        for thread in threads:
+            thread.start()
+        time.sleep(usual / 2)
+        begun = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        assert running.process.wait(60) == 0
+        seconds = time.monotonic() - begun
+        if not any(isinstance(each, CallFailed) and (each.reason == "REASON_DRAINING" or each.unsent) for each in got):
+            return got, seconds
+        running.client.close()
+        running.start()
+    raise AssertionError("some call came after the signal each time")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from running import until
 
 from fairpost.v1 import (
     appeal_pb2,
@@ -45,7 +46,6 @@ MARKDOWN = f"""{SCRIPT}
 |---|---|
 | {SCRIPT.replace("|", "")} | x |
 """
-_WAIT_SECONDS = 20.0
 _LINK = f"javascript:window.{PROBE}=8//{MARK}"
 
 
@@ -149,8 +149,7 @@ def _posts(client: Client, seller: str) -> tuple[str, str]:
     shielded, held = f"<b>{MARK}</b>{{{{x}}}}-shielded", f"<b>{MARK}</b>{{{{x}}}}-held"
     client.check(post_pb2.Post(id=shielded, seller_id=seller, text=f"根治湿疹，九十九元 {SCRIPT}"))
     client.check(post_pb2.Post(id=held, seller_id=seller, text=f"国家级橙子，十元一斤 {SCRIPT}"))
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while not any(event.violation.post_id == shielded for event in client.events(seller)):
-        assert time.monotonic() < deadline, "no violation was recorded"
-        time.sleep(0.02)
+    until(
+        lambda: any(event.violation.post_id == shielded for event in client.events(seller)), "no violation was recorded"
+    )
     return shielded, held

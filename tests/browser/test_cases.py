@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from browser.pages import log_in
 from browser.site import POSTS
+from running import until
 from stdnum.cn import uscc
 
 from fairpost.server.web.catalogue import messages
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 
 SAID = messages("zh")
-SECONDS = 20.0
 
 
 def register(site: Site, seller_id: str, number: str) -> str:
@@ -35,14 +34,6 @@ def register(site: Site, seller_id: str, number: str) -> str:
         )
     )
     return seller_id
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    """What happens soon after it was acknowledged."""
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 def exposure(site: Site, seller_id: str) -> float:

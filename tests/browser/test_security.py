@@ -174,9 +174,9 @@ def test_the_check_page_limits_one_client_and_answers_another(client: Callable[.
             assert other.post("/check", data=others).status_code == 200
             waited.append(time.perf_counter() - began)
     assert set(statuses) == {200, 429}
-    assert statuses.count(200) < 90
+    assert statuses.count(200) < 60
     assert statuses[-1] == 429
-    assert min(waited) < 5
+    assert min(waited) < 0.5
 
 
 def test_limits_go_by_the_address_that_our_proxy_saw(client: Callable[..., httpx.Client]) -> None:

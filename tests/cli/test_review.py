@@ -7,9 +7,9 @@ import os
 import re
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
+from running import until
 from tea_packs import LAWS
 
 from fairpost.client import Client
@@ -40,11 +40,8 @@ def packed(folder: Path, more: str = "") -> bytes:
 
 def queued(client: Client, count: int) -> list[review_pb2.Review]:
     """The queue, once it has so many."""
-    deadline = time.monotonic() + 60
-    while len(found := list(client.reviews())) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return found
+    until(lambda: len(list(client.reviews())) >= count)
+    return list(client.reviews())
 
 
 def test_from_the_queue_to_a_regression_case(tmp_path: Path, run: Any, serving: Callable[..., str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from client.scripted import Delay, Fail, Scripted
 from hypothesis import given
 from hypothesis import strategies as st
+from protocol import services
 
 from fairpost.client import CallFailed, Pace, Retry
 from fairpost.client.catalogue import RPCS, Repeat
@@ -121,7 +122,7 @@ def test_the_deadline_bounds_everything(scripted: Scripted, make: Any, slept: An
     with pytest.raises(CallFailed) as caught:
         client.with_options(timeout=0.6).lookup("s")
     assert (caught.value.code, len(scripted.calls)) == ("DEADLINE_EXCEEDED", 2)
-    assert 0.5 < time.monotonic() - begun < 10
+    assert 0.5 < time.monotonic() - begun < 2
     # A pause that would reach the deadline is not begun; the failure is the server's.
     scripted.script += [Fail("RESOURCE_EXHAUSTED", retry_after=10)]
     with pytest.raises(CallFailed) as caught:
@@ -151,7 +152,7 @@ def test_hedging(scripted: Scripted, make: Any) -> None:
     scripted.script += [Delay(60)]
     begun = time.monotonic()
     client.lookup("s")
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 5
     assert [call.method for call in scripted.calls] == ["LookupSeller"] * 2
     assert scripted.calls[0].cancelled.wait(20), "the late one goes on"
     assert client._caller.budget.tokens == pytest.approx(99.1)  # one for the hedge, a tenth back for the answer
@@ -340,15 +341,7 @@ def test_every_method_is_known() -> None:
 
 
 def test_every_service_is_known() -> None:
-    import importlib
-    from pathlib import Path
-
-    folder = Path(__file__).resolve().parents[2] / "proto" / "fairpost" / "v1"
-    names = []
-    for path in folder.glob("*.proto"):
-        module = importlib.import_module(f"fairpost.v1.{path.stem}_pb2")
-        for service in module.DESCRIPTOR.services_by_name.values():
-            names += [f"/{service.full_name}/{method.name}" for method in service.methods]
+    names = [f"/{service.full_name}/{method.name}" for service in services() for method in service.methods]
     assert sorted(rpc.path for rpc in RPCS.values()) == sorted(names), "is a method's name used twice?"
 
 

@@ -114,7 +114,7 @@ def test_an_answer_that_does_not_come(scripted: Scripted, make: Any) -> None:
     begun = time.monotonic()
     with pytest.raises(CallFailed, match=r"DEADLINE_EXCEEDED: no answer within 1.5 s"):
         next(stream)
-    assert 1.4 < time.monotonic() - begun < 15
+    assert 1.4 < time.monotonic() - begun < 5
 
 
 def test_who_takes_his_time_is_not_late(scripted: Scripted, make: Any) -> None:

@@ -207,4 +207,4 @@ def test_loading_is_quick() -> None:
         folds._steps.__wrapped__()
         folds._compose.__wrapped__(DEFAULT)
         best = min(best, time.process_time() - begin)
-    assert best < 0.2
+    assert best < 0.05

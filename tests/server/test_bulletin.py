@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from server_time import DAY_MS, Time
 
 from fairpost.client import CallFailed
 from fairpost.server.bulletin.notices import day_at
@@ -24,7 +25,6 @@ STRICTER = WORDS | {"痊愈": 0.9}
 MILDER = WORDS | {"根治": 0.9}
 NOTICE, RULE_CHANGE = bulletin_pb2.DOCUMENT_KIND_NOTICE, bulletin_pb2.DOCUMENT_KIND_RULE_CHANGE
 PUBLIC, WITHDRAWN = bulletin_pb2.DOCUMENT_STATE_PUBLIC, bulletin_pb2.DOCUMENT_STATE_WITHDRAWN
-DAY_MS = 86_400_000
 
 
 def failure(call: Any, *arguments: Any, **options: Any) -> CallFailed:
@@ -37,20 +37,6 @@ def content(title: str = "公告", body: str = "正文", **fields: Any) -> bulle
     made = bulletin_pb2.DocumentContent(**fields)
     made.title.zh, made.body.zh = title, body
     return made
-
-
-class Time:
-    """The server's milliseconds, which tests move."""
-
-    def __init__(self, running: Any) -> None:
-        self.at = running.server.registry.core.now()
-        running.server.registry.core.now = self
-
-    def __call__(self) -> int:
-        return self.at
-
-    def forward(self, *, days: float) -> None:
-        self.at += round(days * DAY_MS)
 
 
 def test_a_notice_of_a_rule_set_that_is_kept(inside: Any, bundle: Any) -> None:

@@ -14,6 +14,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pydantic import ValidationError
+from running import stop_in_the_midst
 
 from fairpost.client import CallFailed, Client
 from fairpost.server import Config
@@ -128,28 +129,11 @@ def test_sigterm_drains(server: Any, bundle: Any) -> None:
     begun = time.monotonic()
     running.client.check_batch(posts)
     usual = time.monotonic() - begun
-    got: list[int | str] = []
-    client = running.client.with_options(retry=None)
-
-    def call() -> None:
-        try:
-            got.append(len(client.check_batch(posts)))
-        except CallFailed as failure:
-            got.append("late" if failure.reason == "REASON_DRAINING" or failure.unsent else str(failure))
-
-    callers = [threading.Thread(target=call) for _ in range(3)]
-    for caller in callers:
-        caller.start()
-    time.sleep(usual / 2)  # in their midst
-    begun = time.monotonic()
-    running.process.send_signal(signal.SIGTERM)
-    for caller in callers:
-        caller.join()
-    assert running.process.wait(60) == 0
-    # On a busy machine one may come after the signal, and is told so.
-    assert 5_000 in got
-    assert set(got) <= {5_000, "late"}
-    assert time.monotonic() - begun < 9 + 4 * usual, "the drain waited for nothing"
+    got, seconds = stop_in_the_midst(
+        running, lambda: [lambda: len(running.client.with_options(retry=None).check_batch(posts))], usual
+    )
+    assert got == [5_000]
+    assert seconds < 9, "the drain waited for nothing"
     assert "drain" in running.printed()
 
 

@@ -5,33 +5,19 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
+from protocol import services
+
 from fairpost.server.calls.call import Kind
 from fairpost.server.calls.methods import methods
-from fairpost.v1 import (
-    access_pb2,
-    appeal_pb2,
-    audit_pb2,
-    bulletin_pb2,
-    complaint_pb2,
-    filter_pb2,
-    registry_pb2,
-    review_pb2,
-    rules_pb2,
-)
-
-FILES: tuple[Any, ...] = (
-    *(filter_pb2, registry_pb2, complaint_pb2, appeal_pb2, review_pb2, rules_pb2, bulletin_pb2, audit_pb2, access_pb2),
-)
 
 
 def test_every_method_of_every_service_is_there_once_in_its_form() -> None:
     declared = {}
-    for file in FILES:
-        for service in file.DESCRIPTOR.services_by_name.values():
-            for method in service.methods:
-                forms = {(False, False): Kind.UNARY, (True, True): Kind.STREAM, (False, True): Kind.PARTS}
-                kind = forms[method.client_streaming, method.server_streaming]
-                declared[f"{service.full_name}/{method.name}"] = kind
+    for service in services():
+        for method in service.methods:
+            forms = {(False, False): Kind.UNARY, (True, True): Kind.STREAM, (False, True): Kind.PARTS}
+            kind = forms[method.client_streaming, method.server_streaming]
+            declared[f"{service.full_name}/{method.name}"] = kind
     anything: Any = mock.MagicMock()
     table = methods(*[anything] * 6, max_request_bytes=1, max_bundle_bytes=2)
     assert len(table) == len(declared)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from server_time import Time
 
 from fairpost.client import AsyncClient, CallFailed
 from fairpost.server import filtering
@@ -278,17 +279,6 @@ def test_others_of_the_seller(started: Any) -> None:
 
 
 # ---- claims ---------------------------------------------------------------------------------------------
-
-
-class Time:
-    """The server's milliseconds, which tests move."""
-
-    def __init__(self, running: Any) -> None:
-        self.at = running.server.registry.core.now()
-        running.server.registry.core.now = self
-
-    def __call__(self) -> int:
-        return self.at
 
 
 def test_claims(started: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import fsspec
 import pytest
+from running import until
 
 from fairpost.server import Config
 from fairpost.server.activation import RuleSets
@@ -311,16 +311,9 @@ def test_what_is_shown_of_a_source(name: str, without: str) -> None:
 def test_a_server_polls(inside: Any, site: Site, bundle: Any) -> None:
     site.files["a.fpb"] = bundle(WORDS, name="one")
     running = inside(rules_source=site.url("a.fpb"), rules_source_seconds=0.1).start()
-
-    def until(name: str) -> None:
-        deadline = time.monotonic() + 60
-        while running.client.status().active.name != name:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    until("one")
+    until(lambda: running.client.status().active.name == "one")
     site.files["a.fpb"] = bundle(WORDS, name="two")
-    until("two")
+    until(lambda: running.client.status().active.name == "two")
     source = running.client.status().source
     assert source.source == f"http://127.0.0.1:{site.port}/a.fpb"
     assert source.last_look.seconds > 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from running import until
 
 from fairpost.server.errors import Unavailable
 from fairpost.server.offences import Charge, Offence
@@ -31,14 +32,6 @@ WORDS = {"根治": 0.97, "特效": 0.65, "cure": 0.85}
 
 def of_kind(client: Any, seller_id: str, kind: str) -> list[seller_event_pb2.SellerEvent]:
     return [event for event in client.events(seller_id) if event.WhichOneof("change") == kind]
-
-
-def eventually(found: Callable[[], Any], seconds: float = 60.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.005)
-    return value
 
 
 @pytest.fixture
@@ -158,10 +151,10 @@ def test_once_from_many_threads_and_two_servers(
     for client in clients:
         client.activate(bundle(WORDS))
     clients[0].register(registration("s"))
-    eventually(lambda: clients[1].lookup("s").outcome == standing_pb2.LOOKUP_OUTCOME_OK)
+    until(lambda: clients[1].lookup("s").outcome == standing_pb2.LOOKUP_OUTCOME_OK)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: clients[n % 2].check(CURE, id="same", seller_id="s"), range(50)))
-    eventually(lambda: of_kind(clients[0], "s", "strike"))
+    until(lambda: of_kind(clients[0], "s", "strike"))
     time.sleep(0.2)  # whatever would come twice has come
     assert len(of_kind(clients[0], "s", "violation")) == 1
     assert len(of_kind(clients[1], "s", "strike")) == 1
@@ -175,7 +168,7 @@ def test_standing_is_in_the_next_verdict_of_another_server(
     for client in (a, b):
         client.activate(bundle(WORDS))
     a.register(registration("s"))
-    eventually(lambda: b.lookup("s").outcome == standing_pb2.LOOKUP_OUTCOME_OK)
+    until(lambda: b.lookup("s").outcome == standing_pb2.LOOKUP_OUTCOME_OK)
 
     def seen_by_b(wanted: Callable[[standing_pb2.Standing], bool]) -> float:
         began = time.monotonic()
@@ -194,7 +187,7 @@ def test_standing_is_in_the_next_verdict_of_another_server(
     a.record_event("s", event)
     waited.append(seen_by_b(lambda standing: standing.listing == standing_pb2.LISTING_REHABILITATED))
     # 100 ms is promised; on a machine that others keep busy, some take longer.
-    assert min(waited) < 0.1, waited
+    assert sorted(waited)[1] < 0.1, waited
 
 
 def test_killed_server_loses_nothing_that_comes_again(server: Any, bundle: Any, registration: Any) -> None:
@@ -267,7 +260,7 @@ def test_what_does_not_fit_waits_a_little_and_is_lost(registry: Registry) -> Non
     assert entered.wait(60)
     began = time.monotonic()
     violations.record([offence(f"p{n}") for n in range(6)])
-    assert 0.04 < time.monotonic() - began < 30
+    assert 0.04 < time.monotonic() - began < 1.0
     assert violations.lost > 0
     go.set()
     assert violations.wait(60)

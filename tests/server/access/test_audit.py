@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from running import until
 
 from fairpost.cli import main
 from fairpost.client import CallFailed, Client
@@ -259,10 +259,7 @@ def test_who_did_it_over_the_wire(inside: Callable[..., Any], registration: Any,
         client.activate(b"nothing")
     with pytest.raises(CallFailed, match="CREDENTIALS_MISSING"):
         _without_a_key(running).roll_back()
-    deadline = time.monotonic() + 60
-    while not any(entry.outcome == "REASON_CREDENTIALS_MISSING" for entry in log_of(store)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: any(entry.outcome == "REASON_CREDENTIALS_MISSING" for entry in log_of(store)))
     found = [entry for entry in log_of(store) if entry.method not in ("keys", "job days")]
     said = [(e.actor, e.method.removeprefix("fairpost.v1."), e.peer, e.subject, e.outcome) for e in found]
     me, here, rules = f"key:{key_id}/test", "ipv4:127.0.0.1", "RulesService/"
@@ -318,14 +315,13 @@ def test_rules_that_no_caller_brought(inside: Callable[..., Any], bundle: Any, t
     source.write_bytes(bundle({"特效": 0.97}, name="second"))
     running = inside(rules=first, rules_source=str(source), rules_source_seconds=0.2).start()
     store = running.server.registry.core.store
-    deadline = time.monotonic() + 60
-    while running.client.status().active.name != "second":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    found: list[audit.Entry] = []
-    while len(found) < 3:
-        assert time.monotonic() < deadline
-        found = [entry for entry in log_of(store) if entry.method in ("start", "rules source")]
+    until(lambda: running.client.status().active.name == "second")
+
+    def told() -> list[audit.Entry]:
+        return [entry for entry in log_of(store) if entry.method in ("start", "rules source")]
+
+    until(lambda: len(told()) >= 3)
+    found = told()
     assert [(entry.actor, entry.method, entry.outcome) for entry in found] == [
         ("server", "start", "OK"),
         ("server", "rules source", "BEGUN"),

@@ -72,12 +72,12 @@ def test_calls_of_which_nothing_comes(running: Any, path: str) -> None:
             raw.call(path)
         raw.flush()
         time.sleep(0.15)
-        answered(running, within=20.0)  # while they are open
+        answered(running, within=3.0)  # while they are open
         deadline = time.monotonic() + 60
         while resets(raw.events) < 40:
             assert time.monotonic() < deadline, resets(raw.events)
             raw.read(0.5)
-    answered(running, within=20.0)
+    answered(running, within=3.0)
     assert list(running.client.check_many([post_pb2.Post(text="好茶")] * 10))
 
 
@@ -87,7 +87,7 @@ def test_half_a_message(running: Any) -> None:
         for stream in streams:
             raw.connection.send_data(stream, b"\0\0\0\1\0" + b"x" * 100)  # 100 of 256
         raw.flush()
-        answered(running, within=20.0)
+        answered(running, within=3.0)
         deadline = time.monotonic() + 60
         while resets(raw.events) < 8:
             assert time.monotonic() < deadline
@@ -107,7 +107,7 @@ def test_a_silent_stream_ends_as_cancelled(running: Any) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         next(call)
     assert caught.value.code() is grpc.StatusCode.CANCELLED
-    assert 1.0 < time.monotonic() - began < 30
+    assert 1.0 < time.monotonic() - began < 5.0
     silent.set()
 
 
@@ -139,7 +139,7 @@ def test_answers_that_are_not_read(running: Any) -> None:
             except CallFailed:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-    answered(running, within=20.0)
+    answered(running, within=3.0)
 
 
 def test_a_stream_whose_answers_are_not_read(running: Any) -> None:
@@ -162,7 +162,7 @@ def test_a_stream_whose_answers_are_not_read(running: Any) -> None:
         except (TimeoutError, ConnectionError, h2.exceptions.StreamClosedError):
             pass
         assert rss(running) - before < 60 * MIB
-        answered(running, within=20.0)
+        answered(running, within=3.0)
 
 
 def test_a_flood_of_tiny_messages(running: Any) -> None:
@@ -190,7 +190,7 @@ def test_giant_messages(running: Any) -> None:
         assert below.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "at most 4194304 are taken" in below.details()
     assert rss(running) - before < 120 * MIB
-    answered(running, within=20.0)
+    answered(running, within=3.0)
 
 
 def test_streams_opened_and_reset_at_once(running: Any) -> None:
@@ -206,7 +206,7 @@ def test_streams_opened_and_reset_at_once(running: Any) -> None:
                 raw.read(0.001)
         except (ConnectionError, TimeoutError, h2.exceptions.ProtocolError):
             pass
-        answered(running, within=20.0)
+        answered(running, within=5.0)
     assert rss(running) - before < 60 * MIB
 
 
@@ -224,7 +224,7 @@ def test_cancelled_streams(running: Any) -> None:
 
 def test_connections_that_say_nothing(running: Any) -> None:
     silent = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(200)]
-    answered(running, within=20.0)
+    answered(running, within=3.0)
     for each in silent:
         each.close()
 
@@ -237,14 +237,14 @@ def test_pings_without_end(running: Any) -> None:
                 raw.flush()
         raw.read(2.0, h2.events.ConnectionTerminated)
         assert any(isinstance(event, h2.events.ConnectionTerminated) for event in raw.events)
-    answered(running, within=20.0)
+    answered(running, within=3.0)
 
 
 def test_metadata_without_end(running: Any) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{running.port}") as channel:
         call = channel.unary_unary(f"/{STATUS}").future(b"", metadata=[("x", "y" * 60_000)], timeout=5)
         assert call.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL)
-    answered(running, within=20.0)
+    answered(running, within=3.0)
 
 
 def test_more_calls_than_a_connection_may_have_wait_at_the_client(running: Any) -> None:

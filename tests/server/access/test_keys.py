@@ -201,7 +201,7 @@ def test_a_running_server_sees_changes(inside: Callable[..., Any]) -> None:
         keys.revoke(running.server.registry.core.store, text[3:11])
         revoked = time.monotonic()
         with pytest.raises(CallFailed) as caught:  # noqa: PT012  (until it does)
-            while time.monotonic() - revoked < 30:
+            while time.monotonic() - revoked < 2.5:
                 client.status()
                 time.sleep(0.05)
         assert caught.value.reason == "REASON_KEY_REVOKED"

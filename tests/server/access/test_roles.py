@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -10,30 +11,16 @@ import pytest
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_status import rpc_status
+from protocol import services
 
 from fairpost.client import CallFailed
 from fairpost.server.access import keys
 from fairpost.server.access.roles import METHODS, ROLES, VISITOR
 from fairpost.server.store import now_ms
-from fairpost.v1 import (
-    access_pb2,
-    appeal_pb2,
-    audit_pb2,
-    bulletin_pb2,
-    complaint_pb2,
-    filter_pb2,
-    registry_pb2,
-    review_pb2,
-    rules_pb2,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FILES: tuple[Any, ...] = (
-    *(filter_pb2, registry_pb2, complaint_pb2, appeal_pb2, review_pb2, rules_pb2, bulletin_pb2, audit_pb2, access_pb2),
-    *(health_pb2, reflection_pb2),
-)
 NO_MESSAGE = b"\xff\xff"
 """What no method takes: who is let in is told so, and nothing is done."""
 NEED_A_KEY = {f"fairpost.v1.RulesService/{name}" for name in ("ActivateBundle", "KeepBundle", "RollBack")}
@@ -41,10 +28,10 @@ NEED_A_KEY = {f"fairpost.v1.RulesService/{name}" for name in ("ActivateBundle", 
 
 def declared() -> Iterator[tuple[str, bool]]:
     """Path of every method, and whether its answers are a stream."""
-    for file in FILES:
-        for service in file.DESCRIPTOR.services_by_name.values():
-            for method in service.methods:
-                yield f"{service.full_name}/{method.name}", method.server_streaming
+    others = [file.DESCRIPTOR.services_by_name.values() for file in (health_pb2, reflection_pb2)]
+    for service in chain(services(), *others):
+        for method in service.methods:
+            yield f"{service.full_name}/{method.name}", method.server_streaming
 
 
 def test_every_method_of_every_service_is_in_the_table() -> None:

@@ -218,7 +218,7 @@ def test_a_full_queue_drops_and_counts_and_never_waits(alone: Callable[..., Deci
     began = time.monotonic()
     for _ in range(1000):
         log.take(CHECK, request, response)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 1
     fitting = 1000 // (len(request) + len(response) + 200)
     counts = log.counts()
     assert counts.dropped == {"queue_full": 1000 - fitting, "write_failed": 0, "unreadable": 0}

@@ -145,7 +145,7 @@ def test_registry_violations_and_jobs(running: Any, registration: Callable[..., 
     assert seen("fairpost_registry_available") == 1
     assert seen("fairpost_registry_sequence") == registry.lookups.table.sequence > 0
     assert seen("fairpost_registry_lag_events") == 0
-    assert seen("fairpost_registry_lag_seconds") < 30
+    assert seen("fairpost_registry_lag_seconds") < 5
     assert seen("fairpost_violations_recorded_total") == 1
     assert seen("fairpost_violations_waiting") == seen("fairpost_violations_lost_total") == 0
     assert {"days", "complaints", "retention"} <= set(seen.labels("fairpost_job_runs_total", "job_name"))
@@ -163,7 +163,7 @@ def test_lag_is_told_while_the_store_cannot_be_followed(running: Any, monkeypatc
         deadline.wait(0.01)
     seen = Seen(running)
     assert seen("fairpost_registry_lag_events") == 3
-    assert lookups.current_at - before < 10
+    assert lookups.current_at - before < 1
 
 
 def test_process_and_build(running: Any) -> None:

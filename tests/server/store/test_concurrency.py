@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -118,8 +119,8 @@ def test_two_server_processes(store_url: str, server: Any, tmp_path: Path, regis
         while reader.lookup(f"new-{number}").outcome != 1:
             assert time.monotonic() < acknowledged + 60
         seconds.append(time.monotonic() - acknowledged)
-    # Of the quicker ones, since these machines do other things, too.
-    assert sorted(seconds)[5] < 0.1
+    # The median, since these machines do other things, too.
+    assert statistics.median(seconds) < 0.1
 
 
 def test_servers_with_other_keys_do_not_mix(registries: Callable[..., Registry], registration: Any) -> None:

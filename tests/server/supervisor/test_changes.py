@@ -177,5 +177,5 @@ def test_ask_all_asks_at_once() -> None:
 
     begun = time.monotonic()
     assert ask_all([Slow(i) for i in range(5)], "x", None, timeout=60) == [(i, "") for i in range(5)]  # type: ignore[misc]
-    assert time.monotonic() - begun < 2.4
+    assert time.monotonic() - begun < 2.0
     assert ask_all([], "x", None, timeout=1) == []

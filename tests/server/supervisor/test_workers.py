@@ -12,14 +12,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
-from running import alive, until
+from running import alive, stop_in_the_midst, until
 
-from fairpost.client import CallFailed, Client
+from fairpost.client import Client
 from fairpost.v1 import filter_pb2, post_pb2
 
 WORDS = {"根治": 0.97, "特效": 0.65}
@@ -99,33 +99,20 @@ def test_sigterm_drains_all_workers(server: Any, bundle: Any, caller: Any) -> No
     running = server(workers=2, max_request_bytes=64 << 20, max_posts=100_000).start()
     running.client.activate(bundle(WORDS))
     posts = [post_pb2.Post(id=str(i), text="这款茶根治糖尿病" * 5) for i in range(3_000)]
-    callers = [caller(running.port) for _ in range(6)]
-    for each in callers:
-        each.check("好")  # connected
     asked = filter_pb2.CheckPostsRequest(posts=posts)
+
+    def calls() -> list[Callable[[], int]]:
+        callers = [caller(running.port) for _ in range(6)]
+        for each in callers:
+            each.check("好")  # connected
+        return [lambda each=each: len(each.filter.CheckPosts(asked, timeout=30).results) for each in callers]  # type: ignore[misc]
+
+    alone = calls()[0]
     begun = time.monotonic()
-    callers[0].filter.CheckPosts(asked, timeout=30)  # alone, for the time it takes
+    alone()
     usual = time.monotonic() - begun
-    got: list[int | str] = []
-
-    def call(caller: Any) -> None:
-        try:
-            got.append(len(caller.filter.CheckPosts(asked, timeout=60).results))
-        except grpc.RpcError as error:
-            failure = CallFailed.of(error)
-            got.append("late" if failure.reason == "REASON_DRAINING" or failure.unsent else str(failure))
-
-    threads = [threading.Thread(target=call, args=(each,)) for each in callers]
-    for thread in threads:
-        thread.start()
-    time.sleep(usual / 2)
-    running.process.send_signal(signal.SIGTERM)
-    for thread in threads:
-        thread.join()
-    assert running.process.wait(60) == 0
-    # On a busy machine some may come after the signal, and are told so.
-    assert got.count(3_000) >= 2
-    assert set(got) <= {3_000, "late"}
+    got, _ = stop_in_the_midst(running, calls, usual)
+    assert got == [3_000] * 6
     assert running.wait_logged("stopped")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import feedparser
 import httpx
 import pytest
+from running import until
 
 from fairpost.v1 import registry_pb2, seller_event_pb2, standing_pb2
 
@@ -279,13 +280,12 @@ def test_nothing_is_recorded_of_a_check(pages: Pages, reader: httpx.Client) -> N
     assert running.client.lookup("seller-1") == before
     running.client.check("平台自己的帖子")
     folder = running.data_dir.with_name("decisions")
-    deadline = time.monotonic() + 60
-    logged = ""
-    while "平台自己的帖子" not in logged:
-        assert time.monotonic() < deadline, "the decision log has not got the platform's own post"
-        logged = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file())
-        time.sleep(0.02)
-    assert "烦恼" not in logged
+
+    def logged() -> str:
+        return "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file())
+
+    until(lambda: "平台自己的帖子" in logged(), "the decision log has not got the platform's own post")
+    assert "烦恼" not in logged()
 
 
 def test_the_words_to_change(reader: httpx.Client) -> None:
@@ -389,9 +389,9 @@ def test_one_clients_flood_is_limited_and_others_are_served(pages: Pages) -> Non
         for thread in threads:
             thread.join()
     assert set(statuses) == {200, 429}
-    assert statuses.count(429) > 100
+    assert statuses.count(429) > 150
     assert set(retry) <= {"1"}
-    assert sorted(waited)[len(waited) // 2] < 5.0
+    assert sorted(waited)[len(waited) // 2] < 1.0
 
 
 # ---- sellers ------------------------------------------------------------------------------------------------

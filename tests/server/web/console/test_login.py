@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -11,6 +10,7 @@ import httpx
 import pytest
 from openid import Provider
 from pydantic import ValidationError
+from running import until
 
 from fairpost.server.access import keys
 from fairpost.server.config import Config, StartError
@@ -143,9 +143,7 @@ def test_a_revoked_key_ends_its_session(browser: Callable[..., Any], console_ser
     assert staff.log_in(text).url.path == "/console"
     with Store.open(console_server.store_url, create=False) as store:
         keys.revoke(store, text.split("_")[1])
-    until = time.monotonic() + 10
-    while staff.get("/console/audit").url.path == "/console/audit":
-        assert time.monotonic() < until, "the session goes on"
+    until(lambda: staff.get("/console/audit").url.path != "/console/audit", "the session goes on", seconds=10)
     assert "Your key is good no longer" in staff.text
     # The session itself is gone, not only refused.
     assert staff.get("/console/login").url.path == "/console/login"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from running import until
 
 from fairpost.v1 import post_pb2, review_pb2
 
@@ -165,14 +165,13 @@ def test_an_appeal_is_decided_by_somebody_else(browser: Callable[..., Any], sell
 def reviewed(console_server: Any, **post: str) -> str:
     """A post with the verdict REVIEW, once it is in the queue."""
     console_server.client.check(post_pb2.Post(**post))
-    until = time.monotonic() + 20
-    while True:
+
+    def queued() -> list[str]:
         request = review_pb2.ListReviewsRequest(page_size=1000)
-        for review in console_server.client.call("ListReviews", request).reviews:
-            if review.post_id == post["id"]:
-                return str(review.review_id)
-        assert time.monotonic() < until, "it is not in the queue"
-        time.sleep(0.05)
+        reviews = console_server.client.call("ListReviews", request).reviews
+        return [str(review.review_id) for review in reviews if review.post_id == post["id"]]
+
+    return until(queued, "it is not in the queue")[0]
 
 
 def test_reviews_are_taken_one_after_the_other(browser: Callable[..., Any], console_server: Any, seller: str) -> None:
