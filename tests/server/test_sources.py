@@ -322,6 +322,6 @@ def test_a_server_polls(inside: Any, site: Site, bundle: Any) -> None:
     site.files["b.fpb"] = bundle(WORDS, name="b")
     settings = {"data_dir": running.data_dir, "rules_source_seconds": 0.1}
     running.server.reload(Config(rules_source=site.url("b.fpb"), **settings))()
-    until("b")
+    until(lambda: running.client.status().active.name == "b")
     running.server.reload(Config(**settings))()
     assert not running.client.status().HasField("source")
