@@ -65,8 +65,10 @@ format: $(VENV)/.installed-dev ## let ruff format the Python files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(VENV)/.installed-dev build/.native ## mypy, on the symlink view that shows folders as packages
+types: $(VENV)/.installed-dev build/.native ## mypy, on the symlink view that shows folders as packages; tests and benchmarks too
 	$(BIN)/mypy -p fairpost.engine -p fairpost.rules -p fairpost.server -p fairpost.client -p fairpost.cli
+	$(BIN)/mypy tests
+	$(BIN)/mypy --exclude conftest benchmarks
 
 stubs: $(VENV)/.installed-dev ## generate the committed protobuf stubs
 	$(BIN)/python proto/generate.py

@@ -83,6 +83,6 @@ def evaluate_alarms(rules: RuleSet, path: Path, show: int, seed: int) -> bool:
     for source in ORDINARY:
         print(f"  {source}: {dict(why[source].most_common(6))}")
     random.Random(seed).shuffle(flagged)
-    for source, action, text, fired in flagged[:show]:
-        print(f"  {source} {action} {','.join(fired)}: {' '.join(text.split())[:160]}")
+    for source, action, text, names in flagged[:show]:
+        print(f"  {source} {action} {','.join(names)}: {' '.join(text.split())[:160]}")
     return share <= MOST_FALSE_ALARMS

@@ -75,8 +75,8 @@ def _held_apart(model: TextModel, posts: Posts, rules: RuleSet, parts: NDArray[n
     for name, row in sorted(figures["sources"].items()):
         recall = "" if row["recall"] is None else f"{100 * row['recall']:.2f}%"
         wrong = "" if row["false_positives"] is None else f"{100 * row['false_positives']:.2f}%"
-        area = "" if row["auc"] is None else f"{row['auc']:.5f}"
-        print(f"{name:<16} {row['posts']:>7,} {recall:>8} {wrong:>16} {area:>8}")
+        ranked = "" if row["auc"] is None else f"{row['auc']:.5f}"
+        print(f"{name:<16} {row['posts']:>7,} {recall:>8} {wrong:>16} {ranked:>8}")
     rows = np.isin(parts, TEST) & np.isin(posts.sources, ADVERTS) & (posts.labels != UNLABELLED)
     chance, truth = probabilities(model, chosen_rows(features, rows), rules), posts.labels[rows]
     found, area = f1(truth, chance >= 0.5), auc(truth, chance)

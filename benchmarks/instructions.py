@@ -136,7 +136,8 @@ def main() -> int:
     options.add_argument("files", nargs="*", help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.rounds:
-        run_rounds(*chosen.files, chosen.rounds)
+        bundle, posts = chosen.files
+        run_rounds(bundle, posts, chosen.rounds)
         return 0
     if shutil.which("valgrind") is None:
         print("left out: valgrind is not installed (Debian: apt-get install valgrind)")

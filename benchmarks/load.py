@@ -133,7 +133,7 @@ def workloads() -> list[Workload]:
     ids = [f"load-{i}" for i in range(SELLERS)]
     single = [registry_pb2.LookupSellerRequest(seller_id=name).SerializeToString() for name in ids]
     batch = [registry_pb2.BatchLookupSellersRequest(seller_ids=ids).SerializeToString()]
-    found = []
+    found: list[Workload] = []
     for kind, texts in posts_by_kind().items():
         posts = [post_pb2.Post(id=str(i), text=text, seller_id=ids[i % SELLERS]) for i, text in enumerate(texts)]
         unary = [filter_pb2.CheckPostRequest(post=post, dry_run=True).SerializeToString() for post in posts]

@@ -16,6 +16,7 @@ RetryInfo, which fairpost.client honours): `--closed` measures that, by callers 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import random
@@ -43,7 +44,7 @@ class Load:
         self.content = filter_pb2.CheckPostsRequest(posts=batch, dry_run=True).SerializeToString()
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
         self.channels = [grpc.insecure_channel(f"127.0.0.1:{port}", options=options) for _ in range(channels)]
-        self.calls = [channel.unary_unary(PATH) for channel in self.channels]
+        self.calls = [channel.unary_unary(PATH, None, None) for channel in self.channels]
 
     def alone(self, seconds: float) -> list[float]:
         """Latencies of one caller, one call after the other."""
@@ -115,7 +116,7 @@ class Load:
                 pending += 1
                 done.clear()
             future = self.calls[sent % len(self.calls)].future(self.content, timeout=30)
-            future.add_done_callback(lambda each, began=began: ended(each, began))
+            future.add_done_callback(functools.partial(ended, began=began))
             sent += 1
             due += random.expovariate(rate)
         took = time.perf_counter() - start

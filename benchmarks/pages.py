@@ -33,6 +33,7 @@ from serving import exit_status, serving
 from fairpost.server.bulletin.documents import Draft
 from fairpost.server.bulletin.service import Bulletin
 from fairpost.server.registry import Keys, Registry
+from fairpost.server.registry.transaction import Transaction
 from fairpost.server.store import Store
 from fairpost.server.web.forms import FIELD
 from fairpost.v1 import bulletin_pb2
@@ -62,7 +63,7 @@ def fill(url: str, key_file: Path, documents: int) -> str:
     for begin in range(0, documents, _BATCH):
         drafts = [Draft("", dice.randint(1, 4), content(), "", "p") for _ in range(min(_BATCH, documents - begin))]
 
-        def publish(connection: object, drafts: list[Draft] = drafts) -> None:
+        def publish(connection: Transaction, drafts: list[Draft] = drafts) -> None:
             for draft in drafts:
                 bulletin.documents.put(connection, draft, None)
 

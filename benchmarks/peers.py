@@ -177,7 +177,7 @@ def _each(one: Find) -> Find:
 def _daachorse(words: tuple[Any, ...], texts: tuple[Any, ...]) -> Find:
     import daachorse
 
-    chosen = daachorse.DoubleArrayAhoCorasick
+    chosen: Any = daachorse.DoubleArrayAhoCorasick
     if isinstance(words[0], str):
         chosen = daachorse.CharwiseDoubleArrayAhoCorasick
     find: Find = chosen(list(words), corpus=list(texts), use_prefilter=False).find_overlapping

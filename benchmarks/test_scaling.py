@@ -46,7 +46,7 @@ def characters(texts: Any) -> int:
 def test_length(measure: Callable[..., Any], shipped: RuleSet, posts: Posts, length: int, work: str) -> None:
     """Ordinary text in longer and longer pieces; the last piece alone gives what it gives among the others."""
     texts = cut("\n".join(posts.texts), length)
-    function = pattern_set("10k").scan if work.startswith("scan") else shipped.check_batch
+    function: Callable[..., Any] = pattern_set("10k").scan if work.startswith("scan") else shipped.check_batch
     found = measure("length", work, f"{length:,}", function, texts, per=characters(texts))
     alone = function(texts.slice(len(texts) - 1))
     if work.startswith("scan"):
@@ -107,7 +107,7 @@ def test_patterns(measure: Callable[..., Any], posts: Posts, count: int) -> None
 @pytest.mark.parametrize("work", ["scan, 10k patterns", "check_batch, shipped"])
 def test_threads(measure: Callable[..., Any], shipped: RuleSet, posts: Posts, work: str, threads: int) -> None:
     """One call for ten times the posts, several threads; the answer is the same."""
-    function = pattern_set("10k").scan if work.startswith("scan") else shipped.check_batch
+    function: Callable[..., Any] = pattern_set("10k").scan if work.startswith("scan") else shipped.check_batch
     many = pa.array(posts.texts * 10)
 
     def run() -> Any:

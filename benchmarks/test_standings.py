@@ -79,7 +79,8 @@ class Sellers:
     @cached_property
     def batches(self) -> dict[str, list[Batch]]:
         """The same for all that look up; a hundred batches name most sellers' cache lines only once."""
-        chance, made = np.random.default_rng(12), {}
+        chance = np.random.default_rng(12)
+        made: dict[str, list[Batch]] = {}
         for column, share in SHARES.items():
             made[column] = []
             for _ in range(BATCHES):

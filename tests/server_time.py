@@ -13,7 +13,7 @@ class Time:
     """The server's milliseconds, which tests move."""
 
     def __init__(self, running: Any) -> None:
-        self.at = running.server.registry.core.now()
+        self.at: int = running.server.registry.core.now()
         running.server.registry.core.now = self
 
     def __call__(self) -> int:

@@ -52,7 +52,7 @@ _LINK = f"javascript:window.{PROBE}=8//{MARK}"
 def attacked(page: object) -> bool:
     """Whether one of the scripts ran, or the page is not what the server sent."""
     found = page.evaluate(f"[window.{PROBE}, document.querySelectorAll('base, main form[action^=\"//\"]').length]")  # type: ignore[attr-defined]
-    return found != [None, 0]
+    return bool(found != [None, 0])
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ from reference.variants import compiled, written
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"nr": "a1", "text": "根治糖尿病", "shop": "tea", "where": "moments", "bad": 1},
     {"nr": "a2", "text": "今天天气好", "shop": "tea", "where": "moments", "bad": 0},
     {"nr": "a3", "text": "最好第一", "shop": "nuts", "where": None, "bad": None},

@@ -117,7 +117,7 @@ def test_rule_changes(server: Any, run: Any, packs: tuple[Path, Path], tmp_path:
     assert "判断帖子的规则没有变动" in (tmp_path / "n.md").read_text(encoding="utf-8")
     assert "紧急" in run("bulletin", "notice", old, new, "--emergency", "假药").stdout
     at = ("--server", server.address)
-    change = ("bulletin", "publish", "--kind", "rule-change", "--bundle", new, "--actor", "li", *at)
+    change: tuple[Any, ...] = ("bulletin", "publish", "--kind", "rule-change", "--bundle", new, "--actor", "li", *at)
     done = run(*change)
     assert done.returncode == 1
     assert "no rule set is active yet" in done.stderr
@@ -175,7 +175,9 @@ def test_emergencies_are_pushed(tmp_path: Path, run: Any, packs: tuple[Path, Pat
         assert "REASON_NOTICE_REQUIRED" in done.stderr
         done = run(*pushed, "--emergency", "假药", *at)
         assert done.returncode == 0, done.stderr
-        assert "原因：假药" in run("bulletin", "show", f"rule-change-{running.rule_sets.active.revision}", *at).stdout
+        active = running.rule_sets.active
+        assert active is not None
+        assert "原因：假药" in run("bulletin", "show", f"rule-change-{active.revision}", *at).stdout
         assert run("--api-key-file", tmp_path / "key", "rules", "rollback", *at).returncode == 0
     finally:
         running.stop(0)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reference.variants import written
@@ -45,7 +46,7 @@ def test_every_number_is_the_verdict_s(text: str, seller: str | None, channel: s
     done = run("rules", "explain", text, *options)
     assert done.returncode == 0, done.stderr
     rules = RuleSet.from_bytes(bundle_of(load_packs(packs)))
-    standing = {None: None, "unknown": -2, "unavailable": -3}.get(seller, "a standing")
+    standing: Any = {None: None, "unknown": -2, "unavailable": -3}.get(seller, "a standing")
     if standing == "a standing":
         import yaml
 

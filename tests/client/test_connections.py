@@ -165,7 +165,7 @@ def test_tls(make: Any, authority: Path) -> None:
 
 def test_mutual_tls_and_another_name(make: Any, authority: Path) -> None:
     server = secured(authority, "other", mutual=True)
-    own = {"certificate": authority / "client.pem", "key": authority / "client.key"}
+    own: Any = {"certificate": authority / "client.pem", "key": authority / "client.key"}
     try:
         make(server.target, tls=Tls(ca=authority / "ca.pem", server_name="fairpost.test", **own)).lookup("s")
         for tls in (Tls(ca=authority / "ca.pem", **own), Tls(ca=authority / "ca.pem", server_name="fairpost.test")):

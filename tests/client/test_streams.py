@@ -73,7 +73,7 @@ def test_nothing_is_lost_or_doubled(
 def test_a_stream_that_never_gets_anywhere_fails(scripted: Scripted, make: Any, slept: Any) -> None:
     scripted.script += [Fail("UNAVAILABLE", after=2)] + [Fail("UNAVAILABLE")] * 30
     stream = make(scripted.target, retry=Retry(attempts=4)).check_many(some_posts(50), batch=1)
-    got = []
+    got: list[str] = []
     with pytest.raises(CallFailed) as caught:
         got.extend(checked.post_id for checked in stream)
     assert (caught.value.code, caught.value.attempts) == ("UNAVAILABLE", 4)
@@ -167,7 +167,7 @@ def test_what_the_iterable_raises_comes_after_the_answers(scripted: Scripted, ma
         yield from some_posts(3)
         raise LookupError("no more posts")
 
-    got = []
+    got: list[str] = []
     with pytest.raises(LookupError, match="no more posts"):
         got.extend(checked.post_id for checked in make(scripted.target).check_many(posts(), batch=1))
     assert got == ["0", "1", "2"]

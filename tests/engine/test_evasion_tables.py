@@ -74,7 +74,7 @@ def test_rare_characters_end_at_a_common_one() -> None:
 
 @pytest.mark.parametrize("pair", ["伱你", "恏好", "莪我", "の的", "囻国", "カ力", "ロ口", "気气", "卟不", "薬药"])
 def test_martian(pair: str) -> None:
-    written, meant = pair
+    written, meant = tuple(pair)
     assert evasion.LOOKALIKES_RARE[ord(written)] == ord(meant)
     assert written in evasion.rare_forms(meant)
 
@@ -87,7 +87,7 @@ def test_look_alikes_go_both_ways() -> None:
 
 @pytest.mark.parametrize("pair", ["微徽", "己已", "人入", "末未", "治冶", "大太", "干千", "拔拨"])
 def test_look_alikes(pair: str) -> None:
-    one, other = pair
+    one, other = tuple(pair)
     assert ord(other) in evasion.LOOKALIKES[ord(one)]
     assert other in evasion.likest(one)[:8]
 

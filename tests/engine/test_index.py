@@ -29,7 +29,8 @@ CORPORA = os.environ.get("FAIRPOST_CORPORA")
 
 def symbols_of(sections: Any, number: int) -> list[int]:
     record = sections["PATT"][number]
-    return sections["PSYM"][record["start"] :][: record["length"]].tolist()
+    symbols: list[int] = sections["PSYM"][record["start"] :][: record["length"]].tolist()
+    return symbols
 
 
 def bucket_sizes(sections: Any) -> Any:
@@ -51,7 +52,7 @@ def codes_of(text: str, folds: frozenset[str]) -> list[int]:
     return list(map(ord, folded(text, folds).string))
 
 
-some_folds = st.one_of(fold_sets, st.just(frozenset()), st.just(frozenset({"repeat"})))
+some_folds = st.one_of(fold_sets, st.sampled_from([frozenset[str](), frozenset({"repeat"})]))
 
 
 @examples(100)

@@ -107,7 +107,7 @@ def test_any_characters(patterns: list[str], batch: list[str], data: st.DataObje
 def cut_from(batch: Sequence[str], count: int, seed: int) -> list[str]:
     """Patterns of 1 to 8 characters out of the texts, some of them twice."""
     choose = random.Random(seed)
-    cut = []
+    cut: list[str] = []
     while len(cut) < count:
         text = choose.choice(batch)
         begin = choose.randrange(len(text))
@@ -416,11 +416,12 @@ def test_refused_texts(batch: Any, options: dict[str, Any], error: type[Exceptio
 
 def test_refused_single_texts() -> None:
     searched = PatternSet.compile(["a"])
+    call: Any
     for call in (searched.find, searched.is_match):
         with pytest.raises(TypeError, match="text is list, expected str or bytes"):
-            call(["a"])  # type: ignore[operator]
+            call(["a"])
         with pytest.raises(ValueError, match=r"texts\[0\] is not UTF-8 at byte 1 \(0x80\)"):
-            call(b"a\x80")  # type: ignore[operator]
+            call(b"a\x80")
     with pytest.raises(TypeError, match=r"made by PatternSet\.compile, PatternSet\.open or PatternSet\.from_bytes"):
         PatternSet()
 
@@ -438,7 +439,7 @@ def test_set_without_patterns_and_batch_without_texts() -> None:
     assert list(nothing.scan(["a", ""])) == []
     assert nothing.replace("a", "b") == "a"
     found = PatternSet.compile(["a"]).scan([])
-    assert (len(found), found.texts, found.post.dtype) == (0, 0, np.uint32)
+    assert (len(found), found.texts, found.post.dtype) == (0, 0, np.dtype(np.uint32))
 
 
 # -- the result ------------------------------------------------------------------------------------------------------

@@ -269,7 +269,7 @@ def test_what_stands_around_an_anchor() -> None:
         found = compile_regular(text).surroundings(Anchor(tuple(map(ord, "贷款")), 0, 0))
         assert found.before is None  # a match begins with it
         behind, second = (
-            near and "".join("." if s.is_wide else chr(s.ranges[0][0]) for s in near)
+            None if near is None else "".join("." if s.is_wide else chr(s.ranges[0][0]) for s in near)
             for near in (found.behind, found.second)
         )
         return behind, second, found.ahead

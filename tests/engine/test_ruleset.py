@@ -196,6 +196,7 @@ def test_every_kind_of_input_gives_the_same(sample_ruleset: RuleSet) -> None:
 
 
 def test_no_posts(sample_ruleset: RuleSet) -> None:
+    none: Any
     for none in ([], pa.array([], pa.string()), Texts(b"", [0])):
         assert len(sample_ruleset.check_batch(none)) == 0
 

@@ -32,7 +32,7 @@ def columns(batch: VerdictBatch, name: str = "") -> dict[str, Any]:
     found["labels"] = [batch[k].labels for k in range(len(batch))]
     ids = batch.ruleset.rule_ids
     fired = batch.fired_rule != number
-    owner = np.repeat(np.arange(len(batch)), np.diff(batch.fired_begin.astype(np.int64)))
+    owner = np.repeat(np.arange(len(batch)), np.diff(batch.fired_begin))
     found["fired"] = [(int(k), ids[rule]) for k, rule in zip(owner[fired], batch.fired_rule[fired], strict=True)]
     found["evidence"] = [[x for x in batch.evidence(k) if x.rule != name] for k in range(len(batch))]
     return found

@@ -223,8 +223,7 @@ class TableMachine(RuleBasedStateMachine):
         for seller_id in ids[:5]:
             if seller_id:
                 told, wanted = self.table.record(seller_id), self.reference.records.get(seller_id)
-                assert (told is None) == (wanted is None)
-                assert told is None or told.tobytes() == wanted.tobytes()
+                assert (told and told.tobytes()) == (wanted and wanted.tobytes())
 
 
 def machine_of(bits: int) -> Any:

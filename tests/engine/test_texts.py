@@ -233,7 +233,7 @@ def test_offsets_at_any_address() -> None:
     for format, width in ((b"u", np.int32), (b"U", np.int64)):
         offsets = b"\0" + np.array([0, 1, 3], width).tobytes()
         column = Producer(format, 2, [None, offsets, b"abb"])
-        column._pointers[1] = column._pointers[1] + 1
+        column._pointers[1] = (column._pointers[1] or 0) + 1
         assert contents(Texts.of(column)) == [b"a", b"bb"]
 
 

@@ -54,8 +54,9 @@ def _table() -> SellerTable:
 
 @cache
 def _service() -> FilterService:
+    rule_sets: Any = SimpleNamespace(snapshot=subject.rule_set)
     return FilterService(
-        SimpleNamespace(snapshot=subject.rule_set),
+        rule_sets,
         _table(),
         DecisionIds(),
         max_posts=50,
@@ -65,10 +66,11 @@ def _service() -> FilterService:
 
 def seeds() -> Iterator[bytes]:
     posts = [_post(k, text) for k, text in enumerate(subject.TEXTS)]
+    units = post_pb2.SpanUnit.values()
     for k, post in enumerate(posts):
-        yield b"\0" + filter_pb2.CheckPostRequest(post=post, unit=k % 4).SerializeToString()
+        yield b"\0" + filter_pb2.CheckPostRequest(post=post, unit=units[k % 4]).SerializeToString()
     for n in (1, 2, len(posts)):
-        yield b"\1" + filter_pb2.CheckPostsRequest(posts=posts[:n], unit=n % 4).SerializeToString()
+        yield b"\1" + filter_pb2.CheckPostsRequest(posts=posts[:n], unit=units[n % 4]).SerializeToString()
     yield b"\2" + filter_pb2.StreamCheckRequest(posts=posts[::2], sequence=2**64 - 1).SerializeToString()
     broken = filter_pb2.CheckPostsRequest(posts=posts[:2]).SerializeToString()
     yield b"\1" + broken.replace("根".encode(), b"\xff\xfe\xfd")
@@ -76,7 +78,7 @@ def seeds() -> Iterator[bytes]:
     begun = filter_pb2.CheckPostRequest(post=posts[0]).SerializeToString()
     yield b"\0" + begun + filter_pb2.CheckPostRequest(post=posts[1]).SerializeToString() + b"\x7b\x08\1\x7c"
     yield b"\3" + registry_pb2.LookupSellerRequest(seller_id="s1").SerializeToString()
-    consistency = {"minimise_latency": True}
+    consistency = registry_pb2.Consistency(minimise_latency=True)
     several = registry_pb2.BatchLookupSellersRequest(seller_ids=["s1", "s2"] * 3, consistency=consistency)
     yield b"\4" + several.SerializeToString()
 
@@ -140,7 +142,7 @@ def _check_lookup(kind: int, body: bytes) -> None:
     assert not any(map(seller_id_fault, seller_ids))
 
 
-def _same_alone(post: Any, unit: int, result: Any) -> None:
+def _same_alone(post: Any, unit: post_pb2.SpanUnit.ValueType, result: Any) -> None:
     """A post of a batch gets what it gets alone."""
     alone = verdict_pb2.CheckResult()
     try:

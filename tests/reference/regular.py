@@ -44,7 +44,7 @@ def _literal(character: str) -> str:
 def _class(inside: str) -> str:
     negated = inside.startswith("^")
     inside = inside[negated:].replace("\\d", "0-9")
-    members = set()
+    members: set[str] = set()
     while inside:
         if inside[1:2] == "-" and len(inside) > 2:
             for code in range(ord(inside[0]), ord(inside[2]) + 1):

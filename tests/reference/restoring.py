@@ -26,6 +26,7 @@ LONG_WORD = 4
 MOST_FORMS = 8
 NEAR = 40
 OFTENER = 2
+Pair = tuple[str, str]
 CLASSES = {
     "phonetic": Writing.HOMOPHONE | Writing.PINYIN,
     "glyph": Writing.LOOKALIKE | Writing.SPLIT,
@@ -80,18 +81,18 @@ def words_of(sources: frozenset[tuple[str, frozenset[str], int]]) -> Words:
             if can_be_disguised(part):
                 words[part] = words.get(part, Writing(0)) | taken(folds)
                 uses[part] += count
-    held: Counter[str] = Counter()
+    held: Counter[Pair] = Counter()
     for word in words:
-        held.update({a + b: uses[word] for a, b in pairwise(word)})
-    most: Counter[str] = Counter()  # of the pairs that differ in how one character is written, not in how it sounds
-    alike: dict[tuple[str, Reading, Reading], list[str]] = {}
+        held.update(dict.fromkeys(pairwise(word), uses[word]))
+    most: Counter[Pair] = Counter()  # of the pairs that differ in how one character is written, not in how it sounds
+    alike: dict[tuple[str, Reading | str, Reading | str], list[Pair]] = {}
     for a, b in held:
-        alike.setdefault(("first", sound(a), b), []).append(a + b)
-        alike.setdefault(("second", a, sound(b)), []).append(a + b)
+        alike.setdefault(("first", sound(a), b), []).append((a, b))
+        alike.setdefault(("second", a, sound(b)), []).append((a, b))
     for group in alike.values():
         for pair in group:
             most[pair] = max(most[pair], max(held[other] for other in group))
-    pairs = {(number(a), number(b)) for a, b in held if held[a + b] * OFTENER > most[a + b]}
+    pairs = {(number(a), number(b)) for a, b in held if held[a, b] * OFTENER > most[a, b]}
     order = sorted(words.items(), key=lambda item: (-uses[item[0]], item[0]))
     return Words(tuple(order), Known(frozenset(wholes), frozenset(pairs)))
 
@@ -280,9 +281,9 @@ def _restore_passage(sounds: Sequence[Sound], words: Words, symbols: list[tuple[
         for k, c in enumerate(word):
             meant[at + k] = c
             how[at + k] |= writing(sounds[at + k], forms_of(word, takes)[order][k], c, takes) or Writing(0)
-    for s, c, one in zip(sounds, meant, how, strict=True):
-        if c is not None:
-            symbols.append((Run(ord(c), s.first, s.last), one))
+    for s, told, one in zip(sounds, meant, how, strict=True):
+        if told is not None:
+            symbols.append((Run(ord(told), s.first, s.last), one))
         elif s.letters:
             symbols += [(run, Writing(0)) for run in s.letters]
         elif not s.how & Writing.EMOJI:

@@ -24,7 +24,8 @@ from fairpost.rules.source import ListSource, RuleSource, Source
 
 from .conditions import Seller
 from .matching import Pattern
-from .sources import EXPOSURE, policy, rule_of, source_of
+from .sample import EXPOSURE
+from .sources import policy, rule_of, source_of
 
 __all__ = [
     "VECTOR_PIECES",
@@ -140,7 +141,8 @@ regular_texts = st.lists(_pieces, min_size=1, max_size=5).map("".join)
 def sample_match(pattern: Pattern, chance: random.Random) -> str:
     """A folded text that the regular pattern matches, or nearly (it may be left at any symbol)."""
     automaton = compile_regular(pattern.text[1:-1])
-    active, out = automaton.first, []
+    active = automaton.first
+    out: list[str] = []
     while active and len(out) < 60:
         states = [k for k in range(len(automaton.symbols)) if active >> k & 1]
         state = chance.choice(states)
@@ -297,7 +299,9 @@ _allow_words = weighted((3, _literal_allow_words), (1, st.tuples(_regulars)))
 _lists = st.tuples(
     *(
         st.builds(
-            lambda name, words_and_folds, edges, allows: ListSource(name, *words_and_folds, edges, allows),
+            lambda name, words_and_folds, edges, allows: ListSource(
+                name, words_and_folds[0], words_and_folds[1], edges, allows
+            ),
             st.just(name),
             _words_and_folds,
             st.booleans(),
@@ -309,7 +313,7 @@ _lists = st.tuples(
     st.builds(ListSource, st.just("a:allow"), _allow_words, st.just(DEFAULT), st.just(True)),
 )
 _spans = [(None, None), (None, None), (19900, None), (None, 20000), (19000, 20500)]
-_rule_fields = st.fixed_dictionaries(
+_rule_fields: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "weight": st.sampled_from([0.1, 0.25, 0.3, 0.5, 0.58, 0.85, 1.0]),
         "severity": st.sampled_from(v.SEVERITIES),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,9 @@ def commerce_of(found: Explanation) -> float:
 def joints_hold(node: Node) -> None:
     """A joint part is what its parts make it."""
     truths = [part.holds for part in node.parts]
-    if node.op in ("and", "or", "not"):
-        assert node.holds == {"and": all, "or": any, "not": lambda xs: not xs[0]}[node.op](truths), node
+    joints: dict[str, Callable[[list[bool]], bool]] = {"and": all, "or": any, "not": lambda xs: not xs[0]}
+    if node.op in joints:
+        assert node.holds == joints[node.op](truths), node
     for part in node.parts:
         joints_hold(part)
 

@@ -319,13 +319,14 @@ def test_the_table_has_every_kind_of_change(bundles: Callable[..., tuple[bytes, 
 
 def test_models() -> None:
     plain_book = Book({}, {}, {})
-    for before, after, way in (
+    cases: tuple[tuple[dict[tuple[str, ...], str | float], dict[tuple[str, ...], str | float], str], ...] = (
         ({}, {("model",): "one"}, "either"),
         ({("model",): "one"}, {("model",): "two"}, "either"),
         ({("examined_from",): -5.0}, {("examined_from",): -6.0}, "stricter"),
         ({("examined_from",): -5.0}, {}, "stricter"),
         ({}, {("examined_from",): -5.0}, "milder"),
-    ):
+    )
+    for before, after, way in cases:
         notice = Notice(
             dataclasses.replace(plain_book, values=before), dataclasses.replace(plain_book, values=after), DAY
         )
@@ -470,18 +471,15 @@ def changed(draw: st.DrawFn, source: Source) -> Source:
 def _other_rule(draw: st.DrawFn, source: Source) -> Source:
     at = draw(st.integers(0, len(source.rules) - 1))
     rule = source.rules[at]
-    field, values = draw(
-        st.sampled_from(
-            [
-                ("weight", [0.05, 0.2, 0.6, 0.9]),
-                ("severity", list(v.SEVERITIES)),
-                ("mode", ["enforce", "shadow"]),
-                ("group", [None, "a.x", "b.y"]),
-                ("effective_until", [None, date(2024, 6, 1)]),
-                ("effective_from", [None, date(2024, 6, 1)]),
-            ]
-        )
-    )
+    changes: list[tuple[str, list[Any]]] = [
+        ("weight", [0.05, 0.2, 0.6, 0.9]),
+        ("severity", list(v.SEVERITIES)),
+        ("mode", ["enforce", "shadow"]),
+        ("group", [None, "a.x", "b.y"]),
+        ("effective_until", [None, date(2024, 6, 1)]),
+        ("effective_from", [None, date(2024, 6, 1)]),
+    ]
+    field, values = draw(st.sampled_from(changes))
     made = dataclasses.replace(rule, **{field: draw(st.sampled_from(values))})
     return dataclasses.replace(source, rules=(*source.rules[:at], made, *source.rules[at + 1 :]))
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import pytest
@@ -15,7 +16,7 @@ from fairpost.rules.render import render
 
 
 class Scope:
-    channels = ("moments", "group-chat")
+    channels: Sequence[str] = ("moments", "group-chat")
     has_model = True
     names: ClassVar = {"cure": "health-food.cure", "disease": "health-food.disease", "health-food.cure": "health-food.cure", "health-food.disease": "health-food.disease",
              "common.negation": "common.negation", "price": "price", "contact.phone": "contact.phone"}  # fmt: skip

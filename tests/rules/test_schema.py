@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema
 import pytest
@@ -16,8 +16,12 @@ from fairpost.rules import json_schema, shipped_packs
 
 Write = Callable[..., Path]
 
+
 # YAML 1.2 as editors read it: `off` is a word, a date is a word
-_Loader = type("_Loader", (yaml.SafeLoader,), {"yaml_implicit_resolvers": {}})
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - an instance variable to the stubs of yaml
+
+
 for tag, pattern, first in [
     ("bool", r"^(?:true|false)$", "tf"),
     ("null", r"^(?:null|~|)$", ["n", "~", ""]),
@@ -65,6 +69,7 @@ def test_mistakes(old: str, new: str, sound: dict[str, str], validator: jsonsche
 
 
 def test_one_kind_of_file(sound: dict[str, str]) -> None:
+    kind: Literal["pack", "laws", "policy"]
     for kind, name in (("pack", "medical"), ("laws", "laws"), ("policy", "policy")):
         schema = json_schema(kind)
         json.dumps(schema)

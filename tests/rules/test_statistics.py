@@ -117,10 +117,10 @@ def test_sums_are_what_plain_python_counts(rules: RuleSet, posts: list[tuple[str
         if companion is not None:
             assert together[name, rules.rule_ids[companion[0]]] == most
             assert companion[1] == most / fired[name]
-    for word in statistics.words.words():
-        assert word.hits == hits[word.word, word.list], word
-        assert word.posts == len(holding[word.word, word.list])
-    by_list = {entry.list: entry for entry in statistics.words.lists()}
+    for entry in statistics.words.words():
+        assert entry.hits == hits[entry.word, entry.list], entry
+        assert entry.posts == len(holding[entry.word, entry.list])
+    by_list = {found.list: found for found in statistics.words.lists()}
     assert by_list["probe.cure"].words == 3
     assert by_list["probe.cure"].hits == sum(n for (_, name), n in hits.items() if name == "probe.cure")
 

@@ -133,7 +133,7 @@ def test_a_condition_that_holds_has_a_trigger_hit(
 
 def test_examples() -> None:
     one, two, price = e.Operand("a.one"), e.Operand("a.two"), e.Operand("price")
-    table = [
+    table: list[tuple[e.Node, set[str] | None]] = [
         (e.Any(one), {"a.one"}),
         (e.Near(two, one, 3), {"a.one"}),  # the rarer list
         (e.And((e.Any(price), e.Any(two))), {"a.two"}),

@@ -184,7 +184,7 @@ def registration() -> Callable[..., registry_pb2.RegisterSellerRequest]:
 
     def make(seller_id: str = "seller-1", **fields: Any) -> registry_pb2.RegisterSellerRequest:
         licence = seller_pb2.Licence(scope="food", number="JY1", valid_from="2024-01-01", valid_until="2099-12-31")
-        values = {
+        values: dict[str, Any] = {
             "seller_id": seller_id,
             "kind": seller_pb2.SELLER_KIND_ENTERPRISE,
             "name": "示例市食品有限公司",

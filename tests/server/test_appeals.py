@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UPHELD, OVERTURNED = appeal_pb2.APPEAL_STATE_UPHELD, appeal_pb2.APPEAL_STATE_OVERTURNED
-NONE, BLACKLISTED, REHABILITATED = 1, 2, 3
+NONE, BLACKLISTED = standing_pb2.LISTING_NONE, standing_pb2.LISTING_BLACKLISTED
+REHABILITATED = standing_pb2.LISTING_REHABILITATED
 TODAY = date(2026, 3, 2)
 NUMBER, OTHER_NUMBER = "11010519491231002X", "440524188001010014"
 CODE = "91350100M000100Y43"
@@ -58,7 +59,7 @@ class Desk:
     def strike(self, seller_id: str = "s", weight: int = 1) -> int:
         return self.record(seller_id, strike=seller_event_pb2.Strike(category="MEDICAL", weight=weight))
 
-    def list(self, seller_id: str, state: Any, **fields: Any) -> int:
+    def set_listing(self, seller_id: str, state: standing_pb2.Listing.ValueType, **fields: Any) -> int:
         return self.record(seller_id, listing=seller_event_pb2.ListingChange(state=state, **fields))
 
     def file(self, against: int, seller_id: str = "s", **fields: Any) -> appeal_pb2.Appeal:
@@ -133,17 +134,25 @@ def test_upholding_changes_nothing(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "axis", "before", "after"),
+    ("axis", "change", "after"),
     [
-        ({"enforcement": seller_event_pb2.EnforcementChange(state=5)}, "enforcement", 5, 1),
-        ({"listing": seller_event_pb2.ListingChange(state=2, permanent=True)}, "listing", 2, 1),
-        ({"registration": seller_event_pb2.RegistrationChange(state=5)}, "registration", 5, 3),
+        (
+            "enforcement",
+            seller_event_pb2.EnforcementChange(state=standing_pb2.ENFORCEMENT_SUSPENDED),
+            standing_pb2.ENFORCEMENT_NONE,
+        ),
+        ("listing", seller_event_pb2.ListingChange(state=BLACKLISTED, permanent=True), NONE),
+        (
+            "registration",
+            seller_event_pb2.RegistrationChange(state=standing_pb2.REGISTRATION_CLOSED),
+            standing_pb2.REGISTRATION_ACTIVE,
+        ),
     ],
 )
-def test_decisions_can_be_overturned(desk: Desk, change: dict[str, Any], axis: str, before: int, after: int) -> None:
+def test_decisions_can_be_overturned(desk: Desk, axis: str, change: Any, after: int) -> None:
     desk.register("s")
-    sequence = desk.record("s", **change)
-    assert getattr(desk.get().standing, axis) == before
+    sequence = desk.record("s", **{axis: change})
+    assert getattr(desk.get().standing, axis) == change.state
     assert getattr(desk.decide(desk.file(sequence).appeal_id).standing, axis) == after
 
 
@@ -226,10 +235,14 @@ def test_lists(desk: Desk) -> None:
     assert listed(seller_id="t") == [appeals[2], appeals[4]]
     assert listed(states=[OVERTURNED, UPHELD]) == [appeals[0]]
     token = desk.service.search(appeal_pb2.ListAppealsRequest(page_size=2)).next_page_token
-    for wrong in ({"page_token": token[:-2]}, {"page_token": token, "seller_id": "s"}):
-        found = refusal(desk.service.search, appeal_pb2.ListAppealsRequest(**wrong))
+    for wrong in (
+        appeal_pb2.ListAppealsRequest(page_token=token[:-2]),
+        appeal_pb2.ListAppealsRequest(page_token=token, seller_id="s"),
+    ):
+        found = refusal(desk.service.search, wrong)
         assert found.reason_name == "REASON_INVALID_PAGE_TOKEN"
-    found = refusal(desk.service.search, appeal_pb2.ListAppealsRequest(states=[7], seller_id="a b", page_size=5000))
+    fields: dict[str, Any] = {"states": [7], "seller_id": "a b", "page_size": 5000}
+    found = refusal(desk.service.search, appeal_pb2.ListAppealsRequest(**fields))
     assert [fault.field for fault in found.violations] == ["page_size", "seller_id", "states[0]"]
 
 
@@ -411,7 +424,7 @@ def natural(number: str = NUMBER) -> dict[str, Any]:
 @pytest.mark.parametrize("fields", [natural(), {"credit_code": CODE}], ids=["identity number", "credit code"])
 def test_a_new_account_of_a_blacklisted_person_is_blacklisted(desk: Desk, fields: dict[str, Any]) -> None:
     desk.register("old", **fields)
-    listed = desk.list("old", BLACKLISTED, review="2027-01-01")
+    listed = desk.set_listing("old", BLACKLISTED, review="2027-01-01")
     seller = desk.register("new", **fields)
     assert seller.standing.listing == BLACKLISTED
     assert list(seller.same_person) == ["old"]
@@ -460,16 +473,16 @@ def test_a_person_listed_by_the_ladder_is_recognised(desk: Desk) -> None:
 
 def test_a_rehabilitated_persons_new_account_is_not_listed(desk: Desk) -> None:
     desk.register("old")
-    desk.list("old", BLACKLISTED, permanent=True)
+    desk.set_listing("old", BLACKLISTED, permanent=True)
     desk.register("while")
-    desk.list("old", REHABILITATED)
+    desk.set_listing("old", REHABILITATED)
     assert desk.register("after").standing.listing == NONE
     assert desk.get("while").standing.listing == REHABILITATED
 
 
 def test_who_is_rehabilitated_from_a_later_day_on_takes_the_others_along(desk: Desk) -> None:
     desk.register("old")
-    desk.list("old", BLACKLISTED, permanent=True)
+    desk.set_listing("old", BLACKLISTED, permanent=True)
     desk.register("new")
     change = seller_event_pb2.ListingChange(state=REHABILITATED)
     desk.record("old", listing=change, effective="2026-03-05")
@@ -485,10 +498,10 @@ def test_who_is_rehabilitated_from_a_later_day_on_takes_the_others_along(desk: D
 
 def test_more_accounts_than_are_shown_are_released(desk: Desk) -> None:
     desk.register("old")
-    desk.list("old", BLACKLISTED, permanent=True)
+    desk.set_listing("old", BLACKLISTED, permanent=True)
     for number in range(25):
         desk.register(f"new-{number}")
-    desk.list("old", NONE)
+    desk.set_listing("old", NONE)
     assert {desk.get(f"new-{number}").standing.listing for number in range(25)} == {NONE}
 
 
@@ -512,7 +525,7 @@ def test_an_entry_that_follows_ends_with_the_other(desk: Desk) -> None:
 
 def test_a_changed_number_is_recognised_once(desk: Desk) -> None:
     desk.register("old", **natural())
-    listed = desk.list("old", BLACKLISTED, permanent=True)
+    listed = desk.set_listing("old", BLACKLISTED, permanent=True)
     desk.register("new", **natural(OTHER_NUMBER))
 
     def update(number: str) -> seller_pb2.Seller:
@@ -538,7 +551,11 @@ def test_a_changed_number_is_recognised_once(desk: Desk) -> None:
 
 def test_imported_accounts_are_recognised(desk: Desk, registration: Any) -> None:
     desk.register("old")
-    desk.list("old", BLACKLISTED, permanent=True)
+    desk.set_listing("old", BLACKLISTED, permanent=True)
     sellers = [ImportRow(1, registration("i-1")), ImportRow(2, registration("i-2", **natural(OTHER_NUMBER)))]
-    import_sellers(desk.registry.core, sellers, verify_by=date(2027, 1, 1), refuse=lambda refusal: None)
+    refused: list[Any] = []
+    import_sellers(
+        desk.registry.core, sellers, verify_by=date(2027, 1, 1), refuse=lambda *refusal: refused.append(refusal)
+    )
+    assert refused == []
     assert [desk.get(seller_id).standing.listing for seller_id in ("i-1", "i-2")] == [BLACKLISTED, NONE]

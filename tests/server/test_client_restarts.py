@@ -43,7 +43,7 @@ def test_a_stream_goes_on_at_the_next_server(server: Any, bundle: Any, registrat
     replacing = threading.Thread(target=replace)
     replacing.start()
     posts = some_posts(600, half, again)
-    options = {"timeout": 60.0, "retry": PATIENT}
+    options: dict[str, Any] = {"timeout": 60.0, "retry": PATIENT}
     if kind == "threads":
         with Client(target, **options) as client:
             results = list(client.check_many(posts, batch=20, in_flight=4))

@@ -40,7 +40,7 @@ def check(running: Any, *posts: post_pb2.Post) -> None:
     assert running.server.reviews.intake.wait(60)
 
 
-def decide_all(running: Any, decisions: dict[str, int]) -> None:
+def decide_all(running: Any, decisions: dict[str, review_pb2.ReviewState.ValueType]) -> None:
     for review in running.client.call("ListReviews", review_pb2.ListReviewsRequest()).reviews:
         if state := decisions.get(review.post_id):
             request = review_pb2.DecideReviewRequest(review_id=review.review_id, state=state, actor="m", note="看过")
@@ -146,11 +146,16 @@ def test_a_change_is_told_again_without_being_worked_out(
     running.client.activate(bundle(WORDS))
     worked_out: list[Any] = []
     between = Notice.between
-    monkeypatch.setattr(Notice, "between", lambda *books, **rest: worked_out.append(books) or between(*books, **rest))
+
+    def counted(*books: Any, **rest: Any) -> Any:
+        worked_out.append(books)
+        return between(*books, **rest)
+
+    monkeypatch.setattr(Notice, "between", counted)
     notices = running.server.bulletin.notices
     now = running.server.registry.core.now()
 
-    def make(words: dict[str, float] = STRICTER, at: int = now, **given: str) -> Any:
+    def make(words: dict[str, float] = STRICTER, at: int = now, **given: Any) -> Any:
         return notices.make(bundle(words), bulletin_pb2.DocumentContent(**given), at)
 
     content, change = make()

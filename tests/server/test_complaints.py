@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from fairpost.server.registry.core import Core
 
 RETURN, QUALITY = complaint_pb2.COMPLAINT_KIND_RETURN, complaint_pb2.COMPLAINT_KIND_QUALITY
-FILED, ASSIGNED, ANSWERED, RESOLVED, WITHDRAWN = range(1, 6)
+FILED, ASSIGNED = complaint_pb2.COMPLAINT_STATE_FILED, complaint_pb2.COMPLAINT_STATE_ASSIGNED
+ANSWERED, RESOLVED = complaint_pb2.COMPLAINT_STATE_ANSWERED, complaint_pb2.COMPLAINT_STATE_RESOLVED
+WITHDRAWN = complaint_pb2.COMPLAINT_STATE_WITHDRAWN
 UPHELD, REJECTED = complaint_pb2.COMPLAINT_OUTCOME_UPHELD, complaint_pb2.COMPLAINT_OUTCOME_REJECTED
 MONDAY = date(2026, 3, 2)  # no holiday before April
 
@@ -185,7 +187,7 @@ class Desk:
         return self.service.answer(request).complaint
 
     def resolve(self, complaint_id: str, **fields: Any) -> complaint_pb2.Complaint:
-        values = {"outcome": UPHELD, "resolution": "The goods were faulty.", "actor": "h-1"} | fields
+        values: dict[str, Any] = {"outcome": UPHELD, "resolution": "The goods were faulty.", "actor": "h-1"} | fields
         request = complaint_pb2.ResolveComplaintRequest(complaint_id=complaint_id, **values)
         return self.service.resolve(request).complaint
 
@@ -207,7 +209,7 @@ class Desk:
         return self.registry.sellers.get(registry_pb2.GetSellerRequest(seller_id="s")).seller.standing
 
 
-FILING = {
+FILING: dict[str, Any] = {
     "seller_id": "s",
     "kind": QUALITY,
     "consumer_id": "buyer-1",
@@ -458,9 +460,8 @@ def test_lists(desk: Desk, registration: Any) -> None:
         assert found.reason_name == "REASON_INVALID_PAGE_TOKEN"
     found = refusal(desk.service.search, complaint_pb2.ListComplaintsRequest(page_token=token, seller_id="s"))
     assert found.reason_name == "REASON_INVALID_PAGE_TOKEN"
-    found = refusal(
-        desk.service.search, complaint_pb2.ListComplaintsRequest(states=[9], seller_id="卖", page_size=1001)
-    )
+    fields: dict[str, Any] = {"states": [9], "seller_id": "卖", "page_size": 1001}
+    found = refusal(desk.service.search, complaint_pb2.ListComplaintsRequest(**fields))
     assert [fault.field for fault in found.violations] == ["page_size", "seller_id", "states[0]"]
 
 

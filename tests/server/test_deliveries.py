@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OTHER = "whsec_" + base64.b64encode(bytes(range(1, 33))).decode()
-WAITING, DELIVERED, DEAD = 1, 2, 3
+WAITING, DELIVERED = bulletin_pb2.DELIVERY_STATE_WAITING, bulletin_pb2.DELIVERY_STATE_DELIVERED
+DEAD = bulletin_pb2.DELIVERY_STATE_DEAD
+PUBLIC, WITHDRAWN = bulletin_pb2.DOCUMENT_STATE_PUBLIC, bulletin_pb2.DOCUMENT_STATE_WITHDRAWN
+REGULATION = bulletin_pb2.DOCUMENT_KIND_REGULATION
 
 
 class Hook:
@@ -93,15 +96,17 @@ def hooks() -> Iterator[Any]:
         hook.close()
 
 
-def entry(number: int = 1, state: int = 2, sequence: int = 7) -> bulletin_pb2.BulletinEntry:
+def entry(
+    number: int = 1, state: bulletin_pb2.DocumentState.ValueType = PUBLIC, sequence: int = 7
+) -> bulletin_pb2.BulletinEntry:
     message = bulletin_pb2.BulletinEntry(sequence=sequence)
     document = message.document
-    document.document_id, document.number, document.state, document.kind = "rules", number, state, 2  # type: ignore[assignment]
+    document.document_id, document.number, document.state, document.kind = "rules", number, state, REGULATION
     document.content.title.zh, document.content.body.zh = "守则", "# 守则\n\n不得<b>虚假</b>宣传"
     document.content.categories.append("food")
     document.published_at.FromMilliseconds(1_800_000_000_000)
     document.first_published_at.FromMilliseconds(1_800_000_000_000)
-    if state == 4:
+    if state == WITHDRAWN:
         document.withdrawn_at.FromMilliseconds(1_800_000_100_000)
         document.withdrawal_reason = "有误"
     return message
@@ -124,7 +129,7 @@ def test_a_webhook_is_what_the_scheme_says(hooks: Any) -> None:
     assert content["type"] == "bulletin.published"
     assert content["timestamp"] == "2027-01-15T08:00:00Z"
     assert content["data"]["document"]["content"] == {"title": {"zh": "守则"}, "categories": ["food"]}
-    assert json.loads(payload(entry(state=4)))["type"] == "bulletin.withdrawn"
+    assert json.loads(payload(entry(state=WITHDRAWN)))["type"] == "bulletin.withdrawn"
     assert payload(entry()) == payload(entry()) == body
     assert signature(keys[:1], "m", 1, b"x").startswith("v1,")
 
@@ -276,7 +281,9 @@ def registry(store_url: str) -> Iterator[Registry]:
 def publish(registry: Registry, document_id: str = "rules", **fields: Any) -> int:
     content = bulletin_pb2.DocumentContent(categories=fields.pop("categories", ["food"]))
     content.title.zh, content.body.zh = "题", "文"
-    request = bulletin_pb2.PublishRequest(document_id=document_id, kind=2, actor="p", content=content, **fields)
+    request = bulletin_pb2.PublishRequest(
+        document_id=document_id, kind=REGULATION, actor="p", content=content, **fields
+    )
     return Bulletin(registry, lambda: None).documents.publish(request).document.version
 
 
@@ -417,7 +424,7 @@ def test_the_account_in_files(tmp_path: Path) -> None:
     account.deliver(Told("m1", entry()))  # tried again, late: the newer article stays
     said = json.loads((tmp_path / "a/rules/article.json").read_text())
     assert (said["sequence"], said["document"]["number"]) == (8, 2)
-    account.deliver(Told("m3", entry(2, 4, sequence=9)))
+    account.deliver(Told("m3", entry(2, WITHDRAWN, sequence=9)))
     said = json.loads((tmp_path / "a/rules/article.json").read_text())
     assert (said["document"]["state"], said["document"]["withdrawal_reason"]) == ("DOCUMENT_STATE_WITHDRAWN", "有误")
     assert (tmp_path / "a/rules/1/zh.md").exists()

@@ -22,7 +22,8 @@ from fairpost.server.bulletin.html import html_of, summary_of
 from fairpost.server.bulletin.mail import mail
 from fairpost.v1 import bulletin_pb2
 
-PUBLIC, WITHDRAWN = 2, 4
+PUBLIC, WITHDRAWN = bulletin_pb2.DOCUMENT_STATE_PUBLIC, bulletin_pb2.DOCUMENT_STATE_WITHDRAWN
+REGULATION = bulletin_pb2.DOCUMENT_KIND_REGULATION
 ALLOWED = {"a", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"}  # fmt: skip
 ATTRIBUTES = {
     ("a", "href"),
@@ -36,7 +37,7 @@ ATTRIBUTES = {
 
 
 def document(name: str = "rules", **fields: Any) -> bulletin_pb2.Document:
-    made = bulletin_pb2.Document(document_id=name, number=1, kind=2, state=PUBLIC)  # type: ignore[arg-type]
+    made = bulletin_pb2.Document(document_id=name, number=1, kind=REGULATION, state=PUBLIC)
     made.content.title.zh, made.content.title.en = fields.get("zh", "守则 & <规>"), fields.get("en", "Rules & <more>")
     made.content.body.zh = fields.get(
         "body", "# 守则\n\n第一段 **重要** [链接](https://example.com/?a=1&b=2)\n\n第二段"
@@ -46,7 +47,7 @@ def document(name: str = "rules", **fields: Any) -> bulletin_pb2.Document:
     made.first_published_at.FromMilliseconds(1_800_000_000_000)
     made.published_at.FromMilliseconds(1_800_000_500_000)
     if fields.get("withdrawn"):
-        made.state = WITHDRAWN  # type: ignore[assignment]
+        made.state = WITHDRAWN
         made.withdrawn_at.FromMilliseconds(1_800_000_900_000)
         made.withdrawal_reason = "有误 <b>"
     return made

@@ -18,16 +18,18 @@ from fairpost.server.filtering import FilterService
 from fairpost.server.table import SellerTable
 from fairpost.v1 import filter_pb2, post_pb2, seller_pb2, standing_pb2, verdict_pb2
 
-ALLOW, LIMIT, REVIEW, SHIELD, BLOCK = range(1, 6)
+ALLOW, LIMIT, REVIEW = verdict_pb2.ACTION_ALLOW, verdict_pb2.ACTION_LIMIT, verdict_pb2.ACTION_REVIEW
+SHIELD, BLOCK = verdict_pb2.ACTION_SHIELD, verdict_pb2.ACTION_BLOCK
 
 
 def raw(shared: Any, method: str, content: bytes) -> bytes:
     """Call a unary method of FilterService with bytes as they are."""
     call = shared.client.channel.unary_unary(f"/fairpost.v1.FilterService/{method}")
     try:
-        return call(content, timeout=10)
+        answer: bytes = call(content, timeout=10)
     except grpc.RpcError as error:
         raise CallFailed.of(error) from None
+    return answer
 
 
 def judged(shared: Any, posts: list[post_pb2.Post]) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from corpus import samples
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from fairpost.engine import RuleSet
 from fairpost.engine.decision_ids import DecisionIds
@@ -54,15 +55,25 @@ def shipped() -> RuleSet:
     return RuleSet.open(shipped_bundle())
 
 
-@pytest.mark.parametrize(("unit", "seconds"), [(1, None), (2, 1_700_000_000), (3, 1_441_000_000), (0, 0)])
-def test_shipped_packs_say_the_same(shipped: RuleSet, unit: int, seconds: int | None) -> None:
+@pytest.mark.parametrize(
+    ("unit", "seconds"),
+    [
+        (post_pb2.SPAN_UNIT_UTF8_BYTES, None),
+        (post_pb2.SPAN_UNIT_UTF16_UNITS, 1_700_000_000),
+        (post_pb2.SPAN_UNIT_CODE_POINTS, 1_441_000_000),
+        (post_pb2.SPAN_UNIT_UNSPECIFIED, 0),
+    ],
+)
+def test_shipped_packs_say_the_same(shipped: RuleSet, unit: post_pb2.SpanUnit.ValueType, seconds: int | None) -> None:
     service = service_of(shipped)
-    time = None if seconds is None else {"seconds": seconds}
+    time = None if seconds is None else Timestamp(seconds=seconds)
     posts = [
-        post_pb2.Post(id=f"{k}", text=text, extra_texts=[{"text": text[::-1]}] * (k % 3), created_at=time)
+        post_pb2.Post(
+            id=f"{k}", text=text, extra_texts=[post_pb2.ExtraText(text=text[::-1])] * (k % 3), created_at=time
+        )
         for k, text in enumerate(samples())
     ]
-    content = filter_pb2.CheckPostsRequest(posts=posts, unit=unit).SerializeToString()  # type: ignore[arg-type]
+    content = filter_pb2.CheckPostsRequest(posts=posts, unit=unit).SerializeToString()
     found = filter_pb2.CheckPostsResponse.FromString(service.check_posts_bytes(content))
     wanted = filter_pb2.CheckPostsResponse.FromString(service.answer_by_messages(CHECK_POSTS, content))
     if seconds is None:  # in 1970 there was no such law
@@ -92,7 +103,7 @@ def test_faulty_posts_are_answered_alone(rule_set: RuleSet, monkeypatch: pytest.
 
 
 def test_a_post_in_pieces_is_one_post(rule_set: RuleSet) -> None:
-    pieces = [post_pb2.Post(id="a", text="特效"), post_pb2.Post(id="b", extra_texts=[{"text": "根治"}])]
+    pieces = [post_pb2.Post(id="a", text="特效"), post_pb2.Post(id="b", extra_texts=[post_pb2.ExtraText(text="根治")])]
     content = b"".join(filter_pb2.CheckPostRequest(post=post).SerializeToString() for post in pieces)
     verdict = filter_pb2.CheckPostResponse.FromString(service_of(rule_set).check_post_bytes(content)).verdict
     assert verdict.post_id == "b"
@@ -102,7 +113,7 @@ def test_a_post_in_pieces_is_one_post(rule_set: RuleSet) -> None:
 def test_large_requests_leave_nothing_behind(rule_set: RuleSet) -> None:
     """Buffers grow for a request and go with it; the next answers are right."""
     service = service_of(rule_set)
-    long = post_pb2.Post(id="p" * 256, text="根治" * 20_000, extra_texts=[{"text": "疗效"}] * 100)
+    long = post_pb2.Post(id="p" * 256, text="根治" * 20_000, extra_texts=[post_pb2.ExtraText(text="疗效")] * 100)
     short = post_pb2.Post(text="疗效")
     for posts in ([long] * 9, [short], [long, post_pb2.Post(text="好")], [], [short] * 9000, [long] * 2):
         content = filter_pb2.CheckPostsRequest(posts=posts).SerializeToString()
@@ -198,7 +209,7 @@ def test_every_code_point_is_folded_as_by_the_tables() -> None:
 
 def test_posts_of_the_year_9999_have_citations(rule_set: RuleSet) -> None:
     """Their day in China may be in the year 10000, which no calendar of Python has."""
-    post = post_pb2.Post(text="根治", created_at={"seconds": 253_402_300_799})
+    post = post_pb2.Post(text="根治", created_at=Timestamp(seconds=253_402_300_799))
     content = filter_pb2.CheckPostRequest(post=post).SerializeToString()
     service = service_of(rule_set)
     for answer in (service.check_post_bytes(content), service.answer_by_messages(CHECK_POST, content)):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVICES = ("fairpost.v1.FilterService", "fairpost.v1.RegistryService", "fairpost.v1.RulesService")
-SERVING, NOT_SERVING = 1, 2
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 def health_of(channel: grpc.Channel) -> dict[str, int]:

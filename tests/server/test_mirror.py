@@ -11,8 +11,11 @@ from fairpost.client import CallFailed
 from fairpost.client.mirror import SellerMirror
 from fairpost.v1 import registry_pb2, seller_event_pb2, standing_pb2
 
+WARNED, LIMITED = standing_pb2.ENFORCEMENT_WARNED, standing_pb2.ENFORCEMENT_LIMITED
+SUSPENDED = standing_pb2.ENFORCEMENT_SUSPENDED
 
-def suspend(client: Any, seller_id: str, state: str = "ENFORCEMENT_SUSPENDED") -> Any:
+
+def suspend(client: Any, seller_id: str, state: standing_pb2.Enforcement.ValueType = SUSPENDED) -> Any:
     change = seller_event_pb2.EnforcementChange(state=state)
     return client.record_event(
         seller_id, seller_event_pb2.SellerEvent(enforcement=change, actor="moderator", reason="test")
@@ -28,7 +31,7 @@ def test_mirror(inside: Any, registration: Any, monkeypatch: pytest.MonkeyPatch)
         client.register(registration(f"m-{i}"))
     assert mirror.refresh() == 210
     suspend(client, "m-7")
-    suspend(client, "m-7", "ENFORCEMENT_LIMITED")
+    suspend(client, "m-7", LIMITED)
     suspend(client, "m-8")
     assert mirror.refresh() == 2, "each seller once, as they stand now"
     assert mirror.entries["m-7"].standing.enforcement == standing_pb2.ENFORCEMENT_LIMITED
@@ -95,7 +98,7 @@ def test_watch(inside: Any, registration: Any) -> None:
     follower.start()
     for i in range(20):
         client.register(registration(f"w-x{i}"))
-        suspend(client, "w-1", "ENFORCEMENT_WARNED" if i % 2 else "ENFORCEMENT_LIMITED")
+        suspend(client, "w-1", WARNED if i % 2 else LIMITED)
     last = client.register(registration("w-last")).consistency_token
     follower.join(10)
     assert not follower.is_alive()

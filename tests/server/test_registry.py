@@ -17,7 +17,9 @@ from fairpost.server.store import Store
 from fairpost.v1 import registry_pb2, seller_event_pb2, seller_pb2, standing_pb2
 
 NUMBER = "11010519491231002X"
-OK, NOT_FOUND, UNAVAILABLE = 1, 2, 3
+OK, NOT_FOUND = standing_pb2.LOOKUP_OUTCOME_OK, standing_pb2.LOOKUP_OUTCOME_NOT_FOUND
+UNAVAILABLE = standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE
+BLACKLISTED = standing_pb2.LISTING_BLACKLISTED
 
 
 def failure(call: Any, *arguments: Any, **options: Any) -> CallFailed:
@@ -247,14 +249,15 @@ def test_event_faults(shared: Any, registration: Any) -> None:
         "event.effective": "'soon' is no day; write YYYY-MM-DD, as in 2026-01-31",
         "event": "is required: one of registration, verification, enforcement, listing, strike, licence, licence_ended",
     }
+    no_state: Any = 9
     cases = [
         (event(strike=seller_event_pb2.Strike(category="COMMERCE", weight=11)), ["strike.category", "strike.weight"]),
         (event(registration=seller_event_pb2.RegistrationChange()), ["registration.state"]),
-        (event(enforcement=seller_event_pb2.EnforcementChange(state=9)), ["enforcement.state"]),
+        (event(enforcement=seller_event_pb2.EnforcementChange(state=no_state)), ["enforcement.state"]),
         (event(listing=seller_event_pb2.ListingChange()), ["listing.state"]),
         (event(verification=seller_event_pb2.Verification()), ["verification.next_verification"]),
         (
-            event(listing=seller_event_pb2.ListingChange(state=2), effective=day(0), expires=day(-1)),
+            event(listing=seller_event_pb2.ListingChange(state=BLACKLISTED), effective=day(0), expires=day(-1)),
             ["expires"],
         ),
     ]
@@ -262,7 +265,9 @@ def test_event_faults(shared: Any, registration: Any) -> None:
         found = failure(shared.client.record_event, "evf", wrong)
         assert [field for field, _ in found.violations] == [f"event.{field}" for field in fields]
     found = failure(
-        shared.client.record_event, "evf-nobody", event(listing=seller_event_pb2.ListingChange(state=2, permanent=True))
+        shared.client.record_event,
+        "evf-nobody",
+        event(listing=seller_event_pb2.ListingChange(state=BLACKLISTED, permanent=True)),
     )
     assert (found.code, found.reason) == ("NOT_FOUND", "REASON_SELLER_NOT_FOUND")
 

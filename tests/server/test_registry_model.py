@@ -23,7 +23,7 @@ from fairpost.server.registry.ladder import default_ladder
 from fairpost.server.registry.log import existing
 from fairpost.server.registry.verify import verify
 from fairpost.server.store import Store
-from fairpost.v1 import appeal_pb2, complaint_pb2, registry_pb2, seller_event_pb2
+from fairpost.v1 import appeal_pb2, complaint_pb2, registry_pb2, seller_event_pb2, seller_pb2
 
 FIRST = date(2026, 1, 15)
 # Each account of a person of its own: what is recognised across accounts is tested with appeals.
@@ -76,7 +76,11 @@ class RegistryMachine(RuleBasedStateMachine):
     )
     def register(self, seller_id: str, categories: set[str], held: bool) -> None:
         request = registry_pb2.RegisterSellerRequest(
-            seller_id=seller_id, kind=3, name="n", credit_code=CODES[seller_id], categories=sorted(categories)
+            seller_id=seller_id,
+            kind=seller_pb2.SELLER_KIND_ENTERPRISE,
+            name="n",
+            credit_code=CODES[seller_id],
+            categories=sorted(categories),
         )
         licences: dict[tuple[str, str], tuple[date, date | None]] = {}
         if held:
@@ -180,15 +184,17 @@ class RegistryMachine(RuleBasedStateMachine):
         self.contested.add(fact.number)
         with pytest.raises(AlreadyExists):
             self.registry.appeals.file(filing)
+        state = appeal_pb2.APPEAL_STATE_OVERTURNED if overturned else appeal_pb2.APPEAL_STATE_UPHELD
         decision = appeal_pb2.DecideAppealRequest(
-            appeal_id=filed.appeal_id, state=3 if overturned else 2, decision="d", actor="someone else"
+            appeal_id=filed.appeal_id, state=state, decision="d", actor="someone else"
         )
         self.registry.appeals.decide(decision)
         fact.undone = overturned
 
     @rule(seller_id=seller_ids)
     def complain(self, seller_id: str) -> None:
-        request = complaint_pb2.FileComplaintRequest(seller_id=seller_id, kind=2, consumer_id="c", statement="s")
+        kind = complaint_pb2.COMPLAINT_KIND_QUALITY
+        request = complaint_pb2.FileComplaintRequest(seller_id=seller_id, kind=kind, consumer_id="c", statement="s")
         if seller_id not in self.model.sellers:
             with pytest.raises(NotFound):
                 self.registry.complaints.file(request)
@@ -203,11 +209,12 @@ class RegistryMachine(RuleBasedStateMachine):
         if not states:
             return
         complaint_id = sorted(states)[pick % len(states)]
-        common = {"complaint_id": complaint_id, "actor": "handler"}
+        rejected = complaint_pb2.COMPLAINT_OUTCOME_REJECTED
+        common: dict[str, Any] = {"complaint_id": complaint_id, "actor": "handler"}
         requests: dict[str, Any] = {
             "assign": complaint_pb2.AssignComplaintRequest(**common, handler="h"),
             "answer": complaint_pb2.AnswerComplaintRequest(**common, answer="a"),
-            "resolve": complaint_pb2.ResolveComplaintRequest(**common, outcome=2, resolution="r"),
+            "resolve": complaint_pb2.ResolveComplaintRequest(**common, outcome=rejected, resolution="r"),
             "withdraw": complaint_pb2.WithdrawComplaintRequest(**common),
         }
         method = getattr(self.registry.complaints, step)

@@ -18,6 +18,7 @@ from fairpost.v1 import (
     post_pb2,
     registry_pb2,
     review_pb2,
+    standing_pb2,
     verdict_pb2,
 )
 
@@ -203,7 +204,7 @@ def test_no_more_than_so_many_wait_for_a_decision(started: Any) -> None:
 
 def test_a_post_at_fault_does_not_keep_the_others_out(started: Any, monkeypatch: Any) -> None:
     running = started()
-    from fairpost.server.reviews import intake, rows
+    from fairpost.server.reviews import rows
 
     def new(transaction: Any, entry: Any, kept: Any, queued: int) -> Any:
         if entry.post_id == "bad":
@@ -211,7 +212,7 @@ def test_a_post_at_fault_does_not_keep_the_others_out(started: Any, monkeypatch:
         return rows_new(transaction, entry, kept, queued)
 
     rows_new = rows.new
-    monkeypatch.setattr(intake.rows, "new", new)
+    monkeypatch.setattr(rows, "new", new)
     check(running, post("1"), post("bad"), post("2"))
     assert sorted(posts_of(listed(running))) == ["1", "2"]
     assert running.server.reviews.intake.lost == 1
@@ -525,7 +526,7 @@ def test_erased_with_the_seller(started: Any, registration: Any) -> None:
     assert "特效秘方" in export.content.decode()
     closing = registry_pb2.RecordEventRequest(seller_id="s1")
     closing.event.actor, closing.event.reason = "r", "closed"
-    closing.event.registration.state = 5
+    closing.event.registration.state = standing_pb2.REGISTRATION_CLOSED
     client.call("RecordEvent", closing)
     erased = client.call("ErasePerson", registry_pb2.ErasePersonRequest(seller_id="s1", actor="r", reason="asked for"))
     assert "texts of reviewed posts" in erased.erased
@@ -551,7 +552,7 @@ async def worked_off(target: str, api_key: str) -> tuple[list[str], list[tuple[s
         assert whole.review.post.text == "神效"
         assert (await client.review_queue()).counts
         left = [review.post_id async for review in client.reviews(states=[PENDING])]
-        told = []
+        told: list[tuple[str, int]] = []
         async for part in parts:
             told += [(decision.post_id, decision.state) for decision in part.decisions]
             if told:

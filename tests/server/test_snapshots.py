@@ -12,7 +12,7 @@ import pytest
 
 from fairpost.server.registry import Keys, Registry
 from fairpost.server.store import Store
-from fairpost.v1 import registry_pb2, seller_event_pb2
+from fairpost.v1 import registry_pb2, seller_event_pb2, standing_pb2
 
 KEYS = Keys.make()
 
@@ -34,7 +34,7 @@ def opened(tmp_path: Path) -> Any:
 
 
 def limit(registry: Registry, seller_id: str) -> None:
-    change = seller_event_pb2.EnforcementChange(state=3)
+    change = seller_event_pb2.EnforcementChange(state=standing_pb2.ENFORCEMENT_LIMITED)
     event = seller_event_pb2.SellerEvent(enforcement=change, actor="a", reason="r")
     registry.decisions.record_event(registry_pb2.RecordEventRequest(seller_id=seller_id, event=event))
 

@@ -16,7 +16,7 @@ import pytest
 from running import until
 
 from fairpost.server import Config
-from fairpost.server.activation import RuleSets
+from fairpost.server.activation import Activation, Failure, RuleSets
 from fairpost.server.signatures import PublicKeys, SigningKey, signature_path
 from fairpost.server.sources.polling import SourcePolling
 from fairpost.server.sources.reading import SourceFault, open_source, shown
@@ -85,16 +85,31 @@ def site() -> Iterator[Site]:
     server.server_close()
 
 
-def polling(folder: Path, source: object, *, keys: PublicKeys | None = None, **settings: Any) -> SourcePolling:
+class Polling(SourcePolling):
+    """One whose rule sets can be looked at."""
+
+    def __init__(self, rule_sets: RuleSets, config: Config) -> None:
+        super().__init__(rule_sets, config, leads=lambda: True)
+        self.rule_sets = rule_sets
+
+    @property
+    def active(self) -> Activation:
+        assert self.rule_sets.active is not None
+        return self.rule_sets.active
+
+    @property
+    def failure(self) -> Failure:
+        assert self.rule_sets.last_failure is not None
+        return self.rule_sets.last_failure
+
+
+def polling(folder: Path, source: object, *, keys: PublicKeys | None = None, **settings: Any) -> Polling:
     rule_sets = RuleSets(folder / "rules", keys=keys)
     rule_sets.restore()
-    config = Config(rules_source=str(source), data_dir=folder, **settings)
-    made = SourcePolling(rule_sets, config, leads=lambda: True)
-    made.rule_sets = rule_sets  # type: ignore[attr-defined]
-    return made
+    return Polling(rule_sets, Config(rules_source=str(source), data_dir=folder, **settings))
 
 
-def active(source: Any) -> str:
+def active(source: Polling) -> str:
     found = source.rule_sets.active
     return found.name if found else ""
 
@@ -116,7 +131,7 @@ def test_http_with_etags(site: Site, bundle: Any, tmp_path: Path) -> None:
     assert status["failure"] is None
     assert status["last_look"] >= status["last_change"] > 0 or status["last_change"] >= status["last_look"]
     # The same goes for another process, and after a roll back: what was taken once is not taken again.
-    source.rule_sets.roll_back()  # type: ignore[attr-defined]
+    source.rule_sets.roll_back()
     other = polling(tmp_path, site.url("a.fpb?token=x"))
     assert other.look()
     assert active(other) == "one"
@@ -144,7 +159,6 @@ def test_failures_keep_the_old_and_are_told(site: Site, bundle: Any, tmp_path: P
     site.files["a.fpb"] = bundle(WORDS, name="one")
     source = polling(tmp_path, site.url("a.fpb"), rules_source_seconds=10)
     assert source.look()
-    rule_sets = source.rule_sets  # type: ignore[attr-defined]
     where = f"http://127.0.0.1:{site.port}/a.fpb"
     usual = source.delay()
     assert 8 <= usual <= 12
@@ -152,7 +166,7 @@ def test_failures_keep_the_old_and_are_told(site: Site, bundle: Any, tmp_path: P
     def refused(reason: str, message: str) -> None:
         assert not source.look()
         assert active(source) == "one"
-        failure = rule_sets.last_failure
+        failure = source.failure
         assert (failure.reason, failure.source) == (reason, where)
         assert failure.message.startswith(message)
         status = source.status()
@@ -186,12 +200,10 @@ def test_failures_keep_the_old_and_are_told(site: Site, bundle: Any, tmp_path: P
 def test_nobody_there(tmp_path: Path) -> None:
     source = polling(tmp_path, "http://127.0.0.1:9/a.fpb")
     assert not source.look()
-    failure = source.rule_sets.last_failure  # type: ignore[attr-defined]
-    assert failure.message.startswith("rules_source: http://127.0.0.1:9/a.fpb: ConnectError: ")
+    assert source.failure.message.startswith("rules_source: http://127.0.0.1:9/a.fpb: ConnectError: ")
     unknown = polling(tmp_path, "nosuch://bucket/a.fpb")
     assert not unknown.look()
-    failure = unknown.rule_sets.last_failure  # type: ignore[attr-defined]
-    assert failure.message == "rules_source: nosuch://bucket/a.fpb: Protocol not known: nosuch"
+    assert unknown.failure.message == "rules_source: nosuch://bucket/a.fpb: Protocol not known: nosuch"
 
 
 def test_signatures_beside(site: Site, bundle: Any, tmp_path: Path) -> None:
@@ -201,19 +213,18 @@ def test_signatures_beside(site: Site, bundle: Any, tmp_path: Path) -> None:
     content = bundle(WORDS, name="signed")
     site.files["a.fpb"] = content
     source = polling(tmp_path, site.url("a.fpb"), keys=keys)
-    failure = lambda: source.rule_sets.last_failure.reason  # type: ignore[attr-defined]  # noqa: E731
     assert not source.look()
-    assert failure() == "REASON_BUNDLE_UNSIGNED"
+    assert source.failure.reason == "REASON_BUNDLE_UNSIGNED"
     # The bundle was there before its signature: the same bytes are looked at again.
     site.files["a.fpb.sig"] = b"rubbish"
     assert not source.look()
-    assert failure() == "REASON_RULES_SOURCE"
+    assert source.failure.reason == "REASON_RULES_SOURCE"
     site.files["a.fpb.sig"] = key.sign(content + b"x").line().encode()
     assert not source.look()
-    assert failure() == "REASON_SIGNATURE_WRONG"
+    assert source.failure.reason == "REASON_SIGNATURE_WRONG"
     site.files["a.fpb.sig"] = key.sign(content).line().encode()
     assert source.look()
-    assert source.rule_sets.active.signed_by == key.key_id  # type: ignore[attr-defined]
+    assert source.active.signed_by == key.key_id
 
     path = tmp_path / "b.fpb"
     path.write_bytes(bundle(WORDS, name="file"))
@@ -228,9 +239,8 @@ def test_files_and_folders(bundle: Any, tmp_path: Path) -> None:
     folder = tmp_path / "drop"
     folder.mkdir()
     source = polling(tmp_path, folder)
-    rule_sets = source.rule_sets  # type: ignore[attr-defined]
     assert not source.look()
-    assert rule_sets.last_failure.message == (
+    assert source.failure.message == (
         f"rules_source: {folder}: neither a bundle (*.fpb) nor packs (*.yaml) are in this folder"
     )
     for i, name in enumerate(["one", "two", "three"]):
@@ -241,7 +251,7 @@ def test_files_and_folders(bundle: Any, tmp_path: Path) -> None:
     assert source.look()
     assert active(source) == "one"  # the newest
     assert source.look()
-    assert len(rule_sets.revisions()) == 1
+    assert len(source.rule_sets.revisions()) == 1
     os.utime(folder / "two.fpb", (3_000, 3_000))
     assert source.look()
     assert active(source) == "two"
@@ -250,7 +260,7 @@ def test_files_and_folders(bundle: Any, tmp_path: Path) -> None:
     assert active(one) == "three"
     (folder / "three.fpb").unlink()
     assert not one.look()
-    assert one.rule_sets.last_failure.message == f"rules_source: {folder}/three.fpb: no such file or folder"  # type: ignore[attr-defined]
+    assert one.failure.message == f"rules_source: {folder}/three.fpb: no such file or folder"
 
 
 def test_object_stores(bundle: Any) -> None:
@@ -284,15 +294,15 @@ def test_packs(tmp_path: Path) -> None:
     )
     (packs / "probe.yaml").write_text(text, encoding="utf-8")
     source = polling(tmp_path, packs)
-    assert source.look(), source.rule_sets.last_failure  # type: ignore[attr-defined]
-    first = source.rule_sets.active.revision  # type: ignore[attr-defined]
+    assert source.look(), source.rule_sets.last_failure
+    first = source.active.revision
     assert source.look()
     (packs / "probe.yaml").write_text(text.replace("治愈", "痊愈"), encoding="utf-8")
     assert source.look()
-    assert source.rule_sets.active.revision != first  # type: ignore[attr-defined]
+    assert source.active.revision != first
     (packs / "probe.yaml").write_text("pack: [", encoding="utf-8")
     assert not source.look()
-    assert "the packs do not compile" in source.rule_sets.last_failure.message  # type: ignore[attr-defined]
+    assert "the packs do not compile" in source.failure.message
 
 
 @pytest.mark.parametrize(

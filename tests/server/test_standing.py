@@ -41,7 +41,7 @@ def record(*events: tuple[Any, ...], **fields: Any) -> SellerRecord:
     for sequence, (kind, body, effective, *expiry) in enumerate(events, 1):
         expires = DAY + timedelta(days=expiry[0]) if expiry else None
         entries.append(EventRecord(sequence, kind, body, DAY + timedelta(days=effective), expires))
-    values = {"kind": 3, "name": "n", "credit_code": "", "categories": ("tea",)}
+    values: dict[str, Any] = {"kind": 3, "name": "n", "credit_code": "", "categories": ("tea",)}
     values |= {"exempt_reason": "", "registered_at": 0, "events": tuple(entries)} | fields
     return SellerRecord(seller_id="s", **values)
 
@@ -155,7 +155,8 @@ def test_table() -> None:
 
 def test_table_under_concurrent_reads() -> None:
     """A writer gives all sellers the same standing at one sequence; no reader may see two, or another sequence."""
-    table, stop, faults = SellerTable(clock=lambda: date(1970, 1, 1)), threading.Event(), []
+    table, stop = SellerTable(clock=lambda: date(1970, 1, 1)), threading.Event()
+    faults: list[object] = []
     ids = [f"s{i}" for i in range(100)]
     same = np.zeros(100, SELLER_RECORD_DTYPE)
     table.replace(0, ids, same.copy())
@@ -202,7 +203,7 @@ def test_sample_sellers(inside: Any) -> None:
         ]
         request = registry_pb2.RegisterSellerRequest(
             seller_id=sample["id"],
-            kind=f"SELLER_KIND_{sample['kind'].upper().replace('-', '_')}",
+            kind=seller_pb2.SellerKind.Value(f"SELLER_KIND_{sample['kind'].upper().replace('-', '_')}"),
             name=sample["name"],
             identity_number=sample.get("identity_number", ""),
             credit_code=sample.get("credit_code", ""),

@@ -24,7 +24,9 @@ def test_swap_under_load(server: Any, bundle: Any) -> None:
         expected[RuleSet.from_bytes(content).revision] = [actions[column[i]] for column in weights.values()]
     running.client.activate(bundles[0])
     posts = [post_pb2.Post(id=str(i), text=f"{'根治' if i % 2 == 0 else '特效'}{i}") for i in range(40)]
-    stop, faults, seen, replies = threading.Event(), [], set(), [0]
+    stop, replies = threading.Event(), [0]
+    faults: list[tuple[str, verdict_pb2.Verdict | Exception]] = []
+    seen: set[str] = set()
 
     def look(revision: str, verdicts: list[verdict_pb2.Verdict]) -> None:
         replies[0] += 1

@@ -215,9 +215,7 @@ def registry(store_url: str, registration: Any) -> Iterator[Registry]:
     """On each kind of store."""
     registry = Registry(Store.open(store_url), Keys.make())
     registry.sellers.register(registration("s"))
-    write = registry.core.write
     yield registry
-    registry.core.write = write  # type: ignore[method-assign]
     assert verify(registry.core).differences == []
     registry.close()
 
@@ -244,7 +242,7 @@ def events_of(registry: Registry, kind: str) -> list[Any]:
         return [event for event in log.existing(connection, "s").events if event.kind == kind]
 
 
-def test_what_does_not_fit_waits_a_little_and_is_lost(registry: Registry) -> None:
+def test_what_does_not_fit_waits_a_little_and_is_lost(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     entered, go = threading.Event(), threading.Event()
     write = registry.core.write
 
@@ -253,7 +251,7 @@ def test_what_does_not_fit_waits_a_little_and_is_lost(registry: Registry) -> Non
         assert go.wait(60)
         return write(work)
 
-    registry.core.write = slow  # type: ignore[method-assign]
+    monkeypatch.setattr(registry.core, "write", slow)
     violations = Violations(registry.core, room=1500, patience_seconds=0.05)
     violations.start()
     violations.record([offence("first")])
@@ -278,7 +276,7 @@ def test_what_does_not_fit_waits_a_little_and_is_lost(registry: Registry) -> Non
     assert violations.lost == before + 1
 
 
-def test_a_store_that_fails_is_waited_for(registry: Registry) -> None:
+def test_a_store_that_fails_is_waited_for(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     write, failures = registry.core.write, [0]
 
     def failing(work: Any) -> Any:
@@ -287,7 +285,7 @@ def test_a_store_that_fails_is_waited_for(registry: Registry) -> None:
             raise Unavailable(reason_pb2.REASON_STORE_UNAVAILABLE, "not now")
         return write(work)
 
-    registry.core.write = failing  # type: ignore[method-assign]
+    monkeypatch.setattr(registry.core, "write", failing)
     violations = Violations(registry.core)
     violations.start()
     violations.record([offence("p")])
@@ -296,11 +294,11 @@ def test_a_store_that_fails_is_waited_for(registry: Registry) -> None:
     assert (violations.recorded, violations.lost) == (1, 0)
 
 
-def test_a_store_that_stays_away_is_given_up_at_the_end(registry: Registry) -> None:
+def test_a_store_that_stays_away_is_given_up_at_the_end(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(_work: Any) -> Any:
         raise Unavailable(reason_pb2.REASON_STORE_UNAVAILABLE, "never")
 
-    registry.core.write = failing  # type: ignore[method-assign]
+    monkeypatch.setattr(registry.core, "write", failing)
     violations = Violations(registry.core)
     violations.start()
     violations.record([offence("p"), offence("q")])

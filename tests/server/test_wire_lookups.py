@@ -80,7 +80,7 @@ def test_any_bytes(lookups: Lookups, available: bool) -> None:
     @examples(400)
     @given(
         st.sampled_from([LOOKUP_SELLER, BATCH_LOOKUP_SELLERS]),
-        st.one_of(message_bytes(shape, ids, st.integers(0, 3)) for shape in (SHAPE, QUICK)),
+        st.one_of([message_bytes(shape, ids, st.integers(0, 3)) for shape in (SHAPE, QUICK)]),
     )
     def run(kind: int, content: bytes) -> None:
         seen[compare(lookups, kind, content)] += 1
@@ -90,9 +90,10 @@ def test_any_bytes(lookups: Lookups, available: bool) -> None:
 
 
 def test_ordinary_lookups_make_no_message(lookups: Lookups, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = registry_pb2.Consistency(minimise_latency=True)
     requests = [
         (LOOKUP_SELLER, registry_pb2.LookupSellerRequest(seller_id="s1")),
-        (LOOKUP_SELLER, registry_pb2.LookupSellerRequest(seller_id="gone", consistency={"minimise_latency": True})),
+        (LOOKUP_SELLER, registry_pb2.LookupSellerRequest(seller_id="gone", consistency=quick)),
         (BATCH_LOOKUP_SELLERS, registry_pb2.BatchLookupSellersRequest(seller_ids=["s1", "gone", "s1", "s3"])),
         (BATCH_LOOKUP_SELLERS, registry_pb2.BatchLookupSellersRequest()),
     ]

@@ -169,7 +169,7 @@ def test_one_chain_from_several_threads_and_stores(store: Store) -> None:
     url = f"sqlite:///{store.url}" if store.dialect == "sqlite" else store.url
     with Store.open(url) as other:
         threads = [
-            threading.Thread(target=lambda each=each: [chain.record(each, method="t", subject="x") for _ in range(15)])  # type: ignore[misc]
+            threading.Thread(target=lambda each=each: [chain.record(each, method="t", subject="x") for _ in range(15)])
             for each in (store, other, store, other)
         ]
         for thread in threads:

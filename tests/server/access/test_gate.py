@@ -25,7 +25,7 @@ from fairpost.server.errors import ServiceError
 from fairpost.server.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -102,12 +102,11 @@ def test_an_expired_call_is_not_worked_on(gate: AccessGate) -> None:
 
 
 def test_who_is_refused_is_not_listened_to(gate: AccessGate) -> None:
-    def requests() -> Iterator[bytes]:
+    def received() -> bytes:
         raise AssertionError("the request was received")
-        yield b""
 
     with pytest.raises(ServiceError) as caught:
-        dispatched(gate, Call(waited=(5.0, 1)), requests(), bytes)
+        dispatched(gate, Call(waited=(5.0, 1)), iter(received, b""), bytes)
     assert caught.value.reason_name == "REASON_OVERLOADED"
 
 
@@ -140,10 +139,16 @@ def test_a_method_that_the_table_has_not_needs_a_key(gate: AccessGate) -> None:
 
 def test_answers_unread() -> None:
     unread = Unread(100, 0.05)
-    call, ended = Call(), []
-    unread.add(call, 60, lambda callback: (ended.append(callback), True)[1])
+    call = Call()
+    ended: list[Callable[[], None]] = []
+
+    def when_ended(callback: Callable[[], None]) -> bool:
+        ended.append(callback)
+        return True
+
+    unread.add(call, 60, when_ended)
     unread.check()
-    unread.add(Call(), 60, lambda callback: (ended.append(callback), True)[1])
+    unread.add(Call(), 60, when_ended)
     with pytest.raises(ServiceError, match="answers of 120 bytes wait for callers that do not read them; at most 100"):
         unread.check()
     ended.pop()()
@@ -204,7 +209,8 @@ def test_threads_that_wait_for_callers_are_replaced() -> None:
 
 
 def test_a_call_knows_how_long_it_waited() -> None:
-    pool, seen, done = CallPool(1), [], threading.Event()
+    pool, done = CallPool(1), threading.Event()
+    seen: list[Any] = []
     pool.submit(time.sleep, 0.1)
     pool.submit(lambda: seen.append(queued()))
     pool.submit(done.set).add_done_callback(lambda _: seen.append("told"))

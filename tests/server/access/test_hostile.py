@@ -15,6 +15,7 @@ import h2.events
 import h2.exceptions
 import pytest
 from raw_http2 import RawClient
+from running import Running
 
 from fairpost.client import CallFailed, Client
 from fairpost.v1 import filter_pb2, filter_pb2_grpc, post_pb2, registry_pb2
@@ -39,7 +40,7 @@ def running(module_server: Callable[..., Any], bundle: Any) -> Any:
     return made
 
 
-def stub(running: Any) -> filter_pb2_grpc.FilterServiceStub:
+def stub(running: Running) -> filter_pb2_grpc.FilterServiceStub:
     return filter_pb2_grpc.FilterServiceStub(running.client.channel)
 
 
@@ -101,7 +102,7 @@ def test_a_silent_stream_ends_as_cancelled(running: Any) -> None:
         yield filter_pb2.StreamCheckRequest(posts=[post_pb2.Post(text="好茶")], sequence=1)
         silent.wait(60)
 
-    call = stub(running).StreamCheck(requests())
+    call: Any = stub(running).StreamCheck(requests())
     assert next(call).sequence == 1
     began = time.monotonic()
     with pytest.raises(grpc.RpcError) as caught:
@@ -180,7 +181,7 @@ def test_giant_messages(running: Any) -> None:
     before = rss(running)
     options = [("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(f"127.0.0.1:{running.port}", options=options) as channel:
-        call = channel.unary_unary(f"/{CHECK}")
+        call = channel.unary_unary(f"/{CHECK}", None, None)
         giant = bytes(40 * MIB)
         futures = [call.future(giant, timeout=20) for _ in range(6)]
         answered(running, within=10.0, rounds=3)
@@ -212,7 +213,7 @@ def test_streams_opened_and_reset_at_once(running: Any) -> None:
 
 def test_cancelled_streams(running: Any) -> None:
     for _ in range(100):
-        call = stub(running).StreamCheck(iter([filter_pb2.StreamCheckRequest(sequence=1)] * 3))
+        call: Any = stub(running).StreamCheck(iter([filter_pb2.StreamCheckRequest(sequence=1)] * 3))
         call.cancel()
     deadline = time.monotonic() + 60
     checked = 0
@@ -242,15 +243,16 @@ def test_pings_without_end(running: Any) -> None:
 
 def test_metadata_without_end(running: Any) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{running.port}") as channel:
-        call = channel.unary_unary(f"/{STATUS}").future(b"", metadata=[("x", "y" * 60_000)], timeout=5)
-        assert call.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL)
+        call = channel.unary_unary(f"/{STATUS}", None, None)
+        future = call.future(b"", metadata=(("x", "y" * 60_000),), timeout=5)
+        assert future.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INTERNAL)
     answered(running, within=3.0)
 
 
 def test_more_calls_than_a_connection_may_have_wait_at_the_client(running: Any) -> None:
     """None of 500 calls at once on one connection fails: those beyond the limit are not sent before others end."""
     with grpc.insecure_channel(f"127.0.0.1:{running.port}") as channel:
-        call = channel.unary_unary(f"/{WATCH.split('/')[0]}/BatchLookupSellers")
+        call = channel.unary_unary(f"/{WATCH.split('/')[0]}/BatchLookupSellers", None, None)
         request = registry_pb2.BatchLookupSellersRequest(seller_ids=["a"]).SerializeToString()
         with_room = [call.future(request, timeout=30) for _ in range(500)]
         codes = {future.code() for future in with_room}

@@ -53,9 +53,9 @@ class Door:
         channel = self.outside if outside else self.inside
         try:
             if path.rpartition("/")[2] in STREAMS:
-                list(channel.stream_stream(f"/{path}")(iter([content]), metadata=metadata, timeout=20))
+                list(channel.stream_stream(f"/{path}", None, None)(iter([content]), metadata=metadata, timeout=20))
             else:
-                channel.unary_unary(f"/{path}")(content, metadata=metadata, timeout=20)
+                channel.unary_unary(f"/{path}", None, None)(content, metadata=metadata, timeout=20)
         except grpc.RpcError as error:
             return CallFailed.of(error)
         raise AssertionError(f"{path} was answered")
@@ -151,7 +151,12 @@ def test_no_key_has_the_visitors_role(door: Door) -> None:
 
 def test_the_audit_log_names_whom_the_call_was_for(door: Door) -> None:
     request = complaint_pb2.FileComplaintRequest(
-        request_id="r", seller_id="nobody", kind=1, consumer_id="c", statement="s", received_on="2026-01-01"
+        request_id="r",
+        seller_id="nobody",
+        kind=complaint_pb2.COMPLAINT_KIND_RETURN,
+        consumer_id="c",
+        statement="s",
+        received_on="2026-01-01",
     )
     path = "fairpost.v1.ComplaintService/FileComplaint"
     assert door.call(path, as_visitor(), request.SerializeToString()).code == "NOT_FOUND"

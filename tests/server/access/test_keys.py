@@ -156,7 +156,12 @@ def test_keys_that_do_not_exist_cost_the_store_little(store: Store, monkeypatch:
     keyring = Keyring(store)
     reads: list[int] = []
     before = store.read
-    monkeypatch.setattr(store, "read", lambda: (reads.append(1), before())[1])
+
+    def counted() -> Any:
+        reads.append(1)
+        return before()
+
+    monkeypatch.setattr(store, "read", counted)
     for number in range(500):
         assert reason_of(keyring, f"Bearer fp_{number:08x}_{'0' * 64}") == "CREDENTIALS_INVALID"
     assert len(reads) <= 30

@@ -88,7 +88,7 @@ def test_mutual_tls_gives_roles_by_name(inside: Callable[..., Any], tmp_path: Pa
     }
     running = inside(tls_cert=certificate, tls_key=key, tls_client_ca=ca.path, client_identities=identities).start()
 
-    def client(name: str, *names: str, by: Any = ca, api_key: str | None = None) -> Client:
+    def client(name: str, *names: str, by: Any = ca, api_key: str = "") -> Client:
         pem, private = by.sign(name, names=names)
         tls = Tls(ca=ca.path, certificate=pem, key=private)
         return Client(f"localhost:{running.server.port}", tls=tls, timeout=10, api_key=api_key)

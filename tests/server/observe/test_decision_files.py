@@ -122,7 +122,12 @@ def test_closed_files_are_on_disk_before_they_have_their_name(
     done: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda _: done.append("fsync"))
     rename = Path.rename
-    monkeypatch.setattr(Path, "rename", lambda *each: (done.append("rename"), rename(*each)))
+
+    def renamed(path: Path, target: Path) -> Path:
+        done.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
     file.rotate()
     assert done == ["fsync", "rename", "fsync"], "the file, its name, its folder"
     file.close()

@@ -275,6 +275,7 @@ def test_it_takes_no_more_than_its_share(alone: Callable[..., DecisionLog]) -> N
     request, response = exchange()
     for _ in range(20_000):
         log.take(CHECK, request, response)
+    assert log._thread.ident is not None
     clock = time.pthread_getcpuclockid(log._thread.ident)
     before, began = time.clock_gettime(clock), time.monotonic()
     threading.Event().wait(1.0)

@@ -58,8 +58,8 @@ def check_request(content: bytes) -> None:
     del sent.posts[:]
     # Order and unknown fields are as they were: what is equal is what is read.
     other = filter_pb2.StreamCheckRequest.FromString(rest)
-    other.DiscardUnknownFields()  # type: ignore[no-untyped-call]
-    sent.DiscardUnknownFields()  # type: ignore[no-untyped-call]
+    other.DiscardUnknownFields()
+    sent.DiscardUnknownFields()
     assert other == sent
 
 

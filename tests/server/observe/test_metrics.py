@@ -154,7 +154,9 @@ def test_registry_violations_and_jobs(running: Any, registration: Callable[..., 
 
 def test_lag_is_told_while_the_store_cannot_be_followed(running: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lookups = running.server.registry.lookups
-    monkeypatch.setattr(lookups, "catch_up", lambda: (_ for _ in ()).throw(InvalidArgument(0, "away")))
+    monkeypatch.setattr(
+        lookups, "catch_up", lambda: (_ for _ in ()).throw(InvalidArgument(reason_pb2.REASON_UNSPECIFIED, "away"))
+    )
     behind = lookups.table.sequence + 3
     monkeypatch.setattr(running.server.registry.core.store, "sequence", lambda: behind)
     before = lookups.current_at

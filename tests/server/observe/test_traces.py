@@ -118,7 +118,7 @@ def test_the_standard_instrumentation_of_clients_is_followed(running: Any, spans
     provider, exporter = TracerProvider(), InMemorySpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     with Client(running.server.address) as client:
-        channel = intercept_channel(client.channel, client_interceptor(provider))
+        channel = intercept_channel(client.channel, client_interceptor(provider))  # type: ignore[no-untyped-call]
         filter_pb2_grpc.FilterServiceStub(channel).CheckPost(
             filter_pb2.CheckPostRequest(post=post_pb2.Post(text="今天"))
         )

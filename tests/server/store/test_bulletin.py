@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from fairpost.server.bulletin import service
 from fairpost.server.bulletin.documents import PUBLISHING
-from fairpost.server.bulletin.service import Bulletin
 from fairpost.server.errors import ServiceError
 from fairpost.server.registry import MustAcknowledge, Registry
 from fairpost.server.registry.jobs import Jobs, run_jobs
@@ -21,8 +21,10 @@ from fairpost.v1 import bulletin_pb2, registry_pb2, seller_event_pb2, standing_p
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-GUIDELINE, REGULATION, NOTICE = 1, 2, 4
-SCHEDULED, PUBLIC, SUPERSEDED, WITHDRAWN = 1, 2, 3, 4
+GUIDELINE, REGULATION = bulletin_pb2.DOCUMENT_KIND_GUIDELINE, bulletin_pb2.DOCUMENT_KIND_REGULATION
+NOTICE = bulletin_pb2.DOCUMENT_KIND_NOTICE
+SCHEDULED, PUBLIC = bulletin_pb2.DOCUMENT_STATE_SCHEDULED, bulletin_pb2.DOCUMENT_STATE_PUBLIC
+SUPERSEDED, WITHDRAWN = bulletin_pb2.DOCUMENT_STATE_SUPERSEDED, bulletin_pb2.DOCUMENT_STATE_WITHDRAWN
 DAY_MS = 86_400_000
 
 
@@ -39,6 +41,14 @@ class Time:
         self.at += milliseconds
 
 
+class Bulletin(service.Bulletin):
+    """One whose registry tests can reach."""
+
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(registry, lambda: None)
+        self.registry = registry
+
+
 @pytest.fixture
 def time() -> Time:
     return Time()
@@ -46,15 +56,8 @@ def time() -> Time:
 
 @pytest.fixture
 def bulletins(registries: Callable[..., Registry], time: Time) -> Callable[..., Bulletin]:
-    """Makes bulletins on one store, as several servers have them; no thread runs. `.registry` is the registry."""
-
-    def make(**options: Any) -> Bulletin:
-        registry = registries(now=time, **options)
-        made = Bulletin(registry, lambda: None)
-        made.registry = registry  # type: ignore[attr-defined]
-        return made
-
-    return make
+    """Makes bulletins on one store, as several servers have them; no thread runs."""
+    return lambda **options: Bulletin(registries(now=time, **options))
 
 
 @pytest.fixture
@@ -75,9 +78,13 @@ def draft(
     body: str = "# 守则\n\n不得*虚假*宣传。",
     **fields: Any,
 ) -> bulletin_pb2.PublishRequest:
-    content = {"categories": ["rules"], "laws": ["cn.advertising-law/17"], "rules": ["health.cure-claim"]}
+    content: dict[str, Any] = {
+        "categories": ["rules"],
+        "laws": ["cn.advertising-law/17"],
+        "rules": ["health.cure-claim"],
+    }
     content |= fields.pop("content", {})
-    values = {"document_id": document_id, "kind": REGULATION, "actor": "publisher-1"} | fields
+    values: dict[str, Any] = {"document_id": document_id, "kind": REGULATION, "actor": "publisher-1"} | fields
     message = bulletin_pb2.PublishRequest(**values, content=bulletin_pb2.DocumentContent(**content))
     message.content.title.zh, message.content.body.zh = title, body
     return message
@@ -99,13 +106,13 @@ def ids(bulletin: Bulletin, **conditions: Any) -> list[str]:
 
 
 def turn(bulletin: Bulletin) -> None:
-    report = Jobs(bulletin.registry.core).run(PUBLISHING)  # type: ignore[attr-defined]
+    report = Jobs(bulletin.registry.core).run(PUBLISHING)
     assert report.state == "done", report
 
 
 def told(bulletin: Bulletin, cursor: str = "", **fields: Any) -> tuple[list[tuple[str, int, int]], str]:
     """What a subscriber is told until there is nothing more: (document, number, state), and the cursor."""
-    found = []
+    found: list[tuple[str, int, int]] = []
     for part in bulletin.stream.subscribe(bulletin_pb2.SubscribeRequest(cursor=cursor, **fields), lambda: True):
         found += [(e.document.document_id, e.document.number, e.document.state) for e in part.entries]
         last = part.cursor
@@ -206,11 +213,11 @@ def test_scheduled_publication(bulletins: Callable[..., Bulletin], time: Time) -
     listed = bulletin.reading.scheduled(bulletin_pb2.ListScheduledRequest()).documents
     assert [(d.document_id, d.number) for d in listed] == [("seller-rules", 1)]
     time.forward(59_999)
-    assert not PUBLISHING.due(bulletin.registry.core)  # type: ignore[attr-defined]
+    assert not PUBLISHING.due(bulletin.registry.core)
     turn(bulletin)
     assert ids(bulletin) == []
     time.forward(1)
-    assert PUBLISHING.due(bulletin.registry.core)  # type: ignore[attr-defined]
+    assert PUBLISHING.due(bulletin.registry.core)
     turn(bulletin)
     turn(other)  # safe to be done twice
     assert (get(bulletin).state, get(bulletin).published_at.ToMilliseconds()) == (PUBLIC, time.at)
@@ -339,15 +346,14 @@ def test_search_and_filters(bulletin: Bulletin) -> None:
         [],
         ["one"],
     )
-    found = refused(
-        bulletin.reading.list, bulletin_pb2.ListDocumentsRequest(query="x" * 101, page_size=1001, kinds=[9])
-    )
+    wrong: dict[str, Any] = {"query": "x" * 101, "page_size": 1001, "kinds": [9]}
+    found = refused(bulletin.reading.list, bulletin_pb2.ListDocumentsRequest(**wrong))
     assert {violation.field for violation in found.violations} == {"query", "page_size", "kinds[0]"}
 
 
 def test_the_log_is_append_only(bulletin: Bulletin) -> None:
     bulletin.documents.publish(draft())
-    store = bulletin.registry.core.store  # type: ignore[attr-defined]
+    store = bulletin.registry.core.store
     for statement in (
         sa.update(schema.bulletin_log).values(reason="x"),
         sa.delete(schema.bulletin_log),
@@ -378,7 +384,7 @@ def test_subscribers_lose_and_double_nothing(bulletins: Callable[..., Bulletin],
     writer.start()
     while True:
         ended = stop.is_set()
-        parts = (first, second)[turns % 2].stream.subscribe(request, lambda: True)
+        parts: Any = (first, second)[turns % 2].stream.subscribe(request, lambda: True)
         part = next(parts)
         parts.close()
         found += [(entry.document.document_id, entry.document.number) for entry in part.entries]
@@ -397,12 +403,12 @@ def test_cursors(bulletins: Callable[..., Bulletin], registration: Any) -> None:
     listed = bulletin.reading.list(bulletin_pb2.ListDocumentsRequest())
     assert listed.cursor == answer.cursor
     bulletin.documents.publish(draft("two", kind=GUIDELINE, content={"categories": ["food"]}))
-    bulletin.registry.sellers.register(registration("s1"))  # type: ignore[attr-defined]
+    bulletin.registry.sellers.register(registration("s1"))
     assert told(bulletin, answer.cursor)[0] == [("two", 1, PUBLIC)]
     assert told(bulletin)[0] == []
     assert told(bulletin, from_beginning=True, kinds=[GUIDELINE])[0] == [("two", 1, PUBLIC)]
     assert told(bulletin, from_beginning=True, category="rules")[0] == [("one", 1, PUBLIC)]
-    ahead = bulletin.registry.core.token(99)  # type: ignore[attr-defined]
+    ahead = bulletin.registry.core.token(99)
 
     def subscribe(**fields: Any) -> None:
         next(bulletin.stream.subscribe(bulletin_pb2.SubscribeRequest(**fields), lambda: True))
@@ -415,7 +421,7 @@ def test_cursors(bulletins: Callable[..., Bulletin], registration: Any) -> None:
         with pytest.raises(ServiceError) as caught:
             subscribe(**fields)
         assert caught.value.reason_name == reason
-    assert verify(bulletin.registry.core).differences == []  # type: ignore[attr-defined]
+    assert verify(bulletin.registry.core).differences == []
 
 
 # ---- acknowledgements ----------------------------------------------------------------------------------------
@@ -424,13 +430,13 @@ def test_cursors(bulletins: Callable[..., Bulletin], registration: Any) -> None:
 def acknowledge(
     bulletin: Bulletin, seller_id: str = "s1", number: int = 1, **fields: Any
 ) -> bulletin_pb2.AcknowledgeResponse:
-    values = {"document_id": "seller-rules", "number": number} | fields
+    values: dict[str, Any] = {"document_id": "seller-rules", "number": number} | fields
     return bulletin.acknowledgements.acknowledge(bulletin_pb2.AcknowledgeRequest(seller_id=seller_id, **values))
 
 
 def test_registration_may_ask_for_an_acknowledgement(bulletins: Callable[..., Bulletin], registration: Any) -> None:
     bulletin = bulletins(must_acknowledge=MustAcknowledge(("seller-rules",)))
-    registry: Registry = bulletin.registry  # type: ignore[attr-defined]
+    registry = bulletin.registry
     seller = registry.sellers.register(registration("s1")).seller
     assert seller.standing.registration == standing_pb2.REGISTRATION_PENDING
     assert list(seller.requirements.currently_due) == ["acknowledgement: seller-rules"]
@@ -461,13 +467,13 @@ def test_registration_may_ask_for_an_acknowledgement(bulletins: Callable[..., Bu
     assert verify(registry.core).differences == []
     # Sellers who were there before are not asked: the event says what it asked for.
     other = bulletins()
-    seller = other.registry.sellers.register(registration("s2")).seller  # type: ignore[attr-defined]
+    seller = other.registry.sellers.register(registration("s2")).seller
     assert not seller.requirements.currently_due
 
 
 def test_reinstatement_may_ask_for_one(bulletins: Callable[..., Bulletin], registration: Any) -> None:
     bulletin = bulletins(must_acknowledge=MustAcknowledge((), ("seller-rules",)))
-    registry: Registry = bulletin.registry  # type: ignore[attr-defined]
+    registry = bulletin.registry
     bulletin.documents.publish(draft())
     registry.sellers.register(registration("s1"))
     acknowledge(bulletin)
@@ -491,7 +497,7 @@ def test_reinstatement_may_ask_for_one(bulletins: Callable[..., Bulletin], regis
 
 def test_acknowledgements_go_with_the_record(bulletins: Callable[..., Bulletin], registration: Any, clock: Any) -> None:
     bulletin = bulletins()
-    registry: Registry = bulletin.registry  # type: ignore[attr-defined]
+    registry = bulletin.registry
     bulletin.documents.publish(draft())
     registry.sellers.register(registration("s1"))
     acknowledge(bulletin)
@@ -528,5 +534,5 @@ def test_a_watcher_is_woken(bulletins: Callable[..., Bulletin]) -> None:
     )
     assert not next(parts).entries
     second.documents.publish(draft())
-    first.registry.lookups.catch_up()  # type: ignore[attr-defined]
+    first.registry.lookups.catch_up()
     assert [entry.document.document_id for entry in next(parts).entries] == ["seller-rules"]

@@ -17,7 +17,8 @@ from fairpost.v1 import registry_pb2, seller_event_pb2, seller_pb2, standing_pb2
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OK, NOT_FOUND, UNAVAILABLE = 1, 2, 3
+OK, NOT_FOUND = standing_pb2.LOOKUP_OUTCOME_OK, standing_pb2.LOOKUP_OUTCOME_NOT_FOUND
+UNAVAILABLE = standing_pb2.LOOKUP_OUTCOME_UNAVAILABLE
 NUMBER, OTHER = "11010519491231002X", "440524188001010014"
 
 
@@ -37,7 +38,10 @@ def event(seller_id: str, *, request_id: str = "", expected: int = 0, **change: 
     )
 
 
-STRIKE = {"strike": seller_event_pb2.Strike(category="MEDICAL")}
+SUSPENDED: dict[str, Any] = {
+    "enforcement": seller_event_pb2.EnforcementChange(state=standing_pb2.ENFORCEMENT_SUSPENDED)
+}
+STRIKE: dict[str, Any] = {"strike": seller_event_pb2.Strike(category="MEDICAL")}
 
 
 def test_registration_and_its_record(registry: Registry, registration: Any) -> None:
@@ -141,7 +145,7 @@ def test_search(registry: Registry, registration: Any) -> None:
     registry.sellers.register(
         registration("x", kind=1, credit_code="", identity_number=NUMBER, categories=["tea-sets"])
     )
-    registry.decisions.record_event(event("x", enforcement=seller_event_pb2.EnforcementChange(state=5)))
+    registry.decisions.record_event(event("x", **SUSPENDED))
 
     def search(**fields: Any) -> list[str]:
         return [each.seller_id for each in registry.sellers.search(registry_pb2.ListSellersRequest(**fields)).sellers]
@@ -199,9 +203,9 @@ def test_three_consistencies(registries: Callable[..., Registry], registration: 
     assert look() == look(minimise_latency=True) == NOT_FOUND
     assert look(at_least_as_fresh=token) == OK
     assert look() == OK
-    writer.decisions.record_event(event("s1", enforcement=seller_event_pb2.EnforcementChange(state=5)))
+    writer.decisions.record_event(event("s1", **SUSPENDED))
     request = registry_pb2.BatchLookupSellersRequest(seller_ids=["s1", "s2"])
-    assert reader.lookups.lookup_batch(request).answers[0].standing.enforcement == 1
+    assert reader.lookups.lookup_batch(request).answers[0].standing.enforcement == standing_pb2.ENFORCEMENT_NONE
     request.consistency.fully_consistent = True
     answers = reader.lookups.lookup_batch(request).answers
     assert [each.outcome for each in answers] == [OK, NOT_FOUND]
@@ -301,7 +305,7 @@ def check_refusals(registry: Registry, registration: Any, text: str) -> None:
     assert set(found) == fields
     assert found["name"].startswith(said)
     assert all(len(description) < 400 for description in found.values())
-    change = {"actor": text, "reason": text, "evidence": text, "decision_id": text, "revision": text}
+    change: dict[str, Any] = {"actor": text, "reason": text, "evidence": text, "decision_id": text, "revision": text}
     found = faults(registry.decisions.record_event, event(text, **STRIKE, **change, effective=text, expires=text))
     assert set(found) == {"seller_id", *(f"event.{name}" for name in (*change, "effective", "expires"))}
     update = registry_pb2.UpdateSellerRequest(seller_id=text, fields=[text], actor=text, reason=text)

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 NUMBER = "11010519491231002X"
 NAME, PHONE, EMAIL, ADDRESS = "王小明与众不同", "13912345678", "wang@example.com", "示例市柳树街九号"
-PERSON = {"kind": 4, "credit_code": "", "identity_number": NUMBER, "name": NAME, "exempt_reason": "农副产品自产自销"}
-WHO = {"actor": "registrar-1", "reason": "the person's request"}
+EXEMPT = "农副产品自产自销"
+PERSON = {"kind": 4, "credit_code": "", "identity_number": NUMBER, "name": NAME, "exempt_reason": EXEMPT}
+WHO: dict[str, Any] = {"actor": "registrar-1", "reason": "the person's request"}
 
 
 @pytest.fixture
@@ -334,7 +335,7 @@ def test_erased_bytes_are_gone(person: Registry, clock: Any, tmp_path: Path) -> 
     with person.core.store.read() as connection:
         query = sa.select(schema.persons.c.number_hash, schema.persons.c.contacts_cipher)
         secrets = [bytes(value) for value in connection.execute(query.where(schema.persons.c.seller_id == "s1")).one()]
-    secrets += [NAME.encode(), PERSON["exempt_reason"].encode()]
+    secrets += [NAME.encode(), EXEMPT.encode()]
     assert all(secret in files() for secret in secrets)
     for clear in (NUMBER, PHONE, EMAIL, ADDRESS):
         assert clear.encode() not in files()
@@ -353,7 +354,8 @@ def test_over_the_wire(inside: Any, registration: Any) -> None:
     client = inside().start().client
     client.register(registration("s1", **PERSON))
     assert json.loads(client.export_person("s1", **WHO))["identity_number"] == NUMBER
-    closing = seller_event_pb2.SellerEvent(actor="a", reason="r", registration={"state": "REGISTRATION_CLOSED"})
+    closed = seller_event_pb2.RegistrationChange(state=standing_pb2.REGISTRATION_CLOSED)
+    closing = seller_event_pb2.SellerEvent(actor="a", reason="r", registration=closed)
     client.record_event("s1", closing)
     answer = client.erase_person("s1", **WHO)
     assert answer.kept_until

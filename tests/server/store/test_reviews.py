@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PENDING, UPHELD = review_pb2.REVIEW_STATE_PENDING, review_pb2.REVIEW_STATE_UPHELD
 OVERTURNED = review_pb2.REVIEW_STATE_OVERTURNED
 RISKIEST, LATEST = review_pb2.REVIEW_ORDER_RISKIEST_FIRST, review_pb2.REVIEW_ORDER_LATEST_FIRST
+UNSPECIFIED = review_pb2.REVIEW_ORDER_UNSPECIFIED
 DAY = 20_000
 
 
@@ -60,13 +61,12 @@ def hand_over(reviews: Reviews, rule_set: RuleSet, *posts: post_pb2.Post) -> Non
     assert reviews.intake.wait(60)
 
 
-def listed(reviews: Reviews, order: int = 0, size: int = 1000, **conditions: Any) -> list[review_pb2.Review]:
+def listed(
+    reviews: Reviews, order: review_pb2.ReviewOrder.ValueType = UNSPECIFIED, size: int = 1000, **conditions: Any
+) -> list[review_pb2.Review]:
     found: list[review_pb2.Review] = []
-    request = review_pb2.ListReviewsRequest(
-        filter=review_pb2.ReviewFilter(**conditions),
-        order=order,
-        page_size=size,  # type: ignore[arg-type]
-    )
+    wanted = review_pb2.ReviewFilter(**conditions)
+    request = review_pb2.ListReviewsRequest(filter=wanted, order=order, page_size=size)
     while True:
         answer = reviews.reading.list(request)
         found += answer.reviews

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from fairpost.server.registry import Registry
 from fairpost.server.registry.verify import verify
 from fairpost.server.store import schema
-from fairpost.v1 import registry_pb2, seller_event_pb2, seller_pb2
+from fairpost.v1 import registry_pb2, seller_event_pb2, seller_pb2, standing_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,10 @@ def filled(registry: Registry, registration: Any, clock: Any) -> Registry:
         for change in (
             {"strike": seller_event_pb2.Strike(category="MEDICAL", weight=3)},
             {"licence": licence},
-            {"enforcement": seller_event_pb2.EnforcementChange(state=2), "expires": "2099-01-01"},
+            {
+                "enforcement": seller_event_pb2.EnforcementChange(state=standing_pb2.ENFORCEMENT_WARNED),
+                "expires": "2099-01-01",
+            },
         ):
             event = seller_event_pb2.SellerEvent(actor="a", reason="r", **change)
             registry.decisions.record_event(registry_pb2.RecordEventRequest(seller_id=seller_id, event=event))

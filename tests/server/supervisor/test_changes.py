@@ -58,7 +58,7 @@ def change(folder: Path) -> dict[str, Any]:
 
 
 def made(*workers: Worker) -> tuple[Changes, int]:
-    changes = Changes(lambda: list(workers), lambda: 1.0)  # type: ignore[arg-type,return-value]
+    changes = Changes(lambda: list(workers), lambda: 1.0)  # type: ignore[arg-type]
     return changes, changes.acquire(workers[0].channel, 1.0)
 
 
@@ -124,7 +124,7 @@ def test_turns_come_one_after_another() -> None:
     for number in (1, 2, 3):
         threads.append(threading.Thread(target=wait, args=(number,)))
         threads[-1].start()
-        until(lambda n=number: len(changes._queue) == n)
+        until(lambda: len(changes._queue) == len(threads))
     assert order == []
     with pytest.raises(
         Refused, match=r"another activation has been under way for 0\.1 s; see GetStatus, and try again"

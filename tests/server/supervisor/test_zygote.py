@@ -107,7 +107,7 @@ def test_closed_while_it_loads(zygote: Zygote) -> None:
 
     waiting = threading.Thread(target=fork)
     waiting.start()
-    until(lambda: zygote._popen is not None, 10)
+    until(lambda: zygote._popen is not None, seconds=10)
     zygote.close()
     waiting.join(10)
     assert len(failed) == 1
@@ -132,4 +132,4 @@ time.sleep(60)
         pids = [int(each) for each in supervisor.stdout.readline().split()]
         supervisor.kill()
     assert len(pids) == 2
-    until(lambda: not any(map(alive, pids)), 10)
+    until(lambda: not any(map(alive, pids)), seconds=10)

@@ -315,7 +315,7 @@ def test_forms_of_others_are_not_taken(pages: Pages, reader: httpx.Client) -> No
     token = fields_of(reader.get("/check"))["form_token"]
     good = {"form_token": token, "text": "根治"}
 
-    def sent(fields: dict[str, str] = good, **headers: str) -> tuple[int, str]:
+    def sent(fields: dict[str, str] = good, /, **headers: str) -> tuple[int, str]:
         page = reader.post("/check", data=fields, headers={k.replace("_", "-"): v for k, v in headers.items()})
         return page.status_code, page.text
 
@@ -381,7 +381,7 @@ def test_one_clients_flood_is_limited_and_others_are_served(pages: Pages) -> Non
         threads = [threading.Thread(target=flood) for _ in range(4)]
         for thread in threads:
             thread.start()
-        waited = []
+        waited: list[float] = []
         while any(thread.is_alive() for thread in threads) and len(waited) < 10:
             begun = time.monotonic()
             assert other.post("/check", data=theirs).status_code == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -45,8 +46,9 @@ def run(services: Services, call: Callable[[], Any]) -> Any:
 
 
 def complaint(request_id: str) -> complaint_pb2.FileComplaintRequest:
+    kind = complaint_pb2.COMPLAINT_KIND_QUALITY
     return complaint_pb2.FileComplaintRequest(
-        request_id=request_id, seller_id="nobody", kind=2, consumer_id="c", statement="s"
+        request_id=request_id, seller_id="nobody", kind=kind, consumer_id="c", statement="s"
     )
 
 
@@ -67,7 +69,7 @@ def test_what_may_have_been_done_is_not_sent_again(socket: str, tmp_path: Path) 
         services = Services([gone, socket], TOKEN, patience=0.0)
         file = services.visitor("").complaints.FileComplaint
         with pytest.raises(error):
-            run(services, lambda file=file, request_id=request_id: file(complaint(request_id)))
+            run(services, partial(file, complaint(request_id)))
 
 
 def test_nobody_answers(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import html
 import itertools
 import json
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -29,6 +30,17 @@ RULES = (
     ("trial", "秘方", "shadow", 0.97),
 )
 """Rules of the server: id, word, mode, weight."""
+
+
+@dataclass
+class Console(Running):
+    """A server with its HTTP side."""
+
+    base: str = ""
+    keys: dict[str, str] = field(default_factory=dict)
+    """By role, and of all roles."""
+    stricter: bytes = b""
+    """Another rule set, for those who change it."""
 
 
 class Browser:
@@ -86,7 +98,7 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="session")
-def console_server(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Any]:
+def console_server(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
     http_port = folder / "http.port"
     options = {
@@ -99,7 +111,8 @@ def console_server(tmp_path_factory: pytest.TempPathFactory, provider: Provider)
         "oidc_roles_claim": "realm.groups",
         "oidc_roles": json.dumps({"reviewers": ["moderator"]}),
     }
-    running = Running(folder / "data", options).start()
+    running = Console(folder / "data", options)
+    running.start()
     running.client.activate(compiled(folder / "packs", *RULES), source="test rules")
     running.base = f"http://127.0.0.1:{http_port.read_text().strip()}"
     running.keys = {role: running.make_key(role) for role in ROLES}
@@ -113,7 +126,7 @@ def console_server(tmp_path_factory: pytest.TempPathFactory, provider: Provider)
 
 
 @pytest.fixture
-def browser(console_server: Any) -> Iterator[Callable[..., Browser]]:
+def browser(console_server: Console) -> Iterator[Callable[..., Browser]]:
     """Makes browsers; with the name of a role logged in by a key with that role ("all": with all of them)."""
     made: list[Browser] = []
 

@@ -289,7 +289,7 @@ def test_a_secret_that_cannot_be_read(tmp_path: Path) -> None:
     config = Config(
         oidc_issuer="https://id.example",
         oidc_client_secret_file=tmp_path / "none",
-        **login,  # type: ignore[arg-type]
+        **login,
     )
     with pytest.raises(StartError, match="the secret of oidc_client_id cannot be read"):
         oidc_settings(config)

@@ -162,7 +162,7 @@ def test_an_appeal_is_decided_by_somebody_else(browser: Callable[..., Any], sell
     assert "undone by an appeal" in other.get(address("/console/sellers/file", id=seller)).text
 
 
-def reviewed(console_server: Any, **post: str) -> str:
+def reviewed(console_server: Any, **post: Any) -> str:
     """A post with the verdict REVIEW, once it is in the queue."""
     console_server.client.check(post_pb2.Post(**post))
 
