@@ -153,10 +153,10 @@ class Documents:
         is_public = row.public_number > 0 and not row.withdrawn and not scheduled_only
         if not (row.scheduled_number or is_public):
             state = "nothing scheduled" if scheduled_only else "withdrawn"
-            what = "has no scheduled version" if scheduled_only else "is withdrawn already"
-            raise FailedPrecondition(
-                reason_pb2.REASON_WRONG_STATE, f"document_id: {document_id} {what}", metadata={"state": state}
+            what = (
+                f"{document_id} has no scheduled version" if scheduled_only else f"{document_id} is withdrawn already"
             )
+            raise FailedPrecondition(reason_pb2.REASON_WRONG_STATE, f"document_id: {what}", metadata={"state": state})
         number = row.scheduled_number
         if row.scheduled_number:
             _cancel(transaction, row, actor, reason)

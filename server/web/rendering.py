@@ -14,6 +14,7 @@ A template has, beside what `render` is given,
     lang_of(text)              the attribute of an element whose content somebody wrote, as `verbatim` says
     texts | local              of a LocalText what the reader's language has, else the Chinese, marked as such
     text | verbatim            what somebody wrote, marked as Chinese where it is on an English page (WCAG 3.1.2)
+    text | said                what a service said in a refusal, in the reader's language (phrases.py)
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from starlette.responses import HTMLResponse, Response
 
 from fairpost.server.web import forms
 from fairpost.server.web.catalogue import LANGUAGES, Language, language_of_header, messages
+from fairpost.server.web.phrases import in_chinese
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,6 +138,7 @@ def _environment(language: Language) -> jinja2.Environment:
         "percent": lambda value: f"{value * 100:.1f}%",
         "local": lambda texts: _local(language, texts),
         "verbatim": lambda text: _verbatim(language, text),
+        "said": lambda text: _said(language, text),
     }
     return environment
 
@@ -157,6 +160,14 @@ def _verbatim(language: Language, text: str) -> Markup | str:
     if not _is_foreign(language, text):
         return text
     return Markup('<span lang="zh-CN">{}</span>').format(text)
+
+
+def _said(language: Language, text: str) -> Markup | str:
+    if language != "zh" or not text:
+        return _verbatim(language, text)
+    if (chinese := in_chinese(text)) is None and _HAN.search(text) is None:
+        return Markup('<span lang="en">{}</span>').format(text)
+    return chinese or text
 
 
 def url_of(path: str, **query: Any) -> str:

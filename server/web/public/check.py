@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from fairpost.engine.vocabulary import CATEGORIES, COMMERCE
 from fairpost.server.errors import FailedPrecondition, InvalidArgument
 from fairpost.server.web.forms import read_form
+from fairpost.server.web.phrases import localised
 from fairpost.server.web.public.advice import Advice, advise, counts
 from fairpost.server.web.public.glossary import Glossary, category_name, glossary_of
 from fairpost.server.web.public.marking import marked
@@ -82,7 +83,9 @@ async def check(request: Request) -> Response:
     except FailedPrecondition:
         return _page(request, status=503, text=text, fault=message(language, "check.not_ready"))
     except InvalidArgument as error:
-        return _page(request, text=text, fault=message(language, "check.refused", why=error.message))
+        return _page(
+            request, text=text, fault=message(language, "check.refused", why=localised(error.message, language))
+        )
     names = await glossary_of(request)
     return _page(request, text=text, result=_result(text, answer.verdict, advice, language, names))
 

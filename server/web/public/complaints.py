@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from fairpost.server.errors import FailedPrecondition, InvalidArgument, NotFound
 from fairpost.server.web.forms import read_form
+from fairpost.server.web.phrases import localised
 from fairpost.server.web.rendering import language_of, message, render
 from fairpost.server.web.site import site_of, visitor
 from fairpost.v1 import complaint_pb2
@@ -111,11 +112,15 @@ def _missing(given: Mapping[str, str], language: Language) -> dict[str, str]:
 
 
 def _refused(error: InvalidArgument, language: Language) -> dict[str, str]:
-    """The service's own words, which are English, behind the reader's."""
+    """The service's own words, behind the reader's."""
     found: dict[str, Any] = {}
+
+    def wrong(why: str) -> str:
+        return message(language, "complaint.wrong", why=localised(why, language))
+
     for violation in error.violations:
         name = violation.field.partition("[")[0]
         if name not in (*_TEXTS, "kind", "evidence"):
             name = "statement"
-        found.setdefault(name, message(language, "complaint.wrong", why=violation.description))
-    return found or {"statement": message(language, "complaint.wrong", why=error.message)}
+        found.setdefault(name, wrong(violation.description))
+    return found or {"statement": wrong(error.message)}

@@ -474,3 +474,8 @@ def test_a_complaint_with_faults(pages: Pages, wrong: dict[str, str], field: str
         (fault,) = re.findall(rf'<p class="fault" id="{field}-fault">(.*?)</p>', page.text)
         assert why in fault
         assert "buyer@example.com" in page.text  # what was filled in is still there
+        # The same in Chinese, whoever found the fault.
+        page = reader.post("/complaints/new?lang=zh", data=form)
+        (fault,) = re.findall(rf'<p class="fault" id="{field}-fault">(.*?)</p>', page.text)
+        assert re.search("[\u4e00-\u9fff]", fault)
+        assert not re.search("[a-z]{2,} [a-z]{2,}", fault), fault
