@@ -12,16 +12,17 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from fairpost.server.admission import check_size
 from fairpost.server.allocation import trim
 from fairpost.server.candidates import Candidates
 from fairpost.server.coordination import Alone, Change, Questions
 from fairpost.server.errors import FailedPrecondition, NotFound, ServiceError, Unavailable
 from fairpost.server.giving_way import giving_way
-from fairpost.server.kept import Activation, Kept, history_of, history_text, invalid_bundle
+from fairpost.server.kept import Activation, Kept, history_of, history_text, invalid_bundle, trimmed
 from fairpost.server.self_test import try_out, verified
 from fairpost.server.signatures import PublicKeys
 from fairpost.v1 import reason_pb2
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fairpost.engine import RuleSet
+    from fairpost.server.admission import ActivationGuard
     from fairpost.server.coordination import Confirmation, Coordinator
     from fairpost.server.signatures import Signature
 
-__all__ = ["Activation", "ActivationGuard", "Failure", "Outcome", "RuleSets"]
+__all__ = ["Activation", "Failure", "Outcome", "RuleSets"]
 
 log = structlog.get_logger(__name__)
 
-_SHRINK_LIMIT = 0.5
 _RESTORE_SECONDS = 300.0
 """For how long a start waits for activations in other workers: without rules it is of no use."""
 
@@ -65,17 +66,6 @@ class Outcome(NamedTuple):
     active: Activation
     previous: Activation | None
     workers: list[Confirmation]
-
-
-class ActivationGuard(Protocol):
-    """Who may hold an activation back, such as the bulletin's NoticeGuard."""
-
-    def admit(self, old: bytes | None, new: bytes, emergency_reason: str, actor: str) -> AbstractContextManager[None]:
-        """Entered before bundle `new` takes the place of `old` (None: nothing is active), left when it has, or has not.
-
-        Raises:
-            ServiceError: not now.
-        """
 
 
 class RuleSets:
@@ -219,7 +209,7 @@ class RuleSets:
                     try_out(rule_set)
                 with self._coordinator.exclusive():
                     if not force:
-                        self._guard(rule_set)
+                        check_size(rule_set, self.active)
                     with self._admitted(bundle, emergency_reason, actor):
                         return self._establish(
                             rule_set, source, signed_by, lambda: self._kept.put(revision, arrived, signature)
@@ -258,7 +248,7 @@ class RuleSets:
         Raises:
             FailedPrecondition, Unavailable: as for `activate`.
         """
-        self._guard(rule_set)
+        check_size(rule_set, self.active)
         with self._admitted(bundle, "", ""):
             pass
 
@@ -274,7 +264,7 @@ class RuleSets:
             with giving_way():
                 rule_set = verified(bundle, arrived)
                 try_out(rule_set)
-            candidate = _activation(rule_set, source, signed_by)
+            candidate = Activation.of(rule_set, source, signed_by)
             with self._coordinator.exclusive():
                 self.candidates.put(candidate, arrived, signature)
         return candidate
@@ -385,21 +375,6 @@ class RuleSets:
             return contextlib.nullcontext()
         return self.guard.admit(self.active_content(), bundle, emergency_reason, actor)
 
-    def _guard(self, rule_set: RuleSet) -> None:
-        rules, patterns = len(rule_set.meta["rules"]), rule_set.pattern_count
-        if not rules or not patterns:
-            raise FailedPrecondition(
-                reason_pb2.REASON_RULE_SET_EMPTY,
-                f"the rule set has {rules} rules and {patterns} patterns; set `force` to activate it all the same",
-            )
-        active = self.active
-        if active and (rules < _SHRINK_LIMIT * active.rule_count or patterns < _SHRINK_LIMIT * active.pattern_count):
-            raise FailedPrecondition(
-                reason_pb2.REASON_RULE_SET_SHRUNK,
-                f"the rule set has {rules} rules and {patterns} patterns; the active one has {active.rule_count} and "
-                f"{active.pattern_count}: less than half. Set `force` to activate it all the same",
-            )
-
     def _establish(
         self, rule_set: RuleSet, source: str, signed_by: str, keep: Callable[[], None] = lambda: None
     ) -> Outcome:
@@ -408,8 +383,8 @@ class RuleSets:
         rule_set: its mapped file, which is what is served, so that a restart serves the very same.
         """
         previous = self.active
-        activation = _activation(rule_set, source, signed_by)
-        history = self._trimmed([*self._history, activation])
+        activation = Activation.of(rule_set, source, signed_by)
+        history = trimmed([*self._history, activation], self.keep)
         change = Change(activation.revision, activation.digest, self._kept.folder, history_text(history))
         self._tried_out = rule_set
         try:
@@ -429,29 +404,6 @@ class RuleSets:
         self.outcomes["active", ""] += 1
         if first:
             self._on_first()
-
-    def _trimmed(self, history: list[Activation]) -> list[Activation]:
-        kept: list[str] = []
-        for activation in reversed(history):
-            if activation.revision not in kept:
-                kept.append(activation.revision)
-        allowed = set(kept[: self.keep])
-        return [activation for activation in history if activation.revision in allowed][-10 * self.keep :]
-
-
-def _activation(rule_set: RuleSet, source: str, signed_by: str) -> Activation:
-    """As of now."""
-    return Activation(
-        revision=rule_set.revision,
-        digest=rule_set.digest,
-        name=str(rule_set.meta.get("name", "")),
-        size_bytes=rule_set.size,
-        rule_count=len(rule_set.meta["rules"]),
-        pattern_count=rule_set.pattern_count,
-        activated_at=time.time_ns() // 1_000_000,
-        source=source,
-        signed_by=signed_by,
-    )
 
 
 @contextlib.contextmanager

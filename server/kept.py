@@ -31,7 +31,7 @@ _ARRIVING: Final = "arriving-"
 _GIVEN_UP_SECONDS: Final = 3600.0
 """After that whoever wrote it has died."""
 
-__all__ = ["Activation", "Kept", "history_of", "history_text", "invalid_bundle"]
+__all__ = ["Activation", "Kept", "history_of", "history_text", "invalid_bundle", "trimmed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,21 @@ class Activation:
     source: str
     signed_by: str = ""
 
+    @classmethod
+    def of(cls, rule_set: RuleSet, source: str, signed_by: str) -> Activation:
+        """As of now."""
+        return cls(
+            revision=rule_set.revision,
+            digest=rule_set.digest,
+            name=str(rule_set.meta.get("name", "")),
+            size_bytes=rule_set.size,
+            rule_count=len(rule_set.meta["rules"]),
+            pattern_count=rule_set.pattern_count,
+            activated_at=time.time_ns() // 1_000_000,
+            source=source,
+            signed_by=signed_by,
+        )
+
 
 def history_text(history: Sequence[Activation]) -> str:
     """What activations.json holds."""
@@ -61,6 +76,12 @@ def history_of(text: str) -> list[Activation]:
         ValueError, TypeError, KeyError: it is not what `history_text` wrote.
     """
     return [Activation(**entry) for entry in json.loads(text)["activations"]]
+
+
+def trimmed(history: Sequence[Activation], revisions: int) -> list[Activation]:
+    """Activations of the latest so many revisions, and not many of each."""
+    latest = list(dict.fromkeys(activation.revision for activation in reversed(history)))[:revisions]
+    return [activation for activation in history if activation.revision in latest][-10 * revisions :]
 
 
 class Kept:

@@ -27,9 +27,6 @@ from fairpost.server.activation import RuleSets
 from fairpost.server.audit import chain
 from fairpost.server.audit.calls import audited, with_entries
 from fairpost.server.audit.listing import AuditReading
-from fairpost.server.bulletin.ids import document_ids
-from fairpost.server.bulletin.receiver_file import ReceiverFileError, read_receivers
-from fairpost.server.bulletin.service import Bulletin
 from fairpost.server.calls import methods
 from fairpost.server.calls.dispatch import Dispatcher
 from fairpost.server.calls.pulse import Pulse
@@ -43,23 +40,24 @@ from fairpost.server.filtering import FilterService
 from fairpost.server.first_rules import first_rules
 from fairpost.server.observe.figures import QUESTION as FIGURES
 from fairpost.server.observe.figures import figures
-from fairpost.server.observe.instruments import InstrumentError, Instruments
-from fairpost.server.registry import KeyFileError, Keys, LadderError, MustAcknowledge, Registry, read_ladder
-from fairpost.server.reviews import Reviews
+from fairpost.server.parts import open_bulletin, open_instruments, open_registry, open_reviews, public_keys
 from fairpost.server.rulebook import FIRED, Comparison, RulesInForce, ShadowResults, fired
 from fairpost.server.rules import STATUS, RulesService, worker_status
-from fairpost.server.signatures import KeyInvalid, PublicKeys
 from fairpost.server.sources.polling import SourcePolling
-from fairpost.server.store import Store, StoreError, now_ms
+from fairpost.server.store import now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fairpost.server.access.inner import InnerDoor
     from fairpost.server.activation import Outcome
+    from fairpost.server.bulletin.service import Bulletin
     from fairpost.server.coordination import Coordinator
     from fairpost.server.observe.decisions import DecisionLog
     from fairpost.server.observe.metrics import Metrics
+    from fairpost.server.registry import Registry
+    from fairpost.server.reviews import Reviews
+    from fairpost.server.store import Store
 
 __all__ = ["Server", "StartError"]
 
@@ -147,9 +145,10 @@ class Server:
         config = self.config
         if self._alone:
             self._closers.enter_context(locked(config.data_dir))
-        keys = _public_keys(config)
-        self.registry = registry = self._open_registry(config)
-        instruments = self._open_instruments(config, registry)
+        keys = public_keys(config)
+        self.registry = registry = open_registry(config, self._coordinator, self._closers)
+        instruments = open_instruments(config, registry, self._coordinator, self._closers)
+        self.decisions = instruments.decisions
         self.rule_sets = rule_sets = RuleSets(
             config.data_dir / "rules",
             keep=config.keep_revisions,
@@ -157,7 +156,7 @@ class Server:
             on_first=self._ready,
             coordinator=self._coordinator,
         )
-        self.bulletin = bulletin = self._open_bulletin(config, registry, rule_sets)
+        self.bulletin = bulletin = open_bulletin(config, registry, rule_sets, self._closers)
         self._source = SourcePolling(
             rule_sets,
             config,
@@ -174,7 +173,7 @@ class Server:
             self._first_rules(rule_sets, registry.core.store)
         else:
             self._restore_rules()
-        self.reviews = reviews = self._open_reviews(config, registry)
+        self.reviews = reviews = open_reviews(config, registry, self._closers)
         filtering = FilterService(
             rule_sets,
             registry.lookups.table,
@@ -259,80 +258,6 @@ class Server:
             # Where nobody can serve them it is in the status. Beside others that do, this worker would only refuse.
             if self.rule_sets.last_failure is None or any(answer.get("revision") for answer in others.values()):
                 raise StartError(f"the active rule set cannot be served: {error.message}") from None
-
-    def _open_registry(self, config: Config) -> Registry:
-        try:
-            keys = Keys.open(config.registry_key_file or config.data_dir / "identity.key")
-            ladder = read_ladder(config.ladder) if config.ladder else None
-            store = Store.open(config.registry or f"sqlite:///{config.data_dir / 'registry.sqlite'}")
-        except (KeyFileError, LadderError, StoreError) as error:
-            raise StartError(str(error)) from None
-        registry = Registry(
-            store,
-            keys,
-            ladder=ladder,
-            snapshot_dir=config.data_dir,
-            snapshot_seconds=config.snapshot_seconds,
-            writes_snapshots=self._coordinator.leads,
-            verification_days=config.verification_days,
-            lookup_ttl=config.lookup_ttl,
-            missing_ttl=config.missing_ttl,
-            max_items=config.max_posts,
-            answer_days=config.answer_days,
-            must_acknowledge=MustAcknowledge(
-                document_ids(config.registration_documents), document_ids(config.reinstatement_documents)
-            ),
-        )
-        self._closers.callback(registry.close)
-        try:
-            registry.start()
-        except ServiceError as error:
-            raise StartError(error.message) from None
-        return registry
-
-    def _open_bulletin(self, config: Config, registry: Registry, rule_sets: RuleSets) -> Bulletin:
-        try:
-            private = config.private_webhooks
-            receivers = read_receivers(config.receivers, allow_private=private) if config.receivers else []
-        except ReceiverFileError as error:
-            raise StartError(str(error)) from None
-        bulletin = Bulletin(
-            registry,
-            rule_sets.active_content,
-            lambda revision: rule_sets.stored(revision)[0],
-            require_notice=config.require_notice,
-            notice_days=config.notice_days,
-            receivers=receivers,
-        )
-        if config.require_notice:
-            rule_sets.guard = bulletin.guard
-        self._closers.callback(bulletin.close)
-        try:
-            bulletin.start()
-        except ServiceError as error:
-            raise StartError(error.message) from None
-        return bulletin
-
-    def _open_reviews(self, config: Config, registry: Registry) -> Reviews:
-        reviews = Reviews(
-            registry,
-            most_pending=config.review_pending,
-            open_days=config.review_days,
-            text_days=config.review_text_days,
-            unavailable_as_not_found=config.on_unavailable == "unregistered",
-        )
-        self._closers.callback(reviews.close)
-        reviews.start()
-        return reviews
-
-    def _open_instruments(self, config: Config, registry: Registry) -> Instruments:
-        try:
-            instruments = Instruments(config, registry.core.keys, worker=str(self._coordinator.worker))
-        except InstrumentError as error:
-            raise StartError(str(error)) from None
-        self._closers.callback(instruments.close)
-        self.decisions = instruments.decisions
-        return instruments
 
     def _listen(self, handlers: list[grpc.GenericRpcHandler[bytes, bytes]]) -> None:
         config = self.config
@@ -451,7 +376,7 @@ class Server:
         return apply
 
     def _reload_rules(self, config: Config) -> Callable[[], None]:
-        keys = _public_keys(config)
+        keys = public_keys(config)
         self.rule_sets.check_trust(keys)
 
         def apply() -> None:
@@ -481,10 +406,3 @@ class Server:
 def _activated(outcome: Outcome) -> str:
     previous = outcome.previous.revision if outcome.previous else "none"
     return f"rule set {previous} -> {outcome.active.revision}"
-
-
-def _public_keys(config: Config) -> PublicKeys:
-    try:
-        return PublicKeys.read(config.rules_public_keys)
-    except KeyInvalid as error:
-        raise StartError(f"rules_public_keys: {error}") from None
