@@ -142,11 +142,9 @@ class NoticeGuard:
 
 
 def _not_yet(notice: Notice, days: int, announced: _Announced | None, ready_at: int | None) -> FailedPrecondition:
-    stricter = [
-        entry.subject[1] if entry.subject[0] != "value" else ".".join(entry.subject[1:])
-        for entry in notice.entries
-        if "tightens" in entry.effects
-    ]
+    subjects = (entry.subject for entry in notice.entries if "tightens" in entry.effects)
+    # A rule and a list may have the same name.
+    stricter = list(dict.fromkeys(".".join(rest) if kind == "value" else rest[0] for kind, *rest in subjects))
     shown = ", ".join(stricter[:_SHOWN]) + (f" and {len(stricter) - _SHOWN} more" if len(stricter) > _SHOWN else "")
     metadata = {}
     if announced is not None and ready_at is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -16,10 +17,12 @@ from fairpost.server.web.forms import FormRefused
 from fairpost.server.web.rendering import language_of, render
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["HANDLERS", "failed", "refused", "status_of"]
+__all__ = ["HANDLERS", "failed", "refused", "retry_headers", "status_of", "titled"]
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +46,13 @@ def status_of(error: ServiceError) -> int:
     return _STATUSES.get(error.code, 500)
 
 
+def titled(status: int) -> int:
+    """The status by whose title and text a page tells it: its own, or that of its kind."""
+    if f"error.title_{status}" in messages("en"):
+        return status
+    return 500 if status >= 500 else 400
+
+
 def retry_headers(error: ServiceError) -> dict[str, str]:
     """Retry-After, where the refusal says when."""
     return {} if error.retry_after is None else {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
@@ -51,32 +61,28 @@ def retry_headers(error: ServiceError) -> dict[str, str]:
 async def refused(request: Request, error: Exception) -> Response:
     """A service's refusal, or a limit. Its own message is shown: it is written for callers, and names no one."""
     assert isinstance(error, ServiceError)
-    status = status_of(error)
-    return render(
-        request, "error.html", status=status, headers=retry_headers(error), status_code=status, detail=error.message
-    )
+    return _page(request, status_of(error), error.message, retry_headers(error))
 
 
 async def http_refused(request: Request, error: Exception) -> Response:
     """An address without a page, a method that it has not, a form that is not taken."""
     assert isinstance(error, HTTPException)
     detail = messages(language_of(request))[error.reason] if isinstance(error, FormRefused) else ""
-    headers = {} if error.headers is None else dict(error.headers)
-    return render(
-        request,
-        "error.html",
-        status=error.status_code,
-        headers=headers,
-        status_code=error.status_code,
-        detail=detail,
-    )
+    return _page(request, error.status_code, detail, error.headers or {})
 
 
 async def failed(request: Request, error: Exception) -> Response:
     """Our fault: an incident in the log, and nothing of it on the page."""
     incident = secrets.token_hex(6)
     log.error("page failed", incident=incident, path=request.url.path, exc_info=error)
-    return render(request, "error.html", status=500, status_code=500, detail=incident)
+    return _page(request, 500, incident)
+
+
+def _page(request: Request, status: int, detail: str, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
+    told_as = titled(status)
+    return render(
+        request, "error.html", status=status, headers=headers, status_code=status, told_as=told_as, detail=detail
+    )
 
 
 HANDLERS: Final = {ServiceError: refused, HTTPException: http_refused, Exception: failed}

@@ -44,7 +44,7 @@ def test_a_stricter_rule_is_announced_for_seven_days_and_then_enforced(
     # It cannot be activated: there is no notice.
     publisher.expect_fault("409")
     activate(page)
-    assert "no notice of this change is public" in page.inner_text("#error")
+    assert "规则集可能比现行的更严（stricter.quantum）。这项变更还没有公示" in page.inner_text("#error")
     assert site.client.check(TRICK, dry_run=True).verdict.action == verdict_pb2.ACTION_ALLOW
 
     # Announced: the notice is made from the difference, with an introduction that somebody writes.
@@ -70,7 +70,7 @@ def test_a_stricter_rule_is_announced_for_seven_days_and_then_enforced(
     page.goto(compare)
     assert "quantum-rule" in page.inner_text("main")
     activate(page)
-    assert "has been public for less than 7 days" in page.inner_text("#error")
+    assert "它的公示 quantum-rule 还不满 7 日" in page.inner_text("#error")
 
     # Enforced.
     site.clock.move_to(7 * DAY + 60)

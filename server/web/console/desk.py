@@ -17,7 +17,7 @@ from fairpost.server.web.console.console import Console, console_of
 from fairpost.server.web.console.login import log_in_again, session_cookie
 from fairpost.server.web.console.sellers.events import told
 from fairpost.server.web.console.words import Words
-from fairpost.server.web.refusals import retry_headers, status_of
+from fairpost.server.web.refusals import retry_headers, status_of, titled
 from fairpost.server.web.rendering import language_of, render, url_of
 from fairpost.server.web.site import site_of
 
@@ -209,5 +209,8 @@ def for_staff(
             console.sessions.end(cookie)
             request.state.user = None
             return log_in_again(request, "login.key_ended")
+        except ServiceError as error:  # which the handler does not tell on a page of its own
+            status = status_of(error)
+            return desk.page("refused.html", error=error, status_code=status, told_as=titled(status))
 
     return endpoint

@@ -182,7 +182,7 @@ def test_notice_required() -> None:
         "(emergency_reason), which goes onto the notice"
     )
     assert in_chinese(said) == (
-        "规则集可能比现行的更严（a.b and 3 more）。它的公示 n1 还不满 7 日，可以自 2026-03-08T00:00+08:00 起启用，"
+        "规则集可能比现行的更严（a.b 等，另有 3 项）。它的公示 n1 还不满 7 日，可以自 2026-03-08T00:00+08:00 起启用，"
         "或者写明理由紧急启用，理由会写进公示"
     )
 
