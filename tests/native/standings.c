@@ -86,7 +86,7 @@ static void steps(const path_t *path, uint64_t placement) {
     int64_t sequence;
     memset(wanted, 0, sizeof wanted);
     open_table(&table, path, placement);
-    for (uint32_t step = 1; step <= 60; step++) {
+    for (uint32_t step = 1; step <= 100; step++) {
         size_t first = chance(&state) % IDS, count = chance(&state) % BATCH, gone = chance(&state) % 3 ? 0 : count / 2;
         if (count > IDS - first) count = IDS - first;
         if (gone > count) gone = count;
