@@ -5,7 +5,7 @@ All raise StartError where something is missing, damaged or in use.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fairpost.server.bulletin.ids import document_ids
 from fairpost.server.bulletin.receiver_file import ReceiverFileError, read_receivers
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from fairpost.server.coordination import Coordinator
 
 __all__ = ["open_bulletin", "open_instruments", "open_registry", "open_reviews", "public_keys"]
+
+_Part = TypeVar("_Part", Registry, Bulletin, Reviews)
 
 
 def public_keys(config: Config) -> PublicKeys:
@@ -60,12 +62,7 @@ def open_registry(config: Config, coordinator: Coordinator, closers: ExitStack) 
             document_ids(config.registration_documents), document_ids(config.reinstatement_documents)
         ),
     )
-    closers.callback(registry.close)
-    try:
-        registry.start()
-    except ServiceError as error:
-        raise StartError(error.message) from None
-    return registry
+    return _started(registry, closers)
 
 
 def open_bulletin(config: Config, registry: Registry, rule_sets: RuleSets, closers: ExitStack) -> Bulletin:
@@ -85,12 +82,7 @@ def open_bulletin(config: Config, registry: Registry, rule_sets: RuleSets, close
     )
     if config.require_notice:
         rule_sets.guard = bulletin.guard
-    closers.callback(bulletin.close)
-    try:
-        bulletin.start()
-    except ServiceError as error:
-        raise StartError(error.message) from None
-    return bulletin
+    return _started(bulletin, closers)
 
 
 def open_reviews(config: Config, registry: Registry, closers: ExitStack) -> Reviews:
@@ -101,9 +93,16 @@ def open_reviews(config: Config, registry: Registry, closers: ExitStack) -> Revi
         text_days=config.review_text_days,
         unavailable_as_not_found=config.on_unavailable == "unregistered",
     )
-    closers.callback(reviews.close)
-    reviews.start()
-    return reviews
+    return _started(reviews, closers)
+
+
+def _started(part: _Part, closers: ExitStack) -> _Part:
+    closers.callback(part.close)
+    try:
+        part.start()
+    except ServiceError as error:
+        raise StartError(error.message) from None
+    return part
 
 
 def open_instruments(config: Config, registry: Registry, coordinator: Coordinator, closers: ExitStack) -> Instruments:

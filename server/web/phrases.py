@@ -8,24 +8,22 @@ phrase ("expected_version: ...") is for callers, and not said. What is in no phr
 from __future__ import annotations
 
 import re
-import string
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import yaml
 
 from fairpost.server.web.catalogue import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fairpost.server.web.catalogue import Language
 
 __all__ = ["in_chinese", "localised"]
 
 _FILE: Final = resources.files("fairpost.server.web") / "messages" / "phrases.zh.yaml"
 _FIELD: Final = re.compile(r"[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*: ")
+_PLACE: Final = re.compile(r"\{(\w+)\}")
 _LONGEST: Final = 2000
 _LONGEST_IN_PLACE: Final = 400
 """Of a text that is looked at, and of what stands in a place: it may quote what a caller sent."""
@@ -102,15 +100,11 @@ def _known() -> _Known:
     return _Known(_Phrases(phrases), _Phrases(of_fields), _Phrases(content["words"]))
 
 
-def _parts(said: str) -> Iterable[tuple[str, str | None]]:
-    for own, name, _, _ in string.Formatter().parse(said):
-        yield own, name
-
-
 def _own_length(said: str) -> int:
-    return sum(len(own) for own, _ in _parts(said))
+    return len(_PLACE.sub("", said))
 
 
-def _pattern(said: str) -> re.Pattern[Any]:
-    parts = (re.escape(own) + (f"(?P<{name}>.+?)" if name else "") for own, name in _parts(said))
-    return re.compile("".join(parts), re.DOTALL)
+def _pattern(said: str) -> re.Pattern[str]:
+    # Own words and names of places take turns.
+    parts = enumerate(_PLACE.split(said))
+    return re.compile("".join(f"(?P<{part}>.+?)" if k % 2 else re.escape(part) for k, part in parts), re.DOTALL)

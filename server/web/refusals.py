@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import secrets
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -68,7 +67,7 @@ async def http_refused(request: Request, error: Exception) -> Response:
     """An address without a page, a method that it has not, a form that is not taken."""
     assert isinstance(error, HTTPException)
     detail = messages(language_of(request))[error.reason] if isinstance(error, FormRefused) else ""
-    return _page(request, error.status_code, detail, error.headers or {})
+    return _page(request, error.status_code, detail, error.headers)
 
 
 async def failed(request: Request, error: Exception) -> Response:
@@ -78,7 +77,7 @@ async def failed(request: Request, error: Exception) -> Response:
     return _page(request, 500, incident)
 
 
-def _page(request: Request, status: int, detail: str, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
+def _page(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     told_as = titled(status)
     return render(
         request, "error.html", status=status, headers=headers, status_code=status, told_as=told_as, detail=detail

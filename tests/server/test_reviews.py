@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from server_time import Time
+from server_time import DAY_MS, Time
 
 from fairpost.client import AsyncClient, CallFailed
 from fairpost.server import filtering
@@ -32,7 +32,6 @@ OVERTURNED, LAPSED = review_pb2.REVIEW_STATE_OVERTURNED, review_pb2.REVIEW_STATE
 RISKIEST = review_pb2.REVIEW_ORDER_RISKIEST_FIRST
 LATEST = review_pb2.REVIEW_ORDER_LATEST_FIRST
 ALLOW, SHIELD, BLOCK = verdict_pb2.ACTION_ALLOW, verdict_pb2.ACTION_SHIELD, verdict_pb2.ACTION_BLOCK
-DAY_MS = 86_400_000
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from server_time import DAY_MS
 
 from fairpost.server.bulletin import service
 from fairpost.server.bulletin.documents import PUBLISHING
@@ -25,7 +26,6 @@ GUIDELINE, REGULATION = bulletin_pb2.DOCUMENT_KIND_GUIDELINE, bulletin_pb2.DOCUM
 NOTICE = bulletin_pb2.DOCUMENT_KIND_NOTICE
 SCHEDULED, PUBLIC = bulletin_pb2.DOCUMENT_STATE_SCHEDULED, bulletin_pb2.DOCUMENT_STATE_PUBLIC
 SUPERSEDED, WITHDRAWN = bulletin_pb2.DOCUMENT_STATE_SUPERSEDED, bulletin_pb2.DOCUMENT_STATE_WITHDRAWN
-DAY_MS = 86_400_000
 
 
 class Time:
